@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSL-1.0
+# What penstock::penstock stands on. A parent project may have brought any of it already.
+include(GNUInstallDirs)
+
+if(NOT TARGET Boost::headers)
+  find_package(Boost 1.81 QUIET)
+  if(NOT TARGET Boost::headers)
+    message(FATAL_ERROR "penstock needs the headers of Boost 1.81 or later (Debian: libboost1.81-dev, vcpkg: boost-asio)")
+  endif()
+endif()
+
+if(PENSTOCK_FMT_HEADER_ONLY)
+  set(PENSTOCK_FMT_TARGET fmt::fmt-header-only)
+else()
+  set(PENSTOCK_FMT_TARGET fmt::fmt)
+endif()
+if(NOT TARGET ${PENSTOCK_FMT_TARGET})
+  find_package(fmt 9 QUIET)
+  if(NOT TARGET ${PENSTOCK_FMT_TARGET})
+    message(FATAL_ERROR "penstock needs fmt 9 or later (Debian: libfmt-dev, vcpkg: fmt)")
+  endif()
+endif()
+
+if(NOT TARGET Threads::Threads)
+  set(THREADS_PREFER_PTHREAD_FLAG ON)
+  find_package(Threads REQUIRED)
+endif()

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSL-1.0
+# What our own tests, examples and benchmarks are compiled with. Private: never reaches a user of the library.
+add_library(penstock_warnings INTERFACE)
+target_compile_options(
+  penstock_warnings
+  INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+            # g++ keeps sign conversions out of -Wconversion; clang shall say no more than g++.
+            $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-sign-conversion>)
+target_compile_definitions(penstock_warnings INTERFACE BOOST_ASIO_NO_DEPRECATED)
