@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The synchronous part of Penstock: no event loop, no Boost, no fmt. Compiles in well under a second.
+
+#include "penstock/core/feedback.hpp"
+#include "penstock/core/stream.hpp"
+#include "penstock/ops/filter.hpp"
+#include "penstock/ops/map.hpp"
+#include "penstock/ops/accumulate.hpp"
+#include "penstock/sinks/sink.hpp"

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace penstock {
+
+/// What may flow through a stream: an object type that can be moved. Copying is asked for only where a stream has
+/// several consumers.
+template <class T>
+concept element = std::is_object_v<T> && std::same_as<T, std::remove_cv_t<T>> && std::move_constructible<T>;
+
+namespace detail {
+
+/// Small trivially copyable values travel in registers; all others by reference, borrowed (`const T&`) or given
+/// (`T&&`).
+template <class T>
+inline constexpr bool by_value = std::is_trivially_copyable_v<T> && sizeof(T) <= 16;
+
+/// Calls `fn`, which may also be a pointer to a member. `std::invoke` without the weight of <functional>.
+template <class Fn, class... Args>
+  requires std::is_invocable_v<Fn&, Args...>
+[[gnu::always_inline]] constexpr decltype(auto) call(Fn& fn, Args&&... args) noexcept(
+    std::is_nothrow_invocable_v<Fn&, Args...>) {
+  if constexpr (std::is_member_pointer_v<Fn>) {
+    return [&]<class First, class... Rest>(First&& first, Rest&&... rest) -> decltype(auto) {
+      auto&& object = [&]() -> decltype(auto) {
+        if constexpr (std::is_pointer_v<std::remove_cvref_t<First>>) {
+          return *std::forward<First>(first);
+        } else {
+          return std::forward<First>(first);
+        }
+      }();
+      if constexpr (std::is_member_object_pointer_v<Fn>) {
+        return (std::forward<decltype(object)>(object).*fn);
+      } else {
+        return (std::forward<decltype(object)>(object).*fn)(std::forward<Rest>(rest)...);
+      }
+    }(std::forward<Args>(args)...);
+  } else {
+    return fn(std::forward<Args>(args)...);
+  }
+}
+
+/// The default key and the default "no change" function.
+struct Identity {
+  template <class T>
+  constexpr T&& operator()(T&& value) const noexcept {
+    return std::forward<T>(value);
+  }
+};
+
+}  // namespace detail
+}  // namespace penstock

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <utility>
+
+#include "penstock/core/stream.hpp"
+
+namespace penstock {
+namespace detail {
+
+/// An edge that closes a cycle. Keeps what comes and hands it on when the element under way has come to rest, in order, by a
+/// loop and never by recursion; a receipt that waits holds up the elements behind it. Says nothing of the end: a cycle
+/// ends when what is outside of it has ended.
+template <element T>
+class FeedbackEdge final : public Node, public Receiver<T, FeedbackEdge<T>>, private Task {
+ public:
+  explicit FeedbackEdge(std::size_t bound)
+      : Node(Info{"feedback", bound ? std::to_string(bound) : std::string{}, Shape::collect}), bound_(bound) {
+    this->port(static_cast<InletBase&>(*this));
+    this->port(outlet);
+  }
+
+  template <class V>
+  Pending* take(V&& value, const Context* context) {
+    info().took();
+    if (bound_ != 0 && queue_.size() == bound_) {
+      info().fails();
+      throw Overflow("connect: " + std::to_string(bound_) + " elements wait on the feedback edge already, and waiting " +
+                     "for it here would be a deadlock");
+    }
+    queue_.push_back({std::forward<V>(value), Context::of(context)});
+    info().holds(queue_.size());
+    if (!waits_for_.state() && !queued()) strand().post(*this);
+    return nullptr;
+  }
+
+  bool busy() const noexcept override { return !queue_.empty() || waits_for_.pending(); }
+  void shut_down() noexcept override {
+    unlink();
+    for (const Item& item : queue_) item.context.drop("the feedback edge was destroyed");
+    info().drops(queue_.size());
+    queue_.clear();
+    info().holds(0);
+  }
+
+  Outlet<T> outlet;
+
+ protected:
+  Pending* take_signal(const Signal&) override { return nullptr; }
+
+ private:
+  struct Item {
+    T value;
+    Context context;
+  };
+
+  void run() override {
+    if (waits_for_.error()) graph().report(waits_for_.error(), info());
+    waits_for_ = {};
+    while (!queue_.empty()) {
+      Item item = std::move(queue_.front());
+      queue_.pop_front();
+      info().holds(queue_.size());
+      info().passed();
+      waits_for_ = deliver(outlet, std::move(item.value), item.context, info());
+      if (waits_for_.pending()) return waits_for_.state()->then(*this);
+      waits_for_ = {};
+    }
+    graph().rested();
+  }
+
+  std::deque<Item> queue_;
+  std::size_t bound_;
+  Receipt waits_for_;
+};
+
+}  // namespace detail
+
+template <element T>
+void Stream<T>::connect_feedback(const Stream& downstream, std::size_t bound) const {
+  auto* target = dynamic_cast<detail::StreamNode<T>*>(&downstream.node());
+  if (!target) {
+    detail::misuse("connect: downstream must be a stream made with `Stream<T> name`; \"" + downstream.info().label() +
+                   "\" has no inlet of its own");
+  }
+  Graph& graph = Graph::merge(this->graph(), downstream.graph());
+  if (Graph::reaches(downstream.node(), this->node())) {
+    auto& edge = graph.add(std::make_unique<detail::FeedbackEdge<T>>(bound));
+    graph.connect(edge.outlet, *target);
+    graph.connect(*outlet_, edge);
+  } else {
+    graph.connect(*outlet_, *target);
+  }
+}
+
+template <element T>
+void Stream<T>::disconnect(const Stream& downstream) const {
+  for (const OutletBase::Branch& branch : outlet_->branches()) {
+    Node* node = branch.inlet->node();
+    if (node == &downstream.node()) return this->graph().disconnect(*outlet_, *branch.inlet);
+    if (auto* edge = dynamic_cast<detail::FeedbackEdge<T>*>(node)) {
+      const auto& behind = edge->outlet.branches();
+      if (!behind.empty() && behind.front().inlet->node() == &downstream.node()) return this->graph().destroy(*edge);
+    }
+  }
+  detail::misuse("disconnect: \"" + downstream.info().label() + "\" is not connected to \"" + this->info().label() + "\"");
+}
+
+template <element T>
+template <class Range>
+void Stream<T>::emit_all(Range&& range) const {
+  for (auto&& value : range) {
+    if constexpr (std::is_lvalue_reference_v<Range> || std::is_const_v<std::remove_reference_t<decltype(value)>>) {
+      emit(T(value));
+    } else {
+      emit(T(std::move(value)));
+    }
+  }
+}
+
+inline void Handle::wait_idle() const {
+  Loop* loop = this->loop();
+  auto rest = [this] {
+    struct Idle final : Task {
+      explicit Idle(Receipt r) : receipt(std::move(r)) {}
+      void run() override {
+        receipt.settle();
+        delete this;
+      }
+      void discard() noexcept override { delete this; }
+      Receipt receipt;
+    };
+    if (graph().idle()) return Receipt{};
+    Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::partner);
+    graph().when_idle(*new Idle(receipt));
+    return receipt;
+  };
+  const Position position = loop ? loop->position() : Position::inside;
+  if (position == Position::elsewhere) return detail::Errand<decltype(rest)>{*loop, rest}.send();
+  if (graph().idle()) return;
+  if (position == Position::inside) {
+    detail::misuse("wait_idle: the loop that would have to do the work is running this thread; use async_wait_idle");
+  }
+  detail::Settled::wait(*loop, rest());
+}
+
+}  // namespace penstock

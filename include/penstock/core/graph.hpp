@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/node.hpp"
+
+namespace penstock {
+
+/// What to do with an error of background work, which no caller is there to see.
+class ErrorHandler {
+ public:
+  virtual ~ErrorHandler() = default;
+  /// @param where  the operator that was emitting when the error came up.
+  virtual void handle(std::exception_ptr error, const Info& where) = 0;
+};
+
+/// All nodes that are connected with each other: owned here, kept alive by handles, run on one strand. The first thing
+/// that is wired makes a graph, joining two of them makes one, and the last handle's end destroys it.
+class Graph {
+ public:
+  explicit Graph(Loop* loop) : strand_(new Strand(loop)) {}
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  Strand& strand() const noexcept { return *strand_; }
+  Loop* loop() const noexcept { return strand_->loop(); }
+  const std::vector<std::unique_ptr<Node>>& nodes() const noexcept { return nodes_; }
+
+  /// Makes `node` a member. Throws std::logic_error when it needs an event loop and the graph has none.
+  template <class N>
+  N& add(std::unique_ptr<N> node) {
+    if (const char* what = node->needs_loop(); what && !loop()) {
+      detail::misuse(std::string{what} +
+                     " needs an event loop: give one to the source, as in Stream<int> source{loop}");
+    }
+    N& added = *node;
+    nodes_.push_back(std::move(node));
+    added.join(*this, *strand_);
+    for (Info& info : added.infos()) info.counting = counting_;
+    added.added();
+    return added;
+  }
+
+  /// Joins two graphs into one, which is returned; the other one is gone.
+  static Graph& merge(Graph& a, Graph& b) {
+    if (&a == &b) return a;
+    if (a.loop() && b.loop() && a.loop() != b.loop()) {
+      detail::misuse("Stream: cannot join graphs of two different event loops; bring the elements over with hop()");
+    }
+    if (a.strand_->descending() && b.strand_->descending()) {
+      detail::misuse("Stream: cannot join two graphs while both have an element under way");
+    }
+    const bool a_stays = a.strand_->descending() || (!b.strand_->descending() && a.nodes_.size() >= b.nodes_.size());
+    Graph& into = a_stays ? a : b;
+    Graph& from = a_stays ? b : a;
+    if (!into.loop() && from.loop()) into.strand_->adopt(*from.loop());
+    for (std::unique_ptr<Node>& node : from.nodes_) {
+      node->join(into, *into.strand_);
+      into.nodes_.push_back(std::move(node));
+    }
+    from.nodes_.clear();
+    into.idle_.splice(from.idle_);
+    if (!into.handler_) into.handler_ = std::move(from.handler_);
+    into.handles_.fetch_add(from.handles_.load());
+    from.strand_->join(*into.strand_);
+    from.dispose();
+    return into;
+  }
+
+  /// Connects now or, while an element is under way, after it.
+  void connect(OutletBase& outlet, InletBase& inlet, std::uint64_t ticket) {
+    later([&outlet, &inlet, ticket] { outlet.attach(inlet, ticket); });
+  }
+  void connect(OutletBase& outlet, InletBase& inlet) { connect(outlet, inlet, outlet.ticket()); }
+  void disconnect(OutletBase& outlet, InletBase& inlet) {
+    later([&outlet, &inlet] {
+      if (outlet.detach(inlet)) inlet.node()->disconnected(inlet);
+    });
+  }
+
+  /// Takes `node` out of the graph: no edge leads to it or from it, what it held is dropped. It is deleted when the last
+  /// handle to it is gone. A second call does nothing.
+  void destroy(Node& node) {
+    if (std::exchange(node.destroyed_, true)) return;
+    later([this, &node] {
+      node.shut_down();
+      for (InletBase* inlet : node.inlets()) {
+        while (!inlet->upstreams().empty()) inlet->upstreams().back()->detach(*inlet);
+      }
+      for (OutletBase* outlet : node.outlets()) {
+        while (!outlet->branches().empty()) {
+          InletBase& inlet = *outlet->branches().back().inlet;
+          outlet->detach(inlet);
+          inlet.node()->disconnected(inlet);
+        }
+      }
+      erase_if_unused(node);
+    });
+  }
+
+  /// True when a path leads from `from` down to `to`.
+  static bool reaches(const Node& from, const Node& to) {
+    std::vector<const Node*> open{&from};
+    std::vector<const Node*> seen;
+    while (!open.empty()) {
+      const Node* node = open.back();
+      open.pop_back();
+      if (node == &to) return true;
+      if (std::find(seen.begin(), seen.end(), node) != seen.end()) continue;
+      seen.push_back(node);
+      for (const OutletBase* outlet : node->outlets()) {
+        for (const OutletBase::Branch& branch : outlet->branches()) open.push_back(branch.inlet->node());
+      }
+    }
+    return false;
+  }
+
+  void start() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) nodes_[i]->start();
+  }
+  void stop() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) nodes_[i]->stop();
+  }
+
+  /// True when nothing will happen without a new element: every queue is empty, every call has ended.
+  bool idle() const noexcept {
+    return std::none_of(nodes_.begin(), nodes_.end(), [](const auto& node) { return node->busy(); });
+  }
+  /// Runs `task` once the graph is idle.
+  void when_idle(Task& task) {
+    if (idle()) {
+      strand_->post(task);
+    } else {
+      idle_.push(task);
+    }
+  }
+  /// Nodes say this when they stop being busy.
+  void rested() noexcept {
+    if (idle_.empty() || !idle()) return;
+    while (Task* task = idle_.pop()) strand_->post(*task);
+  }
+
+  /// An error of background work: to the handler, or to the loop.
+  void report(std::exception_ptr error, Info& where) noexcept {
+    where.late_errors.add();
+    if (!handler_) return strand_->report(std::move(error));
+    try {
+      handler_->handle(std::move(error), where);
+    } catch (...) {
+      strand_->report(std::current_exception());
+    }
+  }
+  void on_error(std::unique_ptr<ErrorHandler> handler) { handler_ = std::move(handler); }
+
+  bool counting() const noexcept { return counting_; }
+  void counting(bool on) noexcept {
+    counting_ = on;
+    for (const auto& node : nodes_) {
+      for (Info& info : node->infos()) info.counting = on;
+    }
+  }
+
+  /// Handles count on the node that they name and on its graph. They may be copied and dropped on any thread, but not
+  /// while the graph is being joined to another one.
+  static void retain(Node& node) noexcept {
+    node.handles_.fetch_add(1, std::memory_order_relaxed);
+    node.graph().handles_.fetch_add(1, std::memory_order_relaxed);
+  }
+  static void release(Node& node) noexcept {
+    Graph& graph = node.graph();
+    const bool destroyed = node.destroyed_;
+    const bool last_of_node = node.handles_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    if (graph.handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      graph.expire();
+    } else if (last_of_node && destroyed) {
+      graph.later([&graph, &node] { graph.erase_if_unused(node); });
+    }
+  }
+
+ private:
+  ~Graph() {
+    StrandRef strand{*strand_};
+    strand->begin();
+    for (const auto& node : nodes_) node->shut_down();
+    while (!nodes_.empty()) nodes_.pop_back();
+    strand_->release();
+    strand->come_to_rest();
+  }
+
+  /// Destroys the graph on its strand, when nothing is under way.
+  void expire() noexcept {
+    auto end = [this] { delete this; };
+    if (loop() && loop()->position() == Position::elsewhere) {
+      loop()->post_remote(*new FunctionTask<decltype(end)>(end));
+    } else {
+      later(end);
+    }
+  }
+  /// Ends a graph that has been joined to another one.
+  void dispose() noexcept {
+    strand_->release();
+    strand_ = new Strand(nullptr);
+    delete this;
+  }
+
+  template <class Fn>
+  void later(Fn fn) {
+    if (strand_->descending()) {
+      strand_->after(*new FunctionTask<Fn>(std::move(fn)));
+    } else {
+      fn();
+    }
+  }
+
+  void erase_if_unused(const Node& node) {
+    if (node.handles_.load(std::memory_order_acquire) != 0) return;
+    const auto is_it = [&](const auto& other) { return other.get() == &node; };
+    const auto found = std::find_if(nodes_.begin(), nodes_.end(), is_it);
+    if (found == nodes_.end()) return;
+    const std::unique_ptr<Node> last = std::move(*found);
+    nodes_.erase(found);
+  }
+
+  Strand* strand_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::atomic<std::size_t> handles_{0};
+  TaskQueue idle_;
+  std::unique_ptr<ErrorHandler> handler_;
+  bool counting_ = true;
+};
+
+namespace detail {
+
+/// A counted handle on a node and with it on its graph.
+class NodeHandle {
+ public:
+  NodeHandle() = default;
+  explicit NodeHandle(Node& node) noexcept : node_(&node) { Graph::retain(node); }
+  NodeHandle(const NodeHandle& other) noexcept : node_(other.node_) {
+    if (node_) Graph::retain(*node_);
+  }
+  NodeHandle(NodeHandle&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  NodeHandle& operator=(NodeHandle other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~NodeHandle() {
+    if (node_) Graph::release(*node_);
+  }
+
+  Node* operator->() const noexcept { return node_; }
+  Node& operator*() const noexcept { return *node_; }
+  explicit operator bool() const noexcept { return node_ != nullptr; }
+
+ private:
+  Node* node_ = nullptr;
+};
+
+}  // namespace detail
+}  // namespace penstock

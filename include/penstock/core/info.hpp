@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace penstock {
+
+/// A number that the strand changes and any thread may read. A plain increment, no locked instruction.
+class Counter {
+ public:
+  Counter() = default;
+  Counter(const Counter& other) noexcept : value_(other.get()) {}
+  Counter& operator=(const Counter& other) noexcept {
+    set(other.get());
+    return *this;
+  }
+
+  std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+  void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
+  void add(std::uint64_t n = 1) noexcept { set(get() + n); }
+  void subtract(std::uint64_t n = 1) noexcept { set(get() - n); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// How an operator is drawn; Graphviz's names in the comments.
+enum class Shape : std::uint8_t {
+  plain,    ///< ellipse: one in, at most one out
+  state,    ///< box: accumulate
+  collect,  ///< diamond: partition, windows by count, buffer
+  time,     ///< octagon: what the clock drives
+  join,     ///< triangle: several inputs
+  source,   ///< doubleoctagon
+  sink      ///< trapezium
+};
+
+/// What is known of one operator: its name, its parameters and its counters. A chain of fused steps has one for each
+/// step. `in` and `out` stand only where the number of elements can change; `observe` fills in the others.
+///
+/// Conservation, between two descents: in = out + left_out + dropped + failed + held for operators that pass elements on
+/// one by one; see each operator for the rest.
+struct Info {
+  Info(const char* operation, std::string detail_text = {}, Shape drawn = Shape::plain)
+      : op(operation), detail(std::move(detail_text)), shape(drawn) {}
+
+  const char* op;         ///< the operator, such as "map"
+  std::string detail;     ///< its parameters, such as "2"
+  std::string name;       ///< the user's name for it, or empty
+  Shape shape;            ///< for drawings
+  bool one_to_one = true; ///< every element taken comes out or fails
+
+  bool counting = true;   ///< when false the counters below stand still
+  Counter in;             ///< elements taken
+  Counter out;            ///< elements passed on
+  Counter left_out;       ///< left out because that was the processing
+  Counter dropped;        ///< lost by policy
+  Counter failed;         ///< its function threw
+  Counter held;           ///< kept now
+  Counter waiting;        ///< receipts open now
+  Counter blocked_ns;     ///< time that settled receipts were open, by the loop's clock
+  Counter late_errors;    ///< failures of background work that no caller saw
+
+  void took(std::uint64_t n = 1) noexcept { if (counting) in.add(n); }
+  void passed(std::uint64_t n = 1) noexcept { if (counting) out.add(n); }
+  void leaves_out(std::uint64_t n = 1) noexcept { if (counting) left_out.add(n); }
+  void drops(std::uint64_t n = 1) noexcept { if (counting) dropped.add(n); }
+  void fails(std::uint64_t n = 1) noexcept { if (counting) failed.add(n); }
+  void holds(std::uint64_t n) noexcept { if (counting) held.set(n); }
+
+  /// The user's name, or the operator's.
+  std::string label() const { return name.empty() ? std::string{op} : name; }
+};
+
+}  // namespace penstock

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+
+#include "penstock/core/task.hpp"
+
+namespace penstock {
+
+class Loop;
+
+/// Time on a loop: nanoseconds of its clock, which is monotonic and need not be the machine's.
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::time_point<Loop, Duration>;
+
+/// A task that a loop runs at a time. Cancelling and dying take it out of the loop's timer queue.
+class Timer : public Task {
+ public:
+  void cancel() noexcept;
+  /// True while the timer waits for its time or, the time having come, for its turn.
+  bool active() const noexcept { return loop_ != nullptr || queued(); }
+  TimePoint deadline() const noexcept { return deadline_; }
+
+ protected:
+  ~Timer() override { cancel(); }
+
+ private:
+  friend class TimerQueue;
+  Loop* loop_ = nullptr;
+  TimePoint deadline_{};
+  std::uint64_t order_ = 0;  // timers of one deadline become ready in the order in which they were set
+  std::size_t place_ = 0;
+};
+
+/// Where the calling thread stands towards a loop.
+enum class Position : std::uint8_t {
+  inside,    ///< the loop is running this thread: do not wait, graphs may be touched
+  idle,      ///< nobody runs the loop: graphs may be touched, and the caller may run it
+  elsewhere  ///< another thread runs it: hand over
+};
+
+/// What the nodes of a graph run on: one task at a time, and a clock. `EventLoop` runs on Boost.Asio, the testing room's
+/// `VirtualLoop` on a clock that jumps. A loop must outlive the graphs, the Refs and the Receipts that use it.
+class Loop {
+ public:
+  virtual TimePoint now() const noexcept = 0;
+  virtual Position position() const noexcept = 0;
+
+  /// Runs `task` soon, never inside this call. Only where `position()` is not `elsewhere`.
+  virtual void post(Task& task) noexcept = 0;
+  /// The same from any thread. The task must stay alive until it has run or was discarded.
+  virtual void post_remote(Task& task) = 0;
+  /// Runs `timer` at `deadline`, or soon when that has passed; a timer that is active already is moved.
+  virtual void set(Timer& timer, TimePoint deadline) = 0;
+  virtual void cancel(Timer& timer) noexcept = 0;
+
+  /// Returns when `done` is set, which a task of this loop will do with `wake`: runs the loop when nobody does, else
+  /// sleeps. Throws std::logic_error when called inside the loop, and when the loop runs out of work first.
+  virtual void wait(const std::atomic<bool>& done) = 0;
+  /// Sets `done` and wakes whoever waits for it. The waiter may destroy `done` as soon as it is set.
+  virtual void wake(std::atomic<bool>& done) noexcept = 0;
+
+  /// An error that reached nobody: a background drain failed and its graph has no error handler. The loop keeps the first
+  /// one and throws it from its `run`.
+  virtual void report(std::exception_ptr error) noexcept = 0;
+
+ protected:
+  ~Loop() = default;
+};
+
+inline void Timer::cancel() noexcept {
+  if (loop_) loop_->cancel(*this);
+  unlink();
+}
+
+}  // namespace penstock

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/error.hpp"
+#include "penstock/core/info.hpp"
+#include "penstock/core/outlet.hpp"
+
+namespace penstock {
+
+class Graph;
+
+/// A member of a graph: inlets, outlets, and what is known of it. A node lives as long as its graph and is touched on its
+/// strand only. Operators derive from it, register their ports in the constructor, and push through their outlets.
+class Node {
+ public:
+  explicit Node(Info info) : infos_{std::move(info)} {}
+  /// A chain of fused steps is one node with one Info for each step.
+  explicit Node(std::vector<Info> infos) : infos_(std::move(infos)) {}
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  virtual ~Node() = default;
+
+  Graph& graph() const noexcept { return *graph_; }
+  Strand& strand() const noexcept { return *strand_; }
+  /// The loop, or null.
+  Loop* loop() const noexcept { return strand_->loop(); }
+  /// The loop of an operator that needs one. Checked when the node is added.
+  Loop& clock() const { return *strand_->loop(); }
+
+  std::vector<Info>& infos() noexcept { return infos_; }
+  const std::vector<Info>& infos() const noexcept { return infos_; }
+  Info& info() noexcept { return infos_.back(); }
+
+  const std::vector<InletBase*>& inlets() const noexcept { return inlets_; }
+  const std::vector<OutletBase*>& outlets() const noexcept { return outlets_; }
+
+  /// Why the node needs an event loop, as the start of a sentence; null when it does not.
+  virtual const char* needs_loop() const noexcept { return nullptr; }
+  /// Called once the node is part of a graph, before anything is connected to it.
+  virtual void added() {}
+  /// Sources begin and end to produce; both may be called again and in any state.
+  virtual void start() {}
+  virtual void stop() {}
+  /// True while the node will go on by itself: a queue to drain, a timer that will flush, a call under way.
+  virtual bool busy() const noexcept { return false; }
+  /// Stops for good: cancels timers, ends what is held as dropped, settles receipts with `Stopped`. Called before the
+  /// node is destroyed, while the rest of the graph still stands, and possibly more than once.
+  virtual void shut_down() noexcept { stop(); }
+  /// Called when `edge` was taken off `inlet`.
+  virtual void disconnected(InletBase& inlet) { static_cast<void>(inlet); }
+
+ protected:
+  /// To be called in the constructor, in the order in which the ports are to be drawn.
+  void port(InletBase& inlet) {
+    inlet.node_ = this;
+    inlets_.push_back(&inlet);
+  }
+  void port(OutletBase& outlet) {
+    outlet.node_ = this;
+    outlets_.push_back(&outlet);
+  }
+  void remove_port(InletBase& inlet) { std::erase(inlets_, &inlet); }
+
+ private:
+  friend class Graph;
+  void join(Graph& graph, Strand& strand) noexcept {
+    graph_ = &graph;
+    strand_ = &strand;
+    for (OutletBase* outlet : outlets_) outlet->strand_ = &strand;
+  }
+
+  Graph* graph_ = nullptr;
+  Strand* strand_ = nullptr;
+  std::vector<Info> infos_;
+  std::vector<InletBase*> inlets_;
+  std::vector<OutletBase*> outlets_;
+  std::atomic<std::size_t> handles_{0};
+  bool destroyed_ = false;
+};
+
+}  // namespace penstock

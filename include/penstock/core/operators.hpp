@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/element.hpp"
+#include "penstock/core/loop.hpp"
+
+namespace penstock {
+
+struct BufferOptions;
+struct MapAsync;
+struct Slice;
+struct SlidingWindow;
+struct TextFile;
+struct Unique;
+
+namespace detail {
+
+template <class T, class>
+struct LaterType {
+  using type = T;
+};
+/// `T`, which need not be complete until the template that names it is used. Lets a braced list stand for options.
+template <class T, class Dependent>
+using Later = typename LaterType<T, Dependent>::type;
+
+}  // namespace detail
+
+// The library's table of contents. Every operator is a function that makes something to be called with a stream,
+//
+//     source | map(parse) | filter(valid) | my_own(3) | sink(store)
+//
+// and each built-in one is a member of streams and chains too. They are declared here and defined in ops/, sources/ and
+// sinks/; what they promise stands there, one file each.
+
+class Graph;
+template <element T>
+class Stream;
+template <element In, class... Steps>
+class Chain;
+
+/// A `Stream<T>` or a chain of operators on one.
+template <class S>
+concept stream_like = requires(S& s) {
+  typename S::value_type;
+  { s.stream() } -> std::same_as<Stream<typename S::value_type>>;
+};
+
+// Element by element
+template <class Fn, class... Args>
+auto map(Fn fn, Args... args);
+template <class Fn, class... Args>
+auto starmap(Fn fn, Args... args);
+template <class Fn, class... Options>
+auto map_async(Fn fn, Options... options);
+template <class... Args>
+auto filter(Args... args);
+template <class Fn, class... Args>
+auto remove(Fn fn, Args... args);
+template <class Fn, class... Options>
+auto accumulate(Fn fn, Options... options);
+template <class Fn, class... Options>
+auto scan(Fn fn, Options... options);
+template <class... Picks>
+auto pluck(Picks... picks);
+template <class = void>
+auto flatten();
+template <class = void>
+auto concat();
+template <class Fn, class... Args>
+auto tap(Fn fn, Args... args);
+
+// Which elements
+template <class... Bounds>
+auto slice(Bounds... bounds);
+template <class = void>
+auto take(std::size_t n);
+template <class Fn, class... Args>
+auto take_while(Fn fn, Args... args);
+template <class = void>
+auto skip(std::size_t n);
+template <class... Options>
+auto unique(Options... options);
+template <class... Predicates>
+auto split(Predicates... predicates);
+
+// Several elements into one
+template <class... Options>
+auto partition(std::size_t n, Options... options);
+template <class... Options>
+auto partition_unique(std::size_t n, Options... options);
+template <class... Options>
+auto sliding_window(std::size_t n, Options... options);
+template <class = void>
+auto pairwise();
+template <class = void>
+auto collect();
+template <class... Options>
+auto frequencies(Options... options);
+
+// Time
+template <class = void>
+auto timed_window(Duration interval);
+template <class... Options>
+auto timed_window_unique(Duration interval, Options... options);
+template <class = void>
+auto delay(Duration time);
+template <class = void>
+auto rate_limit(Duration interval);
+template <class = void>
+auto debounce(Duration quiet);
+template <class = void>
+auto sample(Duration interval);
+template <class = void>
+auto timeout(Duration limit);
+
+// Waiting
+template <class... Options>
+auto buffer(std::size_t n, Options... options);
+template <class = void>
+auto latest();
+template <class = void>
+auto hop(Loop& loop);
+
+// Several streams
+template <class... Others>
+auto zip(Others&&... others);
+template <class... Others>
+auto combine_latest(Others&&... others);
+template <class... Others>
+auto zip_latest(Others&&... others);
+template <class... Others>
+auto merge(Others&&... others);
+
+// Errors
+template <class Policy>
+auto on_error(Policy policy);
+
+// Ends
+template <class Fn, class... Args>
+auto sink(Fn fn, Args... args);
+template <class... Into>
+auto sink_to_vector(Into&... into);
+template <class Path, class... Options>
+auto sink_to_textfile(Path file, Options... options);
+
+// On streams
+template <class S, class T, class Context, class Token>
+auto async_emit(const S& stream, T value, Context context, Token&& token);
+template <auto... Indices>
+  requires(sizeof...(Indices) > 0)
+auto pluck();
+
+namespace detail {
+
+/// What an operator is given for `stream`: a chain to fuse with when it is a temporary, otherwise a stream to share.
+template <class S>
+decltype(auto) operand(S&& stream) {
+  if constexpr (std::is_lvalue_reference_v<S>) {
+    return const_cast<std::remove_cvref_t<S>&>(stream).stream();
+  } else {
+    return std::move(stream);
+  }
+}
+
+}  // namespace detail
+
+/// Applies an operator, built-in or the user's own, to a stream.
+template <class S, class Operator>
+  requires(stream_like<std::remove_cvref_t<S>>)
+auto operator|(S&& stream, Operator&& op) {
+  constexpr bool is_stream = stream_like<std::remove_cvref_t<Operator>>;
+  static_assert(!is_stream, "operator|: on the right stands an operator, not a stream; use a.connect(b) to lead one "
+                            "stream into another");
+  if constexpr (!is_stream) {
+    return std::forward<Operator>(op)(detail::operand(std::forward<S>(stream)));
+  }
+}
+
+/// The operators as members of `Self`.
+template <class Self>
+class Operators {
+ public:
+  /// Another spelling of `|`.
+  template <class Operator>
+  auto apply(Operator op) & {
+    return self() | std::move(op);
+  }
+  template <class Operator>
+  auto apply(Operator op) && {
+    return std::move(self()) | std::move(op);
+  }
+  template <class Operator>
+  auto apply(Operator op) const& {
+    return self() | std::move(op);
+  }
+
+  template <auto... Indices>
+    requires(sizeof...(Indices) > 0)
+  auto pluck() & {
+    return self() | penstock::pluck<Indices...>();
+  }
+  template <auto... Indices>
+    requires(sizeof...(Indices) > 0)
+  auto pluck() const& {
+    return self() | penstock::pluck<Indices...>();
+  }
+  template <auto... Indices>
+    requires(sizeof...(Indices) > 0)
+  auto pluck() && {
+    return std::move(self()) | penstock::pluck<Indices...>();
+  }
+
+// A named chain is shared, a temporary one is fused: that is all the difference between the overloads.
+#define PENSTOCK_UNPACK(...) __VA_ARGS__
+#define PENSTOCK_MEMBER(name, types, parameters, arguments)           \
+  template <PENSTOCK_UNPACK types>                                    \
+  auto name parameters & {                                            \
+    return self() | penstock::name arguments;                         \
+  }                                                                   \
+  template <PENSTOCK_UNPACK types>                                    \
+  auto name parameters const& {                                       \
+    return self() | penstock::name arguments;                         \
+  }                                                                   \
+  template <PENSTOCK_UNPACK types>                                    \
+  auto name parameters && {                                           \
+    return std::move(self()) | penstock::name arguments;              \
+  }
+
+  // Element by element
+  /// Applies a function to every element.
+  PENSTOCK_MEMBER(map, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
+  /// Applies a function to the members of every tuple.
+  PENSTOCK_MEMBER(starmap, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
+  /// Applies an asynchronous function, several at a time.
+  PENSTOCK_MEMBER(map_async, (class Fn, class... Options), (Fn fn, Options... options), (std::move(fn), std::move(options)...))
+  PENSTOCK_MEMBER(map_async, (class Fn, class S = Self), (Fn fn, detail::Later<MapAsync, S> options), (std::move(fn), std::move(options)))
+  /// Passes on what a predicate accepts.
+  PENSTOCK_MEMBER(filter, (class... Args), (Args... args), (std::move(args)...))
+  /// Passes on what a predicate rejects.
+  PENSTOCK_MEMBER(remove, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
+  /// Folds the elements and emits every state.
+  PENSTOCK_MEMBER(accumulate, (class Fn, class... Options), (Fn fn, Options... options), (std::move(fn), std::move(options)...))
+  /// Another name of accumulate.
+  PENSTOCK_MEMBER(scan, (class Fn, class... Options), (Fn fn, Options... options), (std::move(fn), std::move(options)...))
+  /// Picks members, indices or keys out of every element.
+  PENSTOCK_MEMBER(pluck, (class... Picks), (Picks... picks), (std::move(picks)...))
+  /// Emits the items of every element one by one.
+  PENSTOCK_MEMBER(flatten, (class S = Self), (), <S>())
+  /// Another name of flatten.
+  PENSTOCK_MEMBER(concat, (class S = Self), (), <S>())
+  /// Lets a function look at every element.
+  PENSTOCK_MEMBER(tap, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
+
+  // Which elements
+  /// Passes on the elements at some positions.
+  PENSTOCK_MEMBER(slice, (class... Bounds), (Bounds... bounds), (std::move(bounds)...))
+  PENSTOCK_MEMBER(slice, (class S = Self), (detail::Later<Slice, S> options), (std::move(options)))
+  /// Passes on the first n.
+  PENSTOCK_MEMBER(take, (class S = Self), (std::size_t n), <S>(n))
+  /// Passes on until a predicate fails.
+  PENSTOCK_MEMBER(take_while, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
+  /// Leaves out the first n.
+  PENSTOCK_MEMBER(skip, (class S = Self), (std::size_t n), <S>(n))
+  /// Leaves out what was seen before.
+  PENSTOCK_MEMBER(unique, (class... Options), (Options... options), (std::move(options)...))
+  PENSTOCK_MEMBER(unique, (class S = Self), (detail::Later<Unique, S> options), (std::move(options)))
+  /// Several streams, each with the elements of its kind.
+  PENSTOCK_MEMBER(split, (class... Predicates), (Predicates... predicates), (std::move(predicates)...))
+
+  // Several elements into one
+  /// Gathers n elements into a vector.
+  PENSTOCK_MEMBER(partition, (class... Options), (std::size_t n, Options... options), (n, std::move(options)...))
+  /// Gathers n elements with different keys.
+  PENSTOCK_MEMBER(partition_unique, (class... Options), (std::size_t n, Options... options), (n, std::move(options)...))
+  /// The last n elements, with every element.
+  PENSTOCK_MEMBER(sliding_window, (class... Options), (std::size_t n, Options... options), (n, std::move(options)...))
+  PENSTOCK_MEMBER(sliding_window, (class S = Self), (std::size_t n, detail::Later<SlidingWindow, S> options), (n, std::move(options)))
+  /// Every element with the one before it.
+  PENSTOCK_MEMBER(pairwise, (class S = Self), (), <S>())
+  /// Keeps elements until it is told to flush.
+  PENSTOCK_MEMBER(collect, (class S = Self), (), <S>())
+  /// How often each element was seen.
+  PENSTOCK_MEMBER(frequencies, (class... Options), (Options... options), (std::move(options)...))
+
+  // Time
+  /// The elements of each interval.
+  PENSTOCK_MEMBER(timed_window, (class S = Self), (Duration interval), <S>(interval))
+  /// The elements of each interval with different keys.
+  PENSTOCK_MEMBER(timed_window_unique, (class... Options), (Duration interval, Options... options), (interval, std::move(options)...))
+  /// Emits every element that much later.
+  PENSTOCK_MEMBER(delay, (class S = Self), (Duration time), <S>(time))
+  /// Lets at most one element through per interval.
+  PENSTOCK_MEMBER(rate_limit, (class S = Self), (Duration interval), <S>(interval))
+  /// Emits an element when none follows for a while.
+  PENSTOCK_MEMBER(debounce, (class S = Self), (Duration quiet), <S>(quiet))
+  /// The newest element of each interval.
+  PENSTOCK_MEMBER(sample, (class S = Self), (Duration interval), <S>(interval))
+  /// Fails when no element comes in time.
+  PENSTOCK_MEMBER(timeout, (class S = Self), (Duration limit), <S>(limit))
+
+  // Waiting
+  /// A queue of n elements between what is before and behind it.
+  PENSTOCK_MEMBER(buffer, (class... Options), (std::size_t n, Options... options), (n, std::move(options)...))
+  PENSTOCK_MEMBER(buffer, (class S = Self), (std::size_t n, detail::Later<BufferOptions, S> options), (n, std::move(options)))
+  /// Keeps only the newest while what is behind is busy.
+  PENSTOCK_MEMBER(latest, (class S = Self), (), <S>())
+  /// Goes on on another event loop.
+  PENSTOCK_MEMBER(hop, (class S = Self), (Loop& loop), <S>(loop))
+
+  // Several streams
+  /// Tuples of one element of each stream.
+  PENSTOCK_MEMBER(zip, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+  /// Tuples of the newest of each stream.
+  PENSTOCK_MEMBER(combine_latest, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+  /// Every element of this stream with the newest of the others.
+  PENSTOCK_MEMBER(zip_latest, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+  /// The elements of all streams. Streamz: union.
+  PENSTOCK_MEMBER(merge, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+
+  // Errors
+  /// What happens when the operator before this one throws.
+  PENSTOCK_MEMBER(on_error, (class Policy), (Policy policy), (std::move(policy)))
+
+  // Ends
+  /// Calls a function, which may be asynchronous, with every element.
+  PENSTOCK_MEMBER(sink, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
+  /// Appends every element to a vector.
+  PENSTOCK_MEMBER(sink_to_vector, (class... Into), (Into&... into), (into...))
+  /// Writes every element as a line.
+  PENSTOCK_MEMBER(sink_to_textfile, (class Path, class... Options), (Path file, Options... options), (std::move(file), std::move(options)...))
+  PENSTOCK_MEMBER(sink_to_textfile, (class Path, class S = Self), (Path file, detail::Later<TextFile, S> options), (std::move(file), std::move(options)))
+
+#undef PENSTOCK_MEMBER
+#undef PENSTOCK_UNPACK
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+  const Self& self() const noexcept { return static_cast<const Self&>(*this); }
+};
+
+}  // namespace penstock

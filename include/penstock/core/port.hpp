@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/context.hpp"
+#include "penstock/core/element.hpp"
+#include "penstock/core/receipt.hpp"
+
+namespace penstock {
+
+class Node;
+class OutletBase;
+
+/// What travels on the edges in order with the elements and says something about all that follow.
+struct Signal {
+  enum Kind : std::uint8_t {
+    end,        ///< no element follows
+    reopen,     ///< elements follow after all: a source was started again
+    watermark,  ///< no later element has a time before `value`
+    idle,       ///< nothing for a while: do not wait for this edge
+    active,     ///< the end of `idle`
+    barrier     ///< checkpoint `value`
+  };
+  Kind kind = end;
+  std::int64_t value = 0;
+};
+
+/// The untyped side of a node's input: what wiring, drawing and signals need.
+class InletBase {
+ public:
+  InletBase() = default;
+  InletBase(const InletBase&) = delete;
+  InletBase& operator=(const InletBase&) = delete;
+
+  /// Null for the inlet of what is not connected.
+  Node* node() const noexcept { return node_; }
+  const std::vector<OutletBase*>& upstreams() const noexcept { return upstreams_; }
+
+  /// A signal of one of the edges; the end counts only when every edge has ended.
+  Pending* receive(const Signal& signal) {
+    if (signal.kind == Signal::end && ++ended_ < upstreams_.size()) return nullptr;
+    if (signal.kind == Signal::reopen && ended_-- < upstreams_.size()) return nullptr;
+    return take_signal(signal);
+  }
+
+ protected:
+  ~InletBase() = default;
+  virtual Pending* take_signal(const Signal& signal) = 0;
+
+ private:
+  friend class Node;
+  friend class OutletBase;
+  Node* node_ = nullptr;
+  std::vector<OutletBase*> upstreams_;
+  std::size_t ended_ = 0;
+};
+
+/// Elements that are handed over together. Whoever takes them moves `next` on, and stops behind an element that has to
+/// wait; the rest stays with the giver.
+template <class T>
+struct Batch {
+  T* next;
+  T* end;
+};
+
+namespace detail {
+
+// Values in registers, everything else borrowed or given; what cannot be copied is only ever given.
+template <class T>
+class InletInterface : public InletBase {
+ public:
+  virtual Pending* push(const T& value, const Context* context) = 0;
+  virtual Pending* push(T&& value, const Context* context) = 0;
+};
+template <class T>
+  requires(by_value<T>)
+class InletInterface<T> : public InletBase {
+ public:
+  virtual Pending* push(T value, const Context* context) = 0;
+};
+template <class T>
+  requires(!by_value<T> && !std::copy_constructible<T>)
+class InletInterface<T> : public InletBase {
+ public:
+  virtual Pending* push(T&& value, const Context* context) = 0;
+};
+
+}  // namespace detail
+
+/// Takes elements of type `T`: one virtual call an element, or one for a whole batch. Returns null when the element was
+/// taken, otherwise a receipt that the caller owns. An exception means that the element failed.
+template <element T>
+class Inlet : public detail::InletInterface<T> {
+ public:
+  virtual Pending* push_all(Batch<T>& batch, const Context* context) = 0;
+
+ protected:
+  ~Inlet() = default;
+};
+
+namespace detail {
+
+template <element T, class Self>
+class BatchReceiver : public Inlet<T> {
+ public:
+  Pending* push_all(Batch<T>& batch, const Context* context) final {
+    while (batch.next != batch.end) {
+      if (Pending* pending = self().take(std::move(*batch.next++), context)) return pending;
+    }
+    return nullptr;
+  }
+
+ protected:
+  ~BatchReceiver() = default;
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+};
+
+}  // namespace detail
+
+/// Implements an inlet for `Self`, which has a public `Pending* take(V&& value, const Context*)` where `V&&` is `T&&` or
+/// `const T&`, and may override `take_signal`.
+template <element T, class Self>
+class Receiver : public detail::BatchReceiver<T, Self> {
+ public:
+  Pending* push(const T& value, const Context* context) final { return this->self().take(value, context); }
+  Pending* push(T&& value, const Context* context) final { return this->self().take(std::move(value), context); }
+
+ protected:
+  ~Receiver() = default;
+};
+template <element T, class Self>
+  requires(detail::by_value<T>)
+class Receiver<T, Self> : public detail::BatchReceiver<T, Self> {
+ public:
+  Pending* push(T value, const Context* context) final { return this->self().take(std::move(value), context); }
+
+ protected:
+  ~Receiver() = default;
+};
+template <element T, class Self>
+  requires(!detail::by_value<T> && !std::copy_constructible<T>)
+class Receiver<T, Self> : public detail::BatchReceiver<T, Self> {
+ public:
+  Pending* push(T&& value, const Context* context) final { return this->self().take(std::move(value), context); }
+
+ protected:
+  ~Receiver() = default;
+};
+
+}  // namespace penstock

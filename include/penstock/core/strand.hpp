@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+#include "penstock/core/loop.hpp"
+#include "penstock/core/task.hpp"
+
+namespace penstock {
+
+/// What all nodes of one graph share so that no two of them run at once: the loop, or without one the thread that emits,
+/// and what has to happen when the element under way has come to rest. Counted by its graph, by Refs and by Receipts,
+/// so that each of them may outlive the others; touched on the strand only.
+class Strand {
+ public:
+  Strand() = default;
+  explicit Strand(Loop* loop) : loop_(loop), state_(loop ? looped : 0) {}
+  Strand(const Strand&) = delete;
+  Strand& operator=(const Strand&) = delete;
+
+  void retain() noexcept { ++holders_; }
+  void release() noexcept {
+    if (--holders_ == 0) delete this;
+  }
+
+  /// The strand that speaks for this one after graphs were joined.
+  Strand& root() noexcept {
+    Strand* strand = this;
+    while (strand->joined_) strand = strand->joined_;
+    return *strand;
+  }
+
+  Loop* loop() const noexcept { return loop_; }
+  void adopt(Loop& loop) noexcept {
+    loop_ = &loop;
+    set(looped);
+  }
+
+  /// True while an element is on its way through the graph.
+  bool descending() const noexcept { return (state_.load(std::memory_order_relaxed) & busy) != 0; }
+  /// True when an element may simply be pushed: no loop to ask, nothing under way.
+  bool plain() const noexcept { return state_.load(std::memory_order_relaxed) == 0; }
+
+  /// Runs `task` soon: on the loop, or without one as soon as nothing is under way.
+  void post(Task& task) noexcept {
+    Strand& strand = root();
+    if (strand.loop_) {
+      strand.loop_->post(task);
+    } else {
+      strand.after(task);
+    }
+  }
+
+  /// Runs `task` when the element under way has come to rest, now if there is none.
+  void after(Task& task) noexcept {
+    after_.push(task);
+    if (!descending()) come_to_rest();
+  }
+
+  /// An error of background work. With a loop it comes out of the loop's `run`, without one out of the `emit` that did
+  /// the work.
+  void report(std::exception_ptr error) noexcept {
+    Strand& strand = root();
+    if (strand.loop_) {
+      strand.loop_->report(std::move(error));
+    } else if (!strand.error_) {
+      strand.error_ = std::move(error);
+    }
+  }
+
+  /// Calls `fn` as one descent: what it posts, connects or disconnects waits for its end.
+  template <class Fn>
+  decltype(auto) descend(Fn&& fn) {
+    if (descending()) return fn();
+    Leave leave{*this};
+    return fn();
+  }
+
+  /// The two halves of `descend`, for the one caller that cannot afford it. `rest` answers false when `end` has work to do.
+  [[gnu::always_inline]] void begin() noexcept { set(busy); }
+  [[gnu::always_inline]] bool rest() noexcept {
+    if (!after_.empty() || error_) return false;
+    clear(busy);
+    return true;
+  }
+  /// Ends a descent: runs what was put off, then throws what went wrong in it.
+  void end() {
+    come_to_rest();
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+  /// The same where an exception is on its way already.
+  void come_to_rest() noexcept {
+    set(busy);
+    while (Task* task = after_.pop()) {
+      try {
+        task->run();
+      } catch (...) {
+        report(std::current_exception());
+      }
+    }
+    clear(busy);
+  }
+
+  /// From now on `other` stands for this strand. Its graph has been joined to that of `other`.
+  void join(Strand& other) noexcept {
+    other.after_.splice(after_);
+    if (error_ && !other.error_) other.error_ = std::exchange(error_, nullptr);
+    other.retain();
+    joined_ = &other;
+  }
+
+ private:
+  ~Strand() {
+    if (joined_) joined_->release();
+  }
+
+  struct Leave {
+    Strand& strand;
+    int unwinding = std::uncaught_exceptions();
+    explicit Leave(Strand& s) : strand(s) { strand.begin(); }
+    Leave(const Leave&) = delete;
+    Leave& operator=(const Leave&) = delete;
+    ~Leave() noexcept(false) {
+      if (std::uncaught_exceptions() > unwinding) {
+        strand.come_to_rest();
+      } else {
+        strand.end();
+      }
+    }
+  };
+
+  static constexpr std::uint32_t busy = 1;
+  static constexpr std::uint32_t looped = 2;
+
+  void set(std::uint32_t bit) noexcept {
+    state_.store(state_.load(std::memory_order_relaxed) | bit, std::memory_order_relaxed);
+  }
+  void clear(std::uint32_t bit) noexcept {
+    state_.store(state_.load(std::memory_order_relaxed) & ~bit, std::memory_order_relaxed);
+  }
+
+  Loop* loop_ = nullptr;
+  std::atomic<std::uint32_t> state_{0};  // atomic only so that other threads may ask whether there is a loop
+  std::uint32_t holders_ = 1;
+  TaskQueue after_;
+  std::exception_ptr error_;
+  Strand* joined_ = nullptr;
+};
+
+/// A counted pointer to a strand.
+class StrandRef {
+ public:
+  StrandRef() = default;
+  explicit StrandRef(Strand& strand) noexcept : strand_(&strand) { strand.retain(); }
+  StrandRef(const StrandRef& other) noexcept : strand_(other.strand_) {
+    if (strand_) strand_->retain();
+  }
+  StrandRef(StrandRef&& other) noexcept : strand_(std::exchange(other.strand_, nullptr)) {}
+  StrandRef& operator=(StrandRef other) noexcept {
+    std::swap(strand_, other.strand_);
+    return *this;
+  }
+  ~StrandRef() {
+    if (strand_) strand_->release();
+  }
+
+  explicit operator bool() const noexcept { return strand_ != nullptr; }
+  Strand& operator*() const noexcept { return strand_->root(); }
+  Strand* operator->() const noexcept { return &strand_->root(); }
+
+ private:
+  Strand* strand_ = nullptr;
+};
+
+}  // namespace penstock

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/emit.hpp"
+#include "penstock/core/operators.hpp"
+#include "penstock/core/step.hpp"
+
+namespace penstock {
+
+namespace detail {
+
+/// What `Stream<T> source` stands for: passes on what is emitted at it and what is connected to it.
+template <element T>
+class StreamNode final : public Node, public Receiver<T, StreamNode<T>> {
+ public:
+  explicit StreamNode(std::string name) : Node(Info{"Stream"}) {
+    this->port(static_cast<InletBase&>(*this));
+    this->port(outlet);
+    info().name = std::move(name);
+  }
+
+  template <class V>
+  Pending* take(V&& value, const Context* context) {
+    return outlet.push(std::forward<V>(value), context);
+  }
+
+  Outlet<T> outlet;
+
+ protected:
+  Pending* take_signal(const Signal& signal) override { return outlet.signal(signal); }
+};
+
+}  // namespace detail
+
+/// What all handles have in common: they name a node, and keep it and its whole graph alive.
+class Handle {
+ public:
+  /// The graph that this is part of now; joining it to another one may change it.
+  Graph& graph() const noexcept { return handle_->graph(); }
+  Node& node() const noexcept { return *handle_; }
+  /// The event loop, or null.
+  Loop* loop() const noexcept { return handle_->loop(); }
+  const std::string& name() const noexcept { return handle_->info().name; }
+  /// What the operator is and what it has counted.
+  const Info& info() const noexcept { return handle_->info(); }
+
+  /// Starts or stops all sources of the graph.
+  void start() const { graph().start(); }
+  void stop() const { graph().stop(); }
+  /// Takes the operator out of the graph: nothing reaches it any more and what it held ends as dropped. Twice is once.
+  void destroy() const { graph().destroy(node()); }
+  /// Waits until nothing will happen without a new element: queues are empty, calls have ended. Errors of background work
+  /// do not end the wait. Throws std::logic_error where waiting would block the loop itself; async_wait_idle does not.
+  void wait_idle() const;
+  /// Calls `fn(std::exception_ptr, const Info& where)` for errors of background work in this graph, which otherwise come
+  /// out of the loop's `run`.
+  template <class Fn>
+  void on_background_error(Fn fn) const {
+    struct Calls final : ErrorHandler {
+      explicit Calls(Fn f) : fn_(std::move(f)) {}
+      void handle(std::exception_ptr error, const Info& where) override { fn_(std::move(error), where); }
+      Fn fn_;
+    };
+    graph().on_error(std::make_unique<Calls>(std::move(fn)));
+  }
+
+ protected:
+  Handle() = default;
+  explicit Handle(Node& node) : handle_(node) {}
+  void rename(std::string name) const { handle_->info().name = std::move(name); }
+
+ private:
+  detail::NodeHandle handle_;
+};
+
+/// A handle on an operator that ends a chain.
+class Sink : public Handle {
+ public:
+  explicit Sink(Node& node) : Handle(node) {}
+  Sink named(std::string name) const {
+    rename(std::move(name));
+    return *this;
+  }
+};
+
+/// A handle on a place in a graph where elements of type `T` come by: something to emit at, to go on from and to
+/// connect. Cheap to copy; what functions take and return. Default-made it is the source of a new graph.
+template <element T>
+class Stream : public Handle, public Operators<Stream<T>> {
+ public:
+  using value_type = T;
+
+  /// A source without an event loop: operators run inside `emit`, in the calling thread.
+  explicit Stream(std::string name = {}) : Stream(nullptr, std::move(name)) {}
+  /// A source on `loop`, which must outlive it.
+  explicit Stream(Loop& loop, std::string name = {}) : Stream(&loop, std::move(name)) {}
+  /// A handle on an outlet that an operator has made.
+  explicit Stream(Outlet<T>& outlet) : Handle(*outlet.node()), outlet_(&outlet) {}
+
+  Outlet<T>& outlet() const noexcept { return *outlet_; }
+
+  /// Hands over one element and waits until the graph has taken it. A function's exception comes back here.
+  ///
+  /// Without a loop the whole graph runs inside this call. With one: from another thread the element is handed over and the
+  /// caller sleeps until it is taken; where nobody runs the loop the caller runs it; and on the loop itself, where
+  /// waiting would be a deadlock, an element that must wait is taken and kept, and the next `emit` throws
+  /// std::logic_error, without taking its own, until that one is through.
+  [[gnu::always_inline]] void emit(T value) const {
+    Strand& strand = outlet_->strand();
+    if (!strand.plain()) [[unlikely]] {
+      return emit(std::move(value), Context{});
+    }
+    strand.begin();
+    Pending* pending;
+    try {
+      pending = outlet_->push(std::move(value), nullptr);
+    } catch (...) {
+      strand.come_to_rest();
+      throw;
+    }
+    if (pending || !strand.rest()) [[unlikely]] finish(pending);
+  }
+  /// The same with Refs, metadata or an event time beside the element.
+  [[gnu::noinline]] void emit(T value, Context context) const {
+    detail::wait_for(*outlet_, [this, &value, &context] { return push(std::move(value), context); });
+  }
+  /// Emits every element of a range, in order, waiting where that is possible. Elements of an rvalue container are moved.
+  template <class Range>
+  void emit_all(Range&& range) const;
+
+  /// Never waits: false, and the element is not taken, while an earlier one still waits.
+  bool try_emit(T value, Context context = {}) const {
+    return detail::try_to(*outlet_, [this, &value, &context] { return push(std::move(value), context); });
+  }
+  /// Starts to emit and completes with `void(std::exception_ptr)` when the element is taken. Any Asio completion token:
+  /// use_awaitable, use_future, deferred, a callback. Elements that are not waited for keep their order.
+  template <class Token>
+  auto async_emit(T value, Token&& token) const {
+    return penstock::async_emit(*this, std::move(value), Context{}, std::forward<Token>(token));
+  }
+  template <class Token>
+  auto async_emit(T value, Context context, Token&& token) const {
+    return penstock::async_emit(*this, std::move(value), std::move(context), std::forward<Token>(token));
+  }
+  /// The step under all of these, for operators and sources on the strand: emits now and returns the receipt.
+  Receipt push(T value, const Context& context = {}) const {
+    return detail::offer(*outlet_, std::move(value), context);
+  }
+
+  /// Ends the stream: every operator flushes what it holds. Nothing can be emitted here afterwards. Waits like `emit`.
+  void close() const {
+    detail::wait_for(*outlet_, [this] { return push_end(); });
+  }
+  Receipt push_end() const {
+    if (outlet_->ended()) return {};
+    return outlet_->strand().descend([&] { return Receipt{outlet_->signal({Signal::end})}; });
+  }
+
+  /// Sends everything that comes by here also into `downstream`, which must have been made with `Stream<T> name`. An edge
+  /// that closes a cycle is a feedback edge: see `connect_feedback` for its bound.
+  void connect(const Stream& downstream) const { connect_feedback(downstream, 0); }
+  /// @param bound  elements that may wait on the edge when it closes a cycle; one more throws Overflow. 0: no bound.
+  void connect_feedback(const Stream& downstream, std::size_t bound) const;
+  /// Undoes `connect`. Throws std::logic_error when there is no such edge.
+  void disconnect(const Stream& downstream) const;
+
+  Stream named(std::string name) const {
+    this->rename(std::move(name));
+    return *this;
+  }
+
+  /// The start of a chain: see Chain::then.
+  template <class Next>
+  auto then(Next step, Info info) const {
+    return Chain<T>{*this}.then(std::move(step), std::move(info));
+  }
+  Stream stream() const { return *this; }
+
+ private:
+  Stream(Loop* loop, std::string name) : Stream(make(loop, std::move(name)).outlet) {}
+  static detail::StreamNode<T>& make(Loop* loop, std::string name) {
+    Graph* graph = new Graph(loop);
+    return graph->add(std::make_unique<detail::StreamNode<T>>(std::move(name)));
+  }
+
+  [[gnu::noinline, gnu::cold]] void finish(Pending* pending) const {
+    Receipt receipt{pending};
+    outlet_->strand().end();
+    if (receipt.pending()) return outlet_->unwaited().keep(std::move(receipt));
+    receipt.get();
+  }
+
+  Outlet<T>* outlet_;
+};
+
+template <class T>
+Stream(Outlet<T>&) -> Stream<T>;
+
+/// Operators that have been written down but are not yet a node: method calls on temporaries end up here and become one
+/// fused node when something consumes them. A chain that nothing consumes does nothing. One that has a name becomes a node
+/// at its first use and is shared by all its uses. Never named in signatures: `Stream<T>` is what functions take and return.
+template <element In, class... Steps>
+class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : public Operators<Chain<In, Steps...>> {
+ public:
+  using value_type = typename detail::Fold<In, Steps...>::value;
+
+  explicit Chain(const Stream<In>& source)
+    requires(sizeof...(Steps) == 0)
+      : source_(source), ticket_(source.outlet().ticket()) {}
+  Chain(Stream<In> source, std::uint64_t ticket, std::vector<Info> infos, std::tuple<Steps...> steps)
+      : source_(std::move(source)), ticket_(ticket), infos_(std::move(infos)), steps_(std::move(steps)) {}
+
+  Chain(Chain&&) = default;
+  Chain& operator=(Chain&&) = default;
+
+  /// One more step: a longer chain, or when the step emits nothing the finished node.
+  template <class Step>
+  auto then(Step step, Info info) && {
+    if (made_) detail::misuse("Chain: a chain that was used before cannot be moved from; use it by its name");
+    std::vector<Info> infos = std::move(infos_);
+    infos.push_back(std::move(info));
+    auto steps = std::tuple_cat(std::move(steps_), std::tuple<Step>(std::move(step)));
+    if constexpr (std::is_void_v<typename detail::Fold<In, Steps..., Step>::value>) {
+      return Sink{build<Steps..., Step>(std::move(infos), std::move(steps))};
+    } else {
+      return Chain<In, Steps..., Step>{std::move(source_), ticket_, std::move(infos), std::move(steps)};
+    }
+  }
+
+  /// The node that this chain becomes.
+  Stream<value_type> stream() {
+    if constexpr (sizeof...(Steps) == 0) {
+      return source_;
+    } else {
+      if (!made_) made_.emplace(build<Steps...>(std::move(infos_), std::move(steps_)).tail());
+      return *made_;
+    }
+  }
+  operator Stream<value_type>() { return stream(); }  // NOLINT: chains are what `Stream<T> s = …` is written with
+
+  /// Names the last operator.
+  Chain named(std::string name) && {
+    infos_.back().name = std::move(name);
+    return std::move(*this);
+  }
+
+ private:
+  template <class... All>
+  auto& build(std::vector<Info> infos, std::tuple<All...> steps) {
+    auto& node = source_.graph().add(
+        std::make_unique<detail::ChainNode<In, All...>>(std::move(infos), std::move(steps)));
+    source_.graph().connect(source_.outlet(), node, ticket_);
+    return node;
+  }
+
+  Stream<In> source_;
+  std::uint64_t ticket_;
+  std::vector<Info> infos_;
+  std::tuple<Steps...> steps_;
+  std::optional<Stream<value_type>> made_;
+};
+
+/// How operators with a node of their own are wired: makes an `N` in the graph of `upstream` and connects its inlet.
+template <class N, element T, class... Args>
+N& attach(const Stream<T>& upstream, Args&&... args) {
+  Graph& graph = upstream.graph();
+  N& node = graph.add(std::make_unique<N>(std::forward<Args>(args)...));
+  graph.connect(upstream.outlet(), static_cast<Inlet<T>&>(node));
+  return node;
+}
+
+/// An operator from a step: `source | step(MyStep{3}, {"my_step", "3"})`.
+template <class S>
+auto step(S step, Info info) {
+  return [step = std::move(step), info = std::move(info)](auto&& stream) mutable {
+    return std::forward<decltype(stream)>(stream).then(std::move(step), std::move(info));
+  };
+}
+
+}  // namespace penstock
