@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <penstock/core.hpp>
+
+int main() { return 0; }
