@@ -57,6 +57,7 @@ class Strand {
   /// Runs `task` when the element under way has come to rest, now if there is none.
   void after(Task& task) noexcept {
     after_.push(task);
+    set(work);
     if (!descending()) come_to_rest();
   }
 
@@ -68,6 +69,7 @@ class Strand {
       strand.loop_->report(std::move(error));
     } else if (!strand.error_) {
       strand.error_ = std::move(error);
+      strand.set(work);
     }
   }
 
@@ -79,17 +81,22 @@ class Strand {
     return fn();
   }
 
-  /// The two halves of `descend`, for the one caller that cannot afford it. `rest` answers false when `end` has work to do.
-  [[gnu::always_inline]] void begin() noexcept { set(busy); }
+  /// The two halves of `descend` on a strand that was plain, for the one caller that cannot afford more. `rest` answers
+  /// false when `end` has work to do.
+  void begin() noexcept { set(busy); }
+  [[gnu::always_inline]] void begin_plain() noexcept { state_.store(busy, std::memory_order_relaxed); }
   [[gnu::always_inline]] bool rest() noexcept {
-    if (!after_.empty() || error_) return false;
-    clear(busy);
+    if (state_.load(std::memory_order_relaxed) != busy) return false;
+    state_.store(0, std::memory_order_relaxed);
     return true;
   }
   /// Ends a descent: runs what was put off, then throws what went wrong in it.
   void end() {
     come_to_rest();
-    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    if (error_) {
+      clear(work);
+      std::rethrow_exception(std::exchange(error_, nullptr));
+    }
   }
   /// The same where an exception is on its way already.
   void come_to_rest() noexcept {
@@ -101,13 +108,14 @@ class Strand {
         report(std::current_exception());
       }
     }
-    clear(busy);
+    clear(error_ ? busy : busy | work);
   }
 
   /// From now on `other` stands for this strand. Its graph has been joined to that of `other`.
   void join(Strand& other) noexcept {
     other.after_.splice(after_);
     if (error_ && !other.error_) other.error_ = std::exchange(error_, nullptr);
+    other.set(work);
     other.retain();
     joined_ = &other;
   }
@@ -134,6 +142,7 @@ class Strand {
 
   static constexpr std::uint32_t busy = 1;
   static constexpr std::uint32_t looped = 2;
+  static constexpr std::uint32_t work = 4;  // something waits for the end of the descent
 
   void set(std::uint32_t bit) noexcept {
     state_.store(state_.load(std::memory_order_relaxed) | bit, std::memory_order_relaxed);

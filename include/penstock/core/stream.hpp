@@ -119,9 +119,9 @@ class Stream : public Handle, public Operators<Stream<T>> {
   [[gnu::always_inline]] void emit(T value) const {
     Strand& strand = outlet_->strand();
     if (!strand.plain()) [[unlikely]] {
-      return emit(std::move(value), Context{});
+      return emit_with_care(std::move(value));
     }
-    strand.begin();
+    strand.begin_plain();
     Pending* pending;
     try {
       pending = outlet_->push(std::move(value), nullptr);
@@ -193,6 +193,8 @@ class Stream : public Handle, public Operators<Stream<T>> {
     Graph* graph = new Graph(loop);
     return graph->add(std::make_unique<detail::StreamNode<T>>(std::move(name)));
   }
+
+  [[gnu::noinline]] void emit_with_care(T&& value) const { emit(std::move(value), Context{}); }
 
   [[gnu::noinline, gnu::cold]] void finish(Pending* pending) const {
     Receipt receipt{pending};
