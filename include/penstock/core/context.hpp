@@ -30,6 +30,9 @@ class Context {
   Context(Ref ref) { add(std::move(ref)); }  // NOLINT: `emit(x, ref)` is what users write
   Context(const Context& other) : time_(other.time_), trace_(other.trace_) { append_refs(other); }
   Context(Context&& other) noexcept { swap(other); }
+  ~Context() {
+    if (size_ != 0) clear();
+  }
   Context& operator=(Context other) noexcept {
     swap(other);
     return *this;
@@ -69,7 +72,7 @@ class Context {
     if (other) append(*other);
   }
   /// Lets go of everything but the memory.
-  void clear() noexcept {
+  [[gnu::noinline]] void clear() noexcept {
     first_.reset();
     for (std::uint32_t i = 1; i < size_; ++i) more_[i - 1].reset();
     size_ = 0;
@@ -82,10 +85,10 @@ class Context {
   Trace* trace() const noexcept { return trace_; }
   void trace(Trace* trace) noexcept { trace_ = trace; }
 
-  void fail(const std::exception_ptr& error) const noexcept {
+  [[gnu::noinline]] void fail(const std::exception_ptr& error) const noexcept {
     for (std::size_t i = 0; i < size_; ++i) (*this)[i].fail(error);
   }
-  void drop(const char* reason) const noexcept {
+  [[gnu::noinline]] void drop(const char* reason) const noexcept {
     for (std::size_t i = 0; i < size_; ++i) (*this)[i].drop(reason);
   }
   void bind(Strand& strand) const noexcept {
@@ -98,7 +101,7 @@ class Context {
   static Context of(const Context* context) { return context ? *context : Context{}; }
 
  private:
-  void append_refs(const Context& other) {
+  [[gnu::noinline]] void append_refs(const Context& other) {
     for (std::size_t i = 0; i < other.size_; ++i) add(other[i]);
   }
   void grow() {

@@ -98,6 +98,7 @@ class Settled final : public Task {
 /// loop itself, the receipt is kept: `fn` has been done, but the next call throws as long as it is pending.
 template <class Fn>
 void wait_for(OutletBase& outlet, Fn fn) {
+  const NodeHandle alive{*outlet.node()};
   Loop* loop = outlet.strand().loop();
   const Position position = loop ? loop->position() : Position::inside;
   if (position == Position::elsewhere) return Errand<Fn>{*loop, fn}.send();

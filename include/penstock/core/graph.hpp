@@ -149,7 +149,7 @@ class Graph {
   }
 
   /// An error of background work: to the handler, or to the loop.
-  void report(std::exception_ptr error, Info& where) noexcept {
+  [[gnu::noinline]] void report(std::exception_ptr error, Info& where) noexcept {
     where.late_errors.add();
     if (!handler_) return strand_->report(std::move(error));
     try {
@@ -174,7 +174,7 @@ class Graph {
     node.handles_.fetch_add(1, std::memory_order_relaxed);
     node.graph().handles_.fetch_add(1, std::memory_order_relaxed);
   }
-  static void release(Node& node) noexcept {
+  [[gnu::noinline]] static void release(Node& node) noexcept {
     Graph& graph = node.graph();
     const bool destroyed = node.destroyed_;
     const bool last_of_node = node.handles_.fetch_sub(1, std::memory_order_acq_rel) == 1;
@@ -196,14 +196,24 @@ class Graph {
   }
 
   /// Destroys the graph on its strand, when nothing is under way.
-  void expire() noexcept {
-    auto end = [this] { delete this; };
+  [[gnu::noinline]] void expire() noexcept {
     if (loop() && loop()->position() == Position::elsewhere) {
-      loop()->post_remote(*new FunctionTask<decltype(end)>(end));
+      loop()->post_remote(*new End(this));
+    } else if (strand_->descending()) {
+      strand_->after(*new End(this));
     } else {
-      later(end);
+      delete this;
     }
   }
+  struct End final : Task {
+    explicit End(Graph* g) : graph(g) {}
+    void run() override { discard(); }
+    void discard() noexcept override {
+      delete graph;
+      delete this;
+    }
+    Graph* graph;
+  };
   /// Ends a graph that has been joined to another one.
   void dispose() noexcept {
     strand_->release();

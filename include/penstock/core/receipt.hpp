@@ -34,7 +34,7 @@ class Pending : public detail::Pooled {
   Pending& operator=(const Pending&) = delete;
 
   void retain() noexcept { ++holders_; }
-  void release() noexcept {
+  [[gnu::noinline]] void release() noexcept {
     if (--holders_ == 0) delete this;
   }
 
@@ -46,7 +46,7 @@ class Pending : public detail::Pooled {
   TimePoint since() const noexcept { return since_; }
 
   /// Posts all that wait for it. Settling twice does nothing.
-  void settle(std::exception_ptr error = nullptr) noexcept {
+  [[gnu::noinline]] void settle(std::exception_ptr error = nullptr) noexcept {
     if (settled_) return;
     settled_ = true;
     error_ = std::move(error);
@@ -59,7 +59,7 @@ class Pending : public detail::Pooled {
   }
 
   /// Runs `task` on the strand when this has settled, soon if it has.
-  void then(Task& task) noexcept {
+  [[gnu::noinline]] void then(Task& task) noexcept {
     if (settled_) {
       strand_->post(task);
     } else {
@@ -160,7 +160,7 @@ class Join {
     if (one_) one_->release();
   }
 
-  void add(Pending* owned) {
+  [[gnu::noinline]] void add(Pending* owned) {
     if (!owned) return;
     if (!one_ && !all_) {
       one_ = owned;

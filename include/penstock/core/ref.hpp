@@ -35,10 +35,7 @@ class RefBlock : public Task, public Pooled {
  public:
   void retain() noexcept { ++count_; }
   void release() noexcept {
-    if (--count_ != 0) return;
-    if (!home_) return run();
-    StrandRef home = home_;
-    home->post(*this);
+    if (--count_ == 0) last_copy_gone();
   }
   std::uint32_t count() const noexcept { return count_; }
 
@@ -72,6 +69,12 @@ class RefBlock : public Task, public Pooled {
   virtual void ended() = 0;
 
  private:
+  [[gnu::noinline]] void last_copy_gone() noexcept {
+    if (!home_) return run();
+    StrandRef home = home_;
+    home->post(*this);
+  }
+
   std::uint32_t count_ = 1;
   Ending ending_;
   StrandRef home_;

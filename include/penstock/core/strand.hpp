@@ -22,7 +22,7 @@ class Strand {
   Strand& operator=(const Strand&) = delete;
 
   void retain() noexcept { ++holders_; }
-  void release() noexcept {
+  [[gnu::noinline]] void release() noexcept {
     if (--holders_ == 0) delete this;
   }
 
@@ -45,7 +45,7 @@ class Strand {
   bool plain() const noexcept { return state_.load(std::memory_order_relaxed) == 0; }
 
   /// Runs `task` soon: on the loop, or without one as soon as nothing is under way.
-  void post(Task& task) noexcept {
+  [[gnu::noinline]] void post(Task& task) noexcept {
     Strand& strand = root();
     if (strand.loop_) {
       strand.loop_->post(task);
@@ -55,7 +55,7 @@ class Strand {
   }
 
   /// Runs `task` when the element under way has come to rest, now if there is none.
-  void after(Task& task) noexcept {
+  [[gnu::noinline]] void after(Task& task) noexcept {
     after_.push(task);
     set(work);
     if (!descending()) come_to_rest();
@@ -63,7 +63,7 @@ class Strand {
 
   /// An error of background work. With a loop it comes out of the loop's `run`, without one out of the `emit` that did
   /// the work.
-  void report(std::exception_ptr error) noexcept {
+  [[gnu::noinline]] void report(std::exception_ptr error) noexcept {
     Strand& strand = root();
     if (strand.loop_) {
       strand.loop_->report(std::move(error));
@@ -91,15 +91,17 @@ class Strand {
     return true;
   }
   /// Ends a descent: runs what was put off, then throws what went wrong in it.
-  void end() {
+  [[gnu::noinline]] void end() {
+    retain();  // what was put off may end the graph and with it this strand
     come_to_rest();
-    if (error_) {
-      clear(work);
-      std::rethrow_exception(std::exchange(error_, nullptr));
-    }
+    std::exception_ptr error = std::exchange(error_, nullptr);
+    if (error) clear(work);
+    release();
+    if (error) std::rethrow_exception(error);
   }
   /// The same where an exception is on its way already.
-  void come_to_rest() noexcept {
+  [[gnu::noinline]] void come_to_rest() noexcept {
+    retain();
     set(busy);
     while (Task* task = after_.pop()) {
       try {
@@ -109,6 +111,7 @@ class Strand {
       }
     }
     clear(error_ ? busy : busy | work);
+    release();
   }
 
   /// From now on `other` stands for this strand. Its graph has been joined to that of `other`.

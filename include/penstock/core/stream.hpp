@@ -56,10 +56,16 @@ class Handle {
   const Info& info() const noexcept { return handle_->info(); }
 
   /// Starts or stops all sources of the graph.
-  void start() const { graph().start(); }
-  void stop() const { graph().stop(); }
+  void start() const {
+    on_strand([this] { graph().start(); });
+  }
+  void stop() const {
+    on_strand([this] { graph().stop(); });
+  }
   /// Takes the operator out of the graph: nothing reaches it any more and what it held ends as dropped. Twice is once.
-  void destroy() const { graph().destroy(node()); }
+  void destroy() const {
+    on_strand([this] { graph().destroy(node()); });
+  }
   /// Waits until nothing will happen without a new element: queues are empty, calls have ended. Errors of background work
   /// do not end the wait. Throws std::logic_error where waiting would block the loop itself; async_wait_idle does not.
   void wait_idle() const;
@@ -78,6 +84,18 @@ class Handle {
  protected:
   Handle() = default;
   explicit Handle(Node& node) : handle_(node) {}
+  /// Does `fn` on the strand and waits for it: what other threads may ask of a running graph.
+  template <class Fn>
+  void on_strand(Fn fn) const {
+    auto errand = [&fn] {
+      fn();
+      return Receipt{};
+    };
+    if (Loop* loop = this->loop(); loop && loop->position() == Position::elsewhere) {
+      return detail::Errand<decltype(errand)>{*loop, errand}.send();
+    }
+    fn();
+  }
   void rename(std::string name) const { handle_->info().name = std::move(name); }
 
  private:
@@ -117,19 +135,20 @@ class Stream : public Handle, public Operators<Stream<T>> {
   /// waiting would be a deadlock, an element that must wait is taken and kept, and the next `emit` throws
   /// std::logic_error, without taking its own, until that one is through.
   [[gnu::always_inline]] void emit(T value) const {
-    Strand& strand = outlet_->strand();
+    Outlet<T>& outlet = *outlet_;
+    Strand& strand = outlet.strand();
     if (!strand.plain()) [[unlikely]] {
       return emit_with_care(std::move(value));
     }
     strand.begin_plain();
     Pending* pending;
     try {
-      pending = outlet_->push(std::move(value), nullptr);
+      pending = outlet.push(std::move(value), nullptr);
     } catch (...) {
       strand.come_to_rest();
       throw;
     }
-    if (pending || !strand.rest()) [[unlikely]] finish(pending);
+    if (pending || !strand.rest()) [[unlikely]] finish(outlet, strand, pending);
   }
   /// The same with Refs, metadata or an event time beside the element.
   [[gnu::noinline]] void emit(T value, Context context) const {
@@ -196,11 +215,12 @@ class Stream : public Handle, public Operators<Stream<T>> {
 
   [[gnu::noinline]] void emit_with_care(T&& value) const { emit(std::move(value), Context{}); }
 
-  [[gnu::noinline, gnu::cold]] void finish(Pending* pending) const {
-    Receipt receipt{pending};
-    outlet_->strand().end();
-    if (receipt.pending()) return outlet_->unwaited().keep(std::move(receipt));
-    receipt.get();
+  // The end of the descent may end this handle and the graph, so it comes last.
+  [[gnu::noinline, gnu::cold]] static void finish(Outlet<T>& outlet, Strand& strand, Pending* pending) {
+    const Receipt receipt{pending};
+    if (receipt.pending()) outlet.unwaited().keep(receipt);
+    strand.end();
+    if (!receipt.pending()) receipt.get();
   }
 
   Outlet<T>* outlet_;
