@@ -40,7 +40,7 @@ def files(*patterns, under=""):
         found = {ROOT / name for name in listed}
     except (OSError, subprocess.CalledProcessError):
         found = {path for path in (ROOT / under).rglob("*")
-                 if not {"build", ".git"}.intersection(path.relative_to(ROOT).parts)}
+                 if not {"build", ".git", "__pycache__"}.intersection(path.relative_to(ROOT).parts)}
     found = (path.relative_to(ROOT) for path in found if path.is_file())
     return sorted(path for path in found if not patterns or any(path.match(pattern) for pattern in patterns))
 
