@@ -121,30 +121,4 @@ void Stream<T>::emit_all(Range&& range) const {
   }
 }
 
-inline void Handle::wait_idle() const {
-  Loop* loop = this->loop();
-  auto rest = [this] {
-    struct Idle final : Task {
-      explicit Idle(Receipt r) : receipt(std::move(r)) {}
-      void run() override {
-        receipt.settle();
-        delete this;
-      }
-      void discard() noexcept override { delete this; }
-      Receipt receipt;
-    };
-    if (graph().idle()) return Receipt{};
-    Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::partner);
-    graph().when_idle(*new Idle(receipt));
-    return receipt;
-  };
-  const Position position = loop ? loop->position() : Position::inside;
-  if (position == Position::elsewhere) return detail::Errand<decltype(rest)>{*loop, rest}.send();
-  if (graph().idle()) return;
-  if (position == Position::inside) {
-    detail::misuse("wait_idle: the loop that would have to do the work is running this thread; use async_wait_idle");
-  }
-  detail::Settled::wait(*loop, rest());
-}
-
 }  // namespace penstock

@@ -191,23 +191,14 @@ class Operators {
  public:
   /// Another spelling of `|`.
   template <class Operator>
-  auto apply(Operator op) & {
+  auto apply(Operator op) const& {
     return self() | std::move(op);
   }
   template <class Operator>
   auto apply(Operator op) && {
     return std::move(self()) | std::move(op);
   }
-  template <class Operator>
-  auto apply(Operator op) const& {
-    return self() | std::move(op);
-  }
 
-  template <auto... Indices>
-    requires(sizeof...(Indices) > 0)
-  auto pluck() & {
-    return self() | penstock::pluck<Indices...>();
-  }
   template <auto... Indices>
     requires(sizeof...(Indices) > 0)
   auto pluck() const& {
@@ -222,10 +213,6 @@ class Operators {
 // A named chain is shared, a temporary one is fused: that is all the difference between the overloads.
 #define PENSTOCK_UNPACK(...) __VA_ARGS__
 #define PENSTOCK_MEMBER(name, types, parameters, arguments)           \
-  template <PENSTOCK_UNPACK types>                                    \
-  auto name parameters & {                                            \
-    return self() | penstock::name arguments;                         \
-  }                                                                   \
   template <PENSTOCK_UNPACK types>                                    \
   auto name parameters const& {                                       \
     return self() | penstock::name arguments;                         \

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "penstock/core/emit.hpp"
+
+namespace penstock {
+
+/// What all handles have in common: they name a node, and keep it and its whole graph alive.
+class Handle {
+ public:
+  /// The graph that this is part of now; joining it to another one may change it.
+  Graph& graph() const noexcept { return handle_->graph(); }
+  Node& node() const noexcept { return *handle_; }
+  /// The event loop, or null.
+  Loop* loop() const noexcept { return handle_->loop(); }
+  const std::string& name() const noexcept { return handle_->info().name; }
+  /// What the operator is and what it has counted.
+  const Info& info() const noexcept { return handle_->info(); }
+
+  /// Starts or stops all sources of the graph.
+  void start() const {
+    on_strand([this] { graph().start(); });
+  }
+  void stop() const {
+    on_strand([this] { graph().stop(); });
+  }
+  /// Takes the operator out of the graph: nothing reaches it any more and what it held ends as dropped. Twice is once.
+  void destroy() const {
+    on_strand([this] { graph().destroy(node()); });
+  }
+  /// Waits until nothing will happen without a new element: queues are empty, calls have ended. Errors of background work
+  /// do not end the wait. Throws std::logic_error where waiting would block the loop itself; async_wait_idle does not.
+  void wait_idle() const;
+  /// Calls `fn(std::exception_ptr, const Info& where)` for errors of background work in this graph, which otherwise come
+  /// out of the loop's `run`.
+  template <class Fn>
+  void on_background_error(Fn fn) const {
+    struct Calls final : ErrorHandler {
+      explicit Calls(Fn f) : fn_(std::move(f)) {}
+      void handle(std::exception_ptr error, const Info& where) override { fn_(std::move(error), where); }
+      Fn fn_;
+    };
+    graph().on_error(std::make_unique<Calls>(std::move(fn)));
+  }
+
+ protected:
+  Handle() = default;
+  explicit Handle(Node& node) : handle_(node) {}
+  /// Does `fn` on the strand and waits for it: what other threads may ask of a running graph.
+  template <class Fn>
+  void on_strand(Fn fn) const {
+    auto errand = [&fn] {
+      fn();
+      return Receipt{};
+    };
+    if (Loop* loop = this->loop(); loop && loop->position() == Position::elsewhere) {
+      return detail::Errand<decltype(errand)>{*loop, errand}.send();
+    }
+    fn();
+  }
+  void rename(std::string name) const { handle_->info().name = std::move(name); }
+
+ private:
+  detail::NodeHandle handle_;
+};
+
+/// A handle on an operator that ends a chain.
+class Sink : public Handle {
+ public:
+  explicit Sink(Node& node) : Handle(node) {}
+  Sink named(std::string name) const {
+    rename(std::move(name));
+    return *this;
+  }
+};
+
+inline void Handle::wait_idle() const {
+  Loop* loop = this->loop();
+  auto rest = [this] {
+    struct Idle final : Task {
+      explicit Idle(Receipt r) : receipt(std::move(r)) {}
+      void run() override {
+        receipt.settle();
+        delete this;
+      }
+      void discard() noexcept override { delete this; }
+      Receipt receipt;
+    };
+    if (graph().idle()) return Receipt{};
+    Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::partner);
+    graph().when_idle(*new Idle(receipt));
+    return receipt;
+  };
+  const Position position = loop ? loop->position() : Position::inside;
+  if (position == Position::elsewhere) return detail::Errand<decltype(rest)>{*loop, rest}.send();
+  if (graph().idle()) return;
+  if (position == Position::inside) {
+    detail::misuse("wait_idle: the loop that would have to do the work is running this thread; use async_wait_idle");
+  }
+  detail::Settled::wait(*loop, rest());
+}
+
+}  // namespace penstock
