@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+#include "penstock/core/element.hpp"
+#include "penstock/core/loop.hpp"
+
+// Names only: what headers that take or return streams need.
+
+namespace penstock {
+
+struct BufferOptions;
+struct MapAsync;
+struct Slice;
+struct SlidingWindow;
+struct TextFile;
+struct Unique;
+
+class Graph;
+template <element T>
+class Stream;
+template <element In, class... Steps>
+class Chain;
+
+// Element by element
+template <class Fn, class... Args>
+auto map(Fn fn, Args... args);
+template <class Fn, class... Args>
+auto starmap(Fn fn, Args... args);
+template <class Fn, class... Options>
+auto map_async(Fn fn, Options... options);
+template <class... Args>
+auto filter(Args... args);
+template <class Fn, class... Args>
+auto remove(Fn fn, Args... args);
+template <class Fn, class... Options>
+auto accumulate(Fn fn, Options... options);
+template <class Fn, class... Options>
+auto scan(Fn fn, Options... options);
+template <class... Picks>
+auto pluck(Picks... picks);
+template <class = void>
+auto flatten();
+template <class = void>
+auto concat();
+template <class Fn, class... Args>
+auto tap(Fn fn, Args... args);
+
+// Which elements
+template <class... Bounds>
+auto slice(Bounds... bounds);
+template <class = void>
+auto take(std::size_t n);
+template <class Fn, class... Args>
+auto take_while(Fn fn, Args... args);
+template <class = void>
+auto skip(std::size_t n);
+template <class... Options>
+auto unique(Options... options);
+template <class... Predicates>
+auto split(Predicates... predicates);
+
+// Several elements into one
+template <class... Options>
+auto partition(std::size_t n, Options... options);
+template <class... Options>
+auto partition_unique(std::size_t n, Options... options);
+template <class... Options>
+auto sliding_window(std::size_t n, Options... options);
+template <class = void>
+auto pairwise();
+template <class = void>
+auto collect();
+template <class... Options>
+auto frequencies(Options... options);
+
+// Time
+template <class = void>
+auto timed_window(Duration interval);
+template <class... Options>
+auto timed_window_unique(Duration interval, Options... options);
+template <class = void>
+auto delay(Duration time);
+template <class = void>
+auto rate_limit(Duration interval);
+template <class = void>
+auto debounce(Duration quiet);
+template <class = void>
+auto sample(Duration interval);
+template <class = void>
+auto timeout(Duration limit);
+
+// Waiting
+template <class... Options>
+auto buffer(std::size_t n, Options... options);
+template <class = void>
+auto latest();
+template <class = void>
+auto hop(Loop& loop);
+
+// Several streams
+template <class... Others>
+auto zip(Others&&... others);
+template <class... Others>
+auto combine_latest(Others&&... others);
+template <class... Others>
+auto zip_latest(Others&&... others);
+template <class... Others>
+auto merge(Others&&... others);
+
+// Errors
+template <class Policy>
+auto on_error(Policy policy);
+
+// Ends
+template <class Fn, class... Args>
+auto sink(Fn fn, Args... args);
+template <class... Into>
+auto sink_to_vector(Into&... into);
+template <class Path, class... Options>
+auto sink_to_textfile(Path file, Options... options);
+
+// On streams
+template <class S, class T, class Context, class Token>
+auto async_emit(const S& stream, T value, Context context, Token&& token);
+template <auto... Indices>
+  requires(sizeof...(Indices) > 0)
+auto pluck();
+
+}  // namespace penstock
