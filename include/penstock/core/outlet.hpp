@@ -72,7 +72,7 @@ class OutletBase {
     if (ended_) {
       --inlet.ended_;
     } else if (!inlet.upstreams_.empty() && inlet.ended_ == inlet.upstreams_.size()) {
-      Receipt{inlet.take_signal({Signal::end})};
+      static_cast<void>(Receipt{inlet.take_signal({Signal::end})});
     }
     return true;
   }
