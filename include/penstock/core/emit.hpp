@@ -24,7 +24,13 @@ Receipt offer(Outlet<T>& outlet, T&& value, const Context& context) {
   });
 }
 
-/// The same for elements of background work: an exception is counted and reported, and the work goes on.
+/// Sends a signal into what is behind `outlet`, as one descent.
+inline Receipt offer(OutletBase& outlet, const Signal& signal) {
+  return outlet.strand().descend([&] { return Receipt{outlet.signal(signal)}; });
+}
+
+/// `offer` for elements of background work: an exception is counted and reported, and the work goes on. A node that emits
+/// more than one element by itself uses a Pump.
 template <class T>
 Receipt deliver(Outlet<T>& outlet, T&& value, const Context& context, Info& from) noexcept {
   try {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <string>
 #include <utility>
 
+#include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
 
 namespace penstock {
@@ -15,66 +15,33 @@ namespace detail {
 /// loop and never by recursion; a receipt that waits holds up the elements behind it. Says nothing of the end: a cycle
 /// ends when what is outside of it has ended.
 template <element T>
-class FeedbackEdge final : public Node, public Receiver<T, FeedbackEdge<T>>, private Task {
+class FeedbackEdge final : public LineNode<FeedbackEdge<T>, T>, public Receiver<T, FeedbackEdge<T>> {
+  using Line = LineNode<FeedbackEdge<T>, T>;
+
  public:
   explicit FeedbackEdge(std::size_t bound)
-      : Node(Info{"feedback", bound ? std::to_string(bound) : std::string{}, Shape::collect}), bound_(bound) {
+      : Line(Info{"feedback", bound ? std::to_string(bound) : std::string{}, Shape::collect}), bound_(bound) {
     this->port(static_cast<InletBase&>(*this));
-    this->port(outlet);
+    this->port(this->outlet);
   }
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
-    info().took();
-    if (bound_ != 0 && queue_.size() == bound_) {
-      info().fails();
+    this->info().took();
+    if (bound_ != 0 && this->elements_ == bound_) {
+      this->info().fails();
       throw Overflow("connect: " + std::to_string(bound_) + " elements wait on the feedback edge already, and waiting " +
                      "for it here would be a deadlock");
     }
-    queue_.push_back({std::forward<V>(value), Context::of(context)});
-    info().holds(queue_.size());
-    if (!waits_for_.state() && !queued()) strand().post(*this);
+    this->add(std::forward<V>(value), context);
     return nullptr;
   }
-
-  bool busy() const noexcept override { return !queue_.empty() || waits_for_.pending(); }
-  void shut_down() noexcept override {
-    unlink();
-    for (const Item& item : queue_) item.context.drop("the feedback edge was destroyed");
-    info().drops(queue_.size());
-    queue_.clear();
-    info().holds(0);
-  }
-
-  Outlet<T> outlet;
 
  protected:
   Pending* take_signal(const Signal&) override { return nullptr; }
 
  private:
-  struct Item {
-    T value;
-    Context context;
-  };
-
-  void run() override {
-    if (waits_for_.error()) graph().report(waits_for_.error(), info());
-    waits_for_ = {};
-    while (!queue_.empty()) {
-      Item item = std::move(queue_.front());
-      queue_.pop_front();
-      info().holds(queue_.size());
-      info().passed();
-      waits_for_ = deliver(outlet, std::move(item.value), item.context, info());
-      if (waits_for_.pending()) return waits_for_.state()->then(*this);
-      waits_for_ = {};
-    }
-    graph().rested();
-  }
-
-  std::deque<Item> queue_;
   std::size_t bound_;
-  Receipt waits_for_;
 };
 
 }  // namespace detail

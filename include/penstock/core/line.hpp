@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "penstock/core/pump.hpp"
+#include "penstock/core/ring.hpp"
+
+namespace penstock::detail {
+
+struct NoMark {};
+
+/// An element or a signal in a line, with all that belongs to it.
+template <element T, class Mark = NoMark>
+struct Held {
+  std::optional<T> value;  // nothing: a signal
+  Context context;
+  Signal signal;
+  Receipt receipt;  // of whoever waits for it
+  [[no_unique_address]] Mark mark;
+};
+
+/// The base of nodes that keep elements and emit them later: elements and signals stand in one line and a pump emits them
+/// in order. A receipt that is still with its element when that is emitted settles when the element was taken, and gets
+/// its error; errors of elements that nobody waits for are reported. `Self` puts into the line with `add` and may replace
+///
+///     bool ready(Held& first);                  // false: not yet; `Self` wakes the pump later
+///     void leaving(Held& item);                 // just before it is emitted
+///     void pumped(std::exception_ptr error);    // calls LineNode::pumped
+template <class Self, element T, class Mark = NoMark>
+class LineNode : public Node {
+ public:
+  using Item = Held<T, Mark>;
+
+  Outlet<T> outlet;
+
+  bool busy() const noexcept override { return !line_.empty() || pump_.active(); }
+  void shut_down() noexcept override {
+    pump_.stop();
+    const auto stopped = [&](const Receipt& receipt) {
+      if (receipt.state()) receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": stopped with elements in it")));
+    };
+    stopped(std::exchange(under_way_, {}));
+    for (; !line_.empty(); line_.pop()) {
+      Item& item = line_.front();
+      if (item.value) lose(item.context, "the operator that held it was stopped");
+      stopped(item.receipt);
+    }
+    elements(0);
+  }
+
+  // For the pump.
+  bool pump(Receipt& receipt) {
+    if (line_.empty() || !self().ready(line_.front())) return false;
+    Item item = line_.pop();
+    under_way_ = std::move(item.receipt);
+    self().leaving(item);
+    if (item.value) {
+      elements(elements_ - 1);
+      info().passed();
+      receipt = offer(outlet, std::move(*item.value), item.context);
+    } else {
+      receipt = offer(outlet, item.signal);
+    }
+    return true;
+  }
+  void pumped(std::exception_ptr error) noexcept {
+    if (const Receipt receipt = std::exchange(under_way_, {}); receipt.state()) {
+      receipt.settle(std::move(error));
+    } else if (error) {
+      graph().report(std::move(error), info());
+    }
+  }
+  bool ready(const Item&) const noexcept { return true; }
+  void leaving(const Item&) noexcept {}
+
+ protected:
+  explicit LineNode(Info info) : Node(std::move(info)), pump_(self()) { this->info().one_to_one = false; }
+
+  /// Puts an element at the end of the line.
+  template <class V>
+  Item& add(V&& value, const Context* context, Mark mark = {}) {
+    return add(std::forward<V>(value), Context::of(context), std::move(mark));
+  }
+  template <class V>
+  Item& add(V&& value, Context&& context, Mark mark = {}) {
+    context.bind(strand());
+    Item& item = line_.push(std::optional<T>(std::forward<V>(value)), std::move(context), Signal{}, Receipt{}, std::move(mark));
+    elements(elements_ + 1);
+    pump_.wake();
+    return item;
+  }
+  /// Puts a signal at the end of the line, or passes it on when nothing stands there. Whoever sends the end waits until it
+  /// has gone through.
+  Pending* add(const Signal& signal) {
+    if (!LineNode::busy()) return outlet.signal(signal);
+    Item& item = line_.push(std::optional<T>(), Context{}, signal, Receipt{}, Mark{});
+    if (signal.kind == Signal::end) item.receipt = Receipt::waiting(strand(), &info(), Why::order);
+    pump_.wake();
+    return item.receipt.share();
+  }
+
+  /// Ends the Refs of an element that a policy gives up.
+  void lose(const Context& context, const char* reason) noexcept {
+    context.drop(reason);
+    info().drops();
+  }
+
+  void elements(std::size_t n) noexcept {
+    elements_ = n;
+    info().holds(n);
+  }
+
+  Ring<Item> line_;
+  std::size_t elements_ = 0;  // in the line, which has signals too
+  Pump<Self> pump_;
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+
+  Receipt under_way_;  // of the element that was emitted last
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <exception>
+#include <utility>
+
+#include "penstock/core/emit.hpp"
+
+namespace penstock::detail {
+
+/// The engine of every node that emits by itself: queues, timers, sources. Emits one element after the other, rests while
+/// the last one still waits further down, goes on when it is through, and survives what goes wrong. Its owner, a Node, has
+///
+///     bool pump(Receipt& receipt);              // emits what is next with `offer`, which may throw; false: nothing now
+///     void pumped(std::exception_ptr error);    // optional: the last one was taken, or has failed
+///
+/// and calls `wake()` whenever there is something to emit. Without `pumped`, errors are reported like all of background
+/// work. On a loop others get their turn after some elements; without one the pump runs when the element under way has
+/// come to rest. Nothing is allocated, and recursion is impossible: what is woken meanwhile waits.
+template <class Owner>
+class Pump final : public Task {
+ public:
+  explicit Pump(Owner& owner) noexcept : owner_(owner) {}
+  ~Pump() override {
+    if (ended_) *ended_ = true;
+  }
+
+  /// True while an element is being emitted or waits further down.
+  bool active() const noexcept { return ended_ != nullptr || waits_for_.state() != nullptr; }
+
+  /// Goes on soon.
+  void wake() noexcept {
+    if (!active()) owner_.strand().post(*this);
+  }
+  /// Goes on at once: for tasks of the owner, such as timers, that run outside of any element.
+  void go() noexcept {
+    if (active()) return;
+    unlink();
+    run();
+  }
+  /// Rests until `receipt`, of an element that the owner has passed on itself, has settled.
+  void rest_until(Receipt receipt) noexcept {
+    if (active() || !receipt.pending()) return;
+    unlink();
+    waits_for_ = std::move(receipt);
+    waits_for_.state()->then(*this);
+  }
+  void stop() noexcept {
+    unlink();
+    waits_for_ = {};
+  }
+
+  void run() noexcept override {
+    StrandRef strand{owner_.strand()};  // what is emitted may end the graph, and the pump with it
+    bool ended = false;
+    ended_ = &ended;
+    if (const Receipt last = std::exchange(waits_for_, {}); last.state()) {
+      done(last.error());
+      if (ended) return;
+    }
+    for (int left = turn; left > 0; --left) {
+      Receipt receipt;
+      std::exception_ptr error;
+      bool more = true;
+      try {
+        more = owner_.pump(receipt);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      if (ended) {
+        if (error) strand->report(std::move(error));
+        return;
+      }
+      if (!more) {
+        ended_ = nullptr;
+        return owner_.graph().rested();
+      }
+      if (receipt.pending()) {
+        ended_ = nullptr;
+        waits_for_ = std::move(receipt);
+        return waits_for_.state()->then(*this);
+      }
+      done(error ? std::move(error) : receipt.error());
+      if (ended) return;
+    }
+    ended_ = nullptr;
+    strand->post(*this);
+  }
+
+ private:
+  static constexpr int turn = 64;
+
+  void done(std::exception_ptr error) noexcept {
+    if constexpr (requires { owner_.pumped(error); }) {
+      owner_.pumped(std::move(error));
+    } else if (error) {
+      owner_.graph().report(std::move(error), owner_.info());
+    }
+  }
+
+  Owner& owner_;
+  Receipt waits_for_;
+  bool* ended_ = nullptr;  // set while running
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <new>
+#include <utility>
+
+namespace penstock {
+
+/// A bound that is none.
+inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+namespace detail {
+
+/// First in, first out, in memory that is used again: grows by doubling and then allocates nothing. What every queue of
+/// the library is made of.
+template <class T>
+class Ring {
+ public:
+  Ring() = default;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring() {
+    clear();
+    if (items_) std::allocator<T>{}.deallocate(items_, capacity_);
+  }
+
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return size_; }
+  T& operator[](std::size_t i) noexcept { return items_[(head_ + i) & (capacity_ - 1)]; }
+  const T& operator[](std::size_t i) const noexcept { return items_[(head_ + i) & (capacity_ - 1)]; }
+  T& front() noexcept { return (*this)[0]; }
+  T& back() noexcept { return (*this)[size_ - 1]; }
+
+  template <class... Args>
+  T& push(Args&&... args) {
+    if (size_ == capacity_) grow();
+    T* item = ::new (static_cast<void*>(&(*this)[size_])) T{std::forward<Args>(args)...};
+    ++size_;
+    return *item;
+  }
+
+  T pop() {
+    T item = std::move(front());
+    drop_front();
+    return item;
+  }
+
+  /// Takes out one item in the middle; cheap when few stand before it.
+  void erase(std::size_t place) {
+    for (; place > 0; --place) (*this)[place] = std::move((*this)[place - 1]);
+    drop_front();
+  }
+
+  void clear() noexcept {
+    while (size_ != 0) drop_front();
+  }
+
+ private:
+  void drop_front() noexcept {
+    front().~T();
+    head_ = (head_ + 1) & (capacity_ - 1);
+    --size_;
+  }
+  [[gnu::noinline]] void grow() {
+    const std::size_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;
+    T* items = std::allocator<T>{}.allocate(capacity);
+    for (std::size_t i = 0; i < size_; ++i) {
+      ::new (static_cast<void*>(items + i)) T(std::move((*this)[i]));
+      (*this)[i].~T();
+    }
+    if (items_) std::allocator<T>{}.deallocate(items_, capacity_);
+    items_ = items;
+    capacity_ = capacity;
+    head_ = 0;
+  }
+
+  T* items_ = nullptr;
+  std::size_t capacity_ = 0;  // a power of two
+  std::size_t head_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace detail
+}  // namespace penstock
