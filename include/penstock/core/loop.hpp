@@ -64,6 +64,11 @@ class Loop {
   /// Sets `done` and wakes whoever waits for it. The waiter may destroy `done` as soon as it is set.
   virtual void wake(std::atomic<bool>& done) noexcept = 0;
 
+  /// Work of this loop that goes on elsewhere, in another thread or in a user's hands: `run` waits for it instead of
+  /// returning. From any thread; every start is followed by one finish.
+  virtual void work_started() noexcept {}
+  virtual void work_finished() noexcept {}
+
   /// An error that reached nobody: a background drain failed and its graph has no error handler. The loop keeps the first
   /// one and throws it from its `run`.
   virtual void report(std::exception_ptr error) noexcept = 0;
