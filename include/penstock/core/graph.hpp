@@ -161,11 +161,16 @@ class Graph {
   void on_error(std::unique_ptr<ErrorHandler> handler) { handler_ = std::move(handler); }
 
   bool counting() const noexcept { return counting_; }
-  void counting(bool on) noexcept {
+  void counting(bool on) {
     counting_ = on;
     for (const auto& node : nodes_) {
       for (Info& info : node->infos()) info.counting = on;
     }
+    later([this] {
+      for (const auto& node : nodes_) {
+        for (OutletBase* outlet : node->outlets()) outlet->refresh();
+      }
+    });
   }
 
   /// Handles count on the node that they name and on its graph. They may be copied and dropped on any thread, but not

@@ -45,6 +45,9 @@ class OutletBase {
   /// True after the end was sent.
   bool ended() const noexcept { return ended_; }
 
+  /// Looks again at what stands behind it.
+  void refresh() { rewire(); }
+
   void attach(InletBase& inlet, std::uint64_t ticket) {
     const auto same = [&](const Branch& branch) { return branch.inlet == &inlet; };
     if (std::any_of(branches_.begin(), branches_.end(), same)) return;
@@ -197,14 +200,14 @@ class Outlet final : public OutletBase {
     } else if (branches().empty()) {
       target_ = &detail::NullInlet<T>::instance();
     } else if (branches().size() == 1) {
-      target_ = static_cast<Inlet<T>*>(branches().front().inlet);
+      target_ = &static_cast<Inlet<T>*>(branches().front().inlet)->entry();
     } else {
       if constexpr (!std::copy_constructible<T>) {
         detail::misuse("Stream: the elements cannot be copied, so the stream can have one consumer only");
       }
       if (!fan_) fan_ = std::make_unique<detail::FanOut<T>>(*this);
       fan_->targets.clear();
-      for (const Branch& branch : branches()) fan_->targets.push_back(static_cast<Inlet<T>*>(branch.inlet));
+      for (const Branch& branch : branches()) fan_->targets.push_back(&static_cast<Inlet<T>*>(branch.inlet)->entry());
       target_ = fan_.get();
     }
   }

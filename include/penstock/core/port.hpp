@@ -97,6 +97,8 @@ template <element T>
 class Inlet : public detail::InletInterface<T> {
  public:
   virtual Pending* push_all(Batch<T>& batch, const Context* context) = 0;
+  /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges are wired.
+  virtual Inlet& entry() noexcept { return *this; }
 
  protected:
   ~Inlet() = default;

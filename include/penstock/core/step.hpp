@@ -151,9 +151,14 @@ class ChainNode final : public Node, public Receiver<In, ChainNode<In, Steps...>
   void shut_down() noexcept override { links_.shut_down(); }
   auto& tail() noexcept { return links_.tail(); }
 
+  /// While elements are counted they come in by `counted_`; otherwise counting costs nothing.
+  Inlet<In>& entry() noexcept override {
+    if (infos().front().counting) return counted_;
+    return *this;
+  }
+
   template <class V>
   [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
-    head_->took();
     return links_(std::forward<V>(value), context);
   }
 
@@ -161,7 +166,24 @@ class ChainNode final : public Node, public Receiver<In, ChainNode<In, Steps...>
   Pending* take_signal(const Signal& signal) override { return links_.signal(signal); }
 
  private:
-  Info* head_ = infos().data();
+  class Counted final : public Receiver<In, Counted> {
+   public:
+    explicit Counted(ChainNode& chain) : in_(chain.infos().front().in), chain_(chain) {}
+    template <class V>
+    Pending* take(V&& value, const Context* context) {
+      in_.add();
+      return chain_.push(std::forward<V>(value), context);
+    }
+
+   protected:
+    Pending* take_signal(const Signal&) override { return nullptr; }
+
+   private:
+    Counter& in_;
+    ChainNode& chain_;
+  };
+
+  Counted counted_{*this};
   typename Links<Tail, Steps...>::type links_;
 };
 
