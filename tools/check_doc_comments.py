@@ -125,7 +125,7 @@ def table(by_room):
             cells = [f"`{found.name}`", found.summary, *(get(label) for label in LABELS[:5]), link, get("See also")]
             out.append("| " + " | ".join(cell(text) for text in cells) + " |")
         out.append("")
-    return "\n".join(out)
+    return "\n".join(out).rstrip() + "\n"
 
 
 EXAMPLES = {str(path) for path in files(under="examples")}
