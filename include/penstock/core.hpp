@@ -5,7 +5,7 @@
 
 #include "penstock/core/feedback.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/ops/accumulate.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"
-#include "penstock/ops/accumulate.hpp"
 #include "penstock/sinks/sink.hpp"
