@@ -5,6 +5,10 @@
 
 #include "penstock/core/feedback.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/observe/describe.hpp"
+#include "penstock/observe/dot.hpp"
+#include "penstock/observe/mermaid.hpp"
+#include "penstock/observe/stats.hpp"
 #include "penstock/ops/accumulate.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"

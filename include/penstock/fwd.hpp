@@ -3,7 +3,9 @@
 
 #include <concepts>
 #include <cstddef>
+#include <string>
 #include <type_traits>
+#include <vector>
 
 #include "penstock/core/element.hpp"
 #include "penstock/core/loop.hpp"
@@ -19,6 +21,7 @@ struct SlidingWindow;
 struct TextFile;
 struct Unique;
 
+struct OperatorStats;
 class Graph;
 template <element T>
 class Stream;
@@ -126,6 +129,18 @@ auto sink_to_textfile(Path file, Options... options);
 // On streams
 template <class S, class T, class Context, class Token>
 auto async_emit(const S& stream, T value, Context context, Token&& token);
+
+// On graphs
+template <class = void>
+std::string describe(const Graph& graph);
+template <class = void>
+std::string to_dot(const Graph& graph);
+template <class = void>
+std::string to_mermaid(const Graph& graph);
+template <class = void>
+void visualize(const Graph& graph, const std::string& file);
+template <class = void>
+std::vector<OperatorStats> stats(const Graph& graph);
 template <auto... Indices>
   requires(sizeof...(Indices) > 0)
 auto pluck();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "penstock/core/emit.hpp"
+#include "penstock/fwd.hpp"
 
 namespace penstock {
 
@@ -36,6 +37,33 @@ class Handle {
   /// Waits until nothing will happen without a new element: queues are empty, calls have ended. Errors of background work
   /// do not end the wait. Throws std::logic_error where waiting would block the loop itself; async_wait_idle does not.
   void wait_idle() const;
+
+  /// The whole graph as a text tree, with its counters: observe/describe.hpp.
+  template <class D = void>
+  std::string describe() const {
+    return penstock::describe<D>(graph());
+  }
+  /// The whole graph for Graphviz: observe/dot.hpp.
+  template <class D = void>
+  std::string to_dot() const {
+    return penstock::to_dot<D>(graph());
+  }
+  /// The whole graph for Mermaid: observe/mermaid.hpp.
+  template <class D = void>
+  std::string to_mermaid() const {
+    return penstock::to_mermaid<D>(graph());
+  }
+  /// Draws the whole graph into an svg, png, pdf, jpg, dot or mmd file: observe/visualize.hpp.
+  template <class D = void>
+  void visualize(const std::string& file) const {
+    penstock::visualize<D>(graph(), file);
+  }
+  /// What every operator of the graph has counted, from any thread: observe/stats.hpp.
+  template <class D = void>
+  auto stats() const {
+    return penstock::stats<D>(graph());
+  }
+
   /// Calls `fn(std::exception_ptr, const Info& where)` for errors of background work in this graph, which otherwise come
   /// out of the loop's `run`.
   template <class Fn>

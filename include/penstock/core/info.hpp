@@ -51,7 +51,8 @@ struct Info {
   std::string detail;     ///< its parameters, such as "2"
   std::string name;       ///< the user's name for it, or empty
   Shape shape;            ///< for drawings
-  bool one_to_one = true; ///< every element taken comes out or fails
+  bool one_to_one = true; ///< every element taken comes out or fails; when false, `out` is counted
+  bool selects = false;   ///< not one to one, but what is not left out comes out: `out` needs no counter
 
   bool counting = true;   ///< when false the counters below stand still
   Counter in;             ///< elements taken

@@ -39,6 +39,8 @@ class Node {
 
   const std::vector<InletBase*>& inlets() const noexcept { return inlets_; }
   const std::vector<OutletBase*>& outlets() const noexcept { return outlets_; }
+  /// True once it was taken out of its graph: only handles keep it.
+  bool destroyed() const noexcept { return destroyed_; }
 
   /// Why the node needs an event loop, as the start of a sentence; null when it does not.
   virtual const char* needs_loop() const noexcept { return nullptr; }

@@ -54,6 +54,7 @@ auto make_filter(const char* name, Fn fn, Args... args) {
     if constexpr (predicate_of<Fn, T, Args...>) {
       Info info{name};
       info.one_to_one = false;
+      info.selects = true;
       return std::forward<decltype(stream)>(stream).then(std::move(step), std::move(info));
     }
   };

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "penstock/observe/stats.hpp"
+
+namespace penstock {
+
+/// One operator in words: `partition: 2`, and with a name `pairs; partition: 2`.
+inline std::string describe(const OperatorStats& stats) {
+  std::string text = stats.name.empty() ? stats.op : stats.name + "; " + stats.op;
+  if (!stats.detail.empty()) text += ": " + stats.detail;
+  return text;
+}
+inline std::string describe(const Info& info) {
+  OperatorStats stats;
+  stats.op = info.op;
+  stats.detail = info.detail;
+  stats.name = info.name;
+  return describe(stats);
+}
+
+namespace detail {
+
+inline std::string describe_counters(const OperatorStats& stats) {
+  std::string text;
+  const auto add = [&text](const char* what, std::uint64_t number) {
+    text += (text.empty() ? "" : ", ") + std::string{what} + ' ' + std::to_string(number);
+  };
+  const auto add_unless_0 = [&add](const char* what, std::uint64_t number) {
+    if (number != 0) add(what, number);
+  };
+  if (!stats.counting) return text;
+  if (stats.in) add("in", *stats.in);
+  if (stats.out) add("out", *stats.out);
+  add_unless_0("left out", stats.left_out);
+  add_unless_0("dropped", stats.dropped);
+  add_unless_0("failed", stats.failed);
+  add_unless_0("held", stats.held);
+  add_unless_0("waiting", stats.waiting);
+  add_unless_0("late errors", stats.late_errors);
+  return text;
+}
+
+/// Columns on a terminal, near enough: code points.
+inline std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+class Tree {
+ public:
+  explicit Tree(const GraphSnapshot& snapshot) : snapshot_(snapshot), behind_(snapshot.operators.size()) {
+    for (const EdgeStats& edge : snapshot.edges) {
+      if (!edge.fused) behind_[edge.from].push_back(edge.to);
+    }
+    number_references();
+    std::vector<bool> seen(snapshot.operators.size());
+    for (std::size_t i = 0; i < snapshot.operators.size(); ++i) {
+      if (!seen[i] && (i == 0 || snapshot.operators[i].node != snapshot.operators[i - 1].node)) tell(i, seen);
+    }
+  }
+
+  std::string text() const {
+    std::size_t column = 0;
+    for (const Line& line : lines_) {
+      if (!line.counters.empty()) column = std::max(column, width(line.text) + 2);
+    }
+    std::string text;
+    for (const Line& line : lines_) {
+      text += line.text;
+      if (!line.counters.empty()) text += std::string(column - width(line.text), ' ') + line.counters;
+      text += '\n';
+    }
+    return text;
+  }
+
+ private:
+  struct Line {
+    std::string text;
+    std::string counters;
+  };
+  struct Open {
+    std::size_t at;
+    std::string before;  // what stands left of the branch
+    bool root;
+    bool last;
+  };
+
+  // Only what is told of twice needs a number to be found again.
+  void number_references() {
+    numbers_.resize(snapshot_.operators.size());
+    std::vector<bool> seen(snapshot_.operators.size());
+    std::vector<bool> twice(snapshot_.operators.size());
+    for (std::size_t i = 0; i < snapshot_.operators.size(); ++i) {
+      for (std::size_t to : behind_[i]) {
+        twice[to] = twice[to] || seen[to] || to <= i;
+        seen[to] = true;
+      }
+    }
+    std::size_t next = 1;
+    for (std::size_t i = 0; i < twice.size(); ++i) {
+      if (twice[i]) numbers_[i] = " #" + std::to_string(next++);
+    }
+  }
+
+  void tell(std::size_t root, std::vector<bool>& seen) {
+    std::vector<Open> open{{root, "", true, true}};
+    while (!open.empty()) {
+      const Open here = std::move(open.back());
+      open.pop_back();
+      const std::string branch = here.root ? "" : here.before + (here.last ? "└─ " : "├─ ");
+      std::size_t i = here.at;
+      if (seen[i]) {
+        lines_.push_back({branch + "→ " + snapshot_.operators[i].label() + numbers_[i], ""});
+        continue;
+      }
+      // The steps of a chain stand below each other; a new branch is drawn where a new node begins.
+      const std::string below = here.root ? "" : here.before + (here.last ? "   " : "│  ");
+      const std::size_t node = snapshot_.operators[i].node;
+      for (;; ++i) {
+        seen[i] = true;
+        const OperatorStats& stats = snapshot_.operators[i];
+        lines_.push_back({(i == here.at ? branch : below) + describe(stats) + numbers_[i], describe_counters(stats)});
+        if (i + 1 == snapshot_.operators.size() || snapshot_.operators[i + 1].node != node) break;
+      }
+      for (std::size_t b = behind_[i].size(); b-- > 0;) {
+        open.push_back({behind_[i][b], below, false, b + 1 == behind_[i].size()});
+      }
+    }
+  }
+
+  const GraphSnapshot& snapshot_;
+  std::vector<std::vector<std::size_t>> behind_;
+  std::vector<std::string> numbers_;
+  std::vector<Line> lines_;
+};
+
+}  // namespace detail
+
+/// The whole graph as a text tree. Sources first; what is behind an operator is a branch below it, in the order in which it
+/// was written; steps that were fused into one node stand below each other without a branch. An operator that is
+/// reached a second time is a reference, `→ zip #1`. Beside each operator, while the graph counts: elements in and out,
+/// and what was left out, dropped, failed, is held or waits, where there is any.
+///
+///     numbers; Stream      out 6
+///     ├─ map               in 6, out 6
+///     │  sink              in 6
+///     └─ partition: 4      in 6, out 1, held 2
+///        └─ sink           in 1
+///
+/// The text is the same for the same graph. Called from another thread it waits for the strand, as `snapshot` says.
+template <class>
+std::string describe(const Graph& graph) {
+  return detail::Tree{snapshot(graph)}.text();
+}
+inline std::string describe(const Handle& handle) { return describe<>(handle.graph()); }
+
+}  // namespace penstock

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/handle.hpp"
+
+namespace penstock {
+
+/// What one operator has done up to now. A chain of fused steps gives one for each step.
+///
+/// Conservation, when no element is under way: in = out + left_out + dropped + failed + held for operators that pass elements
+/// on one by one.
+struct OperatorStats {
+  std::string op;         ///< the operator, such as "partition"
+  std::string detail;     ///< its parameters, such as "2"
+  std::string name;       ///< the user's name for it, or empty
+  Shape shape = Shape::plain;
+  std::size_t node = 0;   ///< steps that were fused into one node have the same number
+  bool counting = true;   ///< when false the numbers below stand still
+
+  std::optional<std::uint64_t> in;   ///< elements taken; nothing for what has no input
+  std::optional<std::uint64_t> out;  ///< elements passed on; nothing for an end, and where no neighbour can tell
+  std::uint64_t left_out = 0;        ///< left out because that was the processing
+  std::uint64_t dropped = 0;         ///< lost by policy
+  std::uint64_t failed = 0;          ///< its function threw
+  std::uint64_t held = 0;            ///< kept now
+  std::uint64_t waiting = 0;         ///< receipts open now
+  Duration blocked{0};               ///< time that receipts which have settled were open, by the loop's clock
+  std::uint64_t late_errors = 0;     ///< failures of background work that no caller saw
+
+  /// The user's name, or the operator's.
+  const std::string& label() const noexcept { return name.empty() ? op : name; }
+};
+
+/// A way that elements take, between two places in `GraphSnapshot::operators`.
+struct EdgeStats {
+  std::size_t from = 0;
+  std::size_t to = 0;
+  std::size_t outlet = 0;    ///< which outlet of `from`, counted from 0
+  std::size_t outlets = 1;   ///< of so many
+  std::size_t inlet = 0;     ///< which inlet of `to`
+  std::size_t inlets = 1;    ///< of so many
+  bool fused = false;        ///< inside one node: a plain function call
+};
+
+/// A copy of all that can be told of a graph: what descriptions, drawings and numbers are made from. Sources come first and
+/// what is behind an operator follows it, in the order in which the branches were written.
+struct GraphSnapshot {
+  std::vector<OperatorStats> operators;
+  std::vector<EdgeStats> edges;
+};
+
+namespace detail {
+
+inline bool is_feedback(const Node& node) noexcept { return std::string_view{node.infos().front().op} == "feedback"; }
+
+/// Nothing but feedback leads to it.
+inline bool begins(const Node& node) {
+  for (const InletBase* inlet : node.inlets()) {
+    for (const OutletBase* outlet : inlet->upstreams()) {
+      if (!is_feedback(*outlet->node())) return false;
+    }
+  }
+  return !is_feedback(node);
+}
+
+inline std::size_t edges_into(const Node& node) {
+  std::size_t count = 0;
+  for (const InletBase* inlet : node.inlets()) count += inlet->upstreams().size();
+  return count;
+}
+
+class SnapshotTaker {
+ public:
+  explicit SnapshotTaker(const Graph& graph) {
+    for (const auto& node : graph.nodes()) {
+      if (begins(*node)) walk(*node);
+    }
+    for (const auto& node : graph.nodes()) walk(*node);
+    for (const Node* node : order_) add_operators(*node);
+    for (const Node* node : order_) add_edges(*node);
+  }
+  GraphSnapshot take() { return std::move(snapshot_); }
+
+ private:
+  // Depth first, without recursion: a graph may be deeper than the stack.
+  void walk(const Node& root) {
+    std::vector<const Node*> open{&root};
+    while (!open.empty()) {
+      const Node* node = open.back();
+      open.pop_back();
+      if (node->destroyed() || !seen_.insert(node).second) continue;
+      order_.push_back(node);
+      for (auto outlet = node->outlets().rbegin(); outlet != node->outlets().rend(); ++outlet) {
+        const auto& branches = (*outlet)->branches();
+        for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) open.push_back(branch->inlet->node());
+      }
+    }
+  }
+
+  static std::uint64_t rest(const OperatorStats& stats) {
+    const std::uint64_t gone = stats.left_out + stats.dropped + stats.failed + stats.held;
+    return stats.in.value_or(0) - std::min(gone, stats.in.value_or(0));
+  }
+
+  // What the busiest of the consumers that take from nobody else has taken.
+  static std::optional<std::uint64_t> taken_behind(const Node& node) {
+    std::optional<std::uint64_t> most;
+    for (const OutletBase::Branch& branch : node.outlets().front()->branches()) {
+      const Node& consumer = *branch.inlet->node();
+      if (edges_into(consumer) == 1) most = std::max(most.value_or(0), consumer.infos().front().in.get());
+    }
+    return most;
+  }
+
+  void add_operators(const Node& node) {
+    const std::size_t number = first_.size();
+    first_.emplace(&node, snapshot_.operators.size());
+    std::optional<std::uint64_t> in;
+    if (const std::uint64_t counted = node.infos().front().in.get(); counted > 0 || edges_into(node) > 0) in = counted;
+    for (std::size_t i = 0; i < node.infos().size(); ++i) {
+      const Info& info = node.infos()[i];
+      OperatorStats stats;
+      stats.op = info.op;
+      stats.detail = info.detail;
+      stats.name = info.name;
+      stats.shape = info.shape;
+      stats.node = number;
+      stats.counting = info.counting;
+      stats.in = in;
+      stats.left_out = info.left_out.get();
+      stats.dropped = info.dropped.get();
+      stats.failed = info.failed.get();
+      stats.held = info.held.get();
+      stats.waiting = info.waiting.get();
+      stats.blocked = Duration{info.blocked_ns.get()};
+      stats.late_errors = info.late_errors.get();
+
+      const bool last = i + 1 == node.infos().size();
+      if (!last || !node.outlets().empty()) {
+        const std::uint64_t counted = info.out.get();
+        if (!info.one_to_one && !info.selects) {
+          stats.out = counted;
+        } else if (in) {
+          stats.out = rest(stats);
+        } else if (counted > 0 || info.shape == Shape::source) {
+          stats.out = counted;
+        }
+        // Whoever holds a handle may emit right behind an operator, and at a stream everybody does.
+        if (last && node.outlets().size() == 1) {
+          if (const auto taken = taken_behind(node)) stats.out = std::max(stats.out.value_or(0), *taken);
+        }
+      }
+      in = stats.out;
+      snapshot_.operators.push_back(std::move(stats));
+    }
+  }
+
+  void add_edges(const Node& node) {
+    const std::size_t first = first_.at(&node);
+    const std::size_t last = first + node.infos().size() - 1;
+    for (std::size_t i = first; i < last; ++i) snapshot_.edges.push_back({i, i + 1, 0, 1, 0, 1, true});
+    for (std::size_t i = 0; i < node.outlets().size(); ++i) {
+      for (const OutletBase::Branch& branch : node.outlets()[i]->branches()) {
+        const Node& target = *branch.inlet->node();
+        const auto found = std::find(target.inlets().begin(), target.inlets().end(), branch.inlet);
+        const auto inlet = static_cast<std::size_t>(found - target.inlets().begin());
+        snapshot_.edges.push_back(
+            {last, first_.at(&target), i, node.outlets().size(), inlet, target.inlets().size(), false});
+      }
+    }
+  }
+
+  std::vector<const Node*> order_;
+  std::unordered_set<const Node*> seen_;
+  std::unordered_map<const Node*, std::size_t> first_;
+  GraphSnapshot snapshot_;
+};
+
+}  // namespace detail
+
+/// Everything that can be told of `graph` now. From another thread than its loop's it is taken on the strand, when no
+/// element is under way, and the caller waits for that; everywhere else it is taken at once. A graph without a loop has
+/// no strand to ask: the numbers are read as they stand, from any thread, but nobody may wire or name its operators
+/// meanwhile.
+inline GraphSnapshot snapshot(const Graph& graph) {
+  GraphSnapshot taken;
+  auto take = [&] {
+    taken = detail::SnapshotTaker{graph}.take();
+    return Receipt{};
+  };
+  if (Loop* loop = graph.loop(); loop && loop->position() == Position::elsewhere) {
+    detail::Errand<decltype(take)>{*loop, take}.send();
+  } else {
+    static_cast<void>(take());
+  }
+  return taken;
+}
+inline GraphSnapshot snapshot(const Handle& handle) { return snapshot(handle.graph()); }
+
+/// The counters of every operator of a graph, in the order in which `describe` tells them. Readable at any time and from any
+/// thread, as `snapshot` says.
+///
+/// A stream made with `Stream<T> name` counts what was connected to it as `in`; its `out` is what the busiest of its
+/// consumers has taken.
+template <class>
+std::vector<OperatorStats> stats(const Graph& graph) {
+  return snapshot(graph).operators;
+}
+
+}  // namespace penstock
