@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <cctype>
+#include <algorithm>
 #include <cstddef>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,15 +46,16 @@ struct Drawing {
 
   explicit Drawing(GraphSnapshot taken) : snapshot(std::move(taken)) {
     const auto& operators = snapshot.operators;
-    std::map<std::string, std::size_t> same;
-    for (const OperatorStats& stats : operators) {
-      if (stats.op != "feedback") ++same[clean_text(describe(stats))];
-    }
-    std::map<std::string, std::size_t> numbers;
+    std::vector<std::string> sorted;
+    for (const OperatorStats& stats : operators) sorted.push_back(clean_text(describe(stats)));
+    std::sort(sorted.begin(), sorted.end());
+    std::vector<std::size_t> used(sorted.size());
     for (const OperatorStats& stats : operators) {
       const std::string text = describe(stats);
       const std::string name = clean_text(text);
-      const std::string number = same[name] > 1 ? '-' + std::to_string(++numbers[name]) : "";
+      const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), name);
+      std::string number;
+      if (last - first > 1) number = '-' + std::to_string(++used[static_cast<std::size_t>(first - sorted.begin())]);
       labels.push_back(text + number);
       names.push_back(name + number);
       is_feedback.push_back(stats.op == "feedback");

@@ -2,15 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -85,6 +81,9 @@ inline std::size_t edges_into(const Node& node) {
 class SnapshotTaker {
  public:
   explicit SnapshotTaker(const Graph& graph) {
+    for (const auto& node : graph.nodes()) all_.push_back(node.get());
+    std::sort(all_.begin(), all_.end(), before);
+    first_.resize(all_.size(), unseen);
     for (const auto& node : graph.nodes()) {
       if (begins(*node)) walk(*node);
     }
@@ -95,13 +94,18 @@ class SnapshotTaker {
   GraphSnapshot take() { return std::move(snapshot_); }
 
  private:
+  static bool before(const Node* a, const Node* b) noexcept {
+    return reinterpret_cast<std::uintptr_t>(a) < reinterpret_cast<std::uintptr_t>(b);
+  }
+
   // Depth first, without recursion: a graph may be deeper than the stack.
   void walk(const Node& root) {
     std::vector<const Node*> open{&root};
     while (!open.empty()) {
       const Node* node = open.back();
       open.pop_back();
-      if (node->destroyed() || !seen_.insert(node).second) continue;
+      if (node->destroyed() || first(*node) != unseen) continue;
+      first(*node) = 0;
       order_.push_back(node);
       for (auto outlet = node->outlets().rbegin(); outlet != node->outlets().rend(); ++outlet) {
         const auto& branches = (*outlet)->branches();
@@ -126,8 +130,8 @@ class SnapshotTaker {
   }
 
   void add_operators(const Node& node) {
-    const std::size_t number = first_.size();
-    first_.emplace(&node, snapshot_.operators.size());
+    const std::size_t number = numbered_++;
+    first(node) = snapshot_.operators.size();
     std::optional<std::uint64_t> in;
     if (const std::uint64_t counted = node.infos().front().in.get(); counted > 0 || edges_into(node) > 0) in = counted;
     for (std::size_t i = 0; i < node.infos().size(); ++i) {
@@ -169,23 +173,30 @@ class SnapshotTaker {
   }
 
   void add_edges(const Node& node) {
-    const std::size_t first = first_.at(&node);
-    const std::size_t last = first + node.infos().size() - 1;
-    for (std::size_t i = first; i < last; ++i) snapshot_.edges.push_back({i, i + 1, 0, 1, 0, 1, true});
+    const std::size_t last = first(node) + node.infos().size() - 1;
+    for (std::size_t i = first(node); i < last; ++i) snapshot_.edges.push_back({i, i + 1, 0, 1, 0, 1, true});
     for (std::size_t i = 0; i < node.outlets().size(); ++i) {
       for (const OutletBase::Branch& branch : node.outlets()[i]->branches()) {
         const Node& target = *branch.inlet->node();
         const auto found = std::find(target.inlets().begin(), target.inlets().end(), branch.inlet);
         const auto inlet = static_cast<std::size_t>(found - target.inlets().begin());
         snapshot_.edges.push_back(
-            {last, first_.at(&target), i, node.outlets().size(), inlet, target.inlets().size(), false});
+            {last, first(target), i, node.outlets().size(), inlet, target.inlets().size(), false});
       }
     }
   }
 
+  /// Where the operators of `node` begin in the snapshot.
+  std::size_t& first(const Node& node) {
+    const auto found = std::lower_bound(all_.begin(), all_.end(), &node, before);
+    return first_[static_cast<std::size_t>(found - all_.begin())];
+  }
+
+  static constexpr auto unseen = static_cast<std::size_t>(-1);
+  std::vector<const Node*> all_;  // sorted by address, with `first_` beside it
+  std::vector<std::size_t> first_;
   std::vector<const Node*> order_;
-  std::unordered_set<const Node*> seen_;
-  std::unordered_map<const Node*, std::size_t> first_;
+  std::size_t numbered_ = 0;
   GraphSnapshot snapshot_;
 };
 
