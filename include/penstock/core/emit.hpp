@@ -49,6 +49,7 @@ class Errand final : public Task {
 
   /// Runs `fn` on the loop and waits until the receipt that it returns has settled.
   void send() {
+    loop_.before_wait();
     loop_.post_remote(*this);
     loop_.wait(done_);
     if (error_) std::rethrow_exception(error_);

@@ -58,6 +58,9 @@ class Loop {
   virtual void set(Timer& timer, TimePoint deadline) = 0;
   virtual void cancel(Timer& timer) noexcept = 0;
 
+  /// Throws std::logic_error when `wait` would block a thread that the loop itself may need. Asked before something to wait
+  /// for is handed over.
+  virtual void before_wait() const {}
   /// Returns when `done` is set, which a task of this loop will do with `wake`: runs the loop when nobody does, else
   /// sleeps. Throws std::logic_error when called inside the loop, and when the loop runs out of work first.
   virtual void wait(const std::atomic<bool>& done) = 0;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <cstdint>
+#include <atomic>
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution.hpp>
@@ -19,6 +22,52 @@ namespace penstock {
 namespace asio = boost::asio;
 
 namespace detail {
+
+/// What executors know of a loop. Belongs to the execution context, as a coroutine that is still suspended when the loop
+/// ends is destroyed only with the context and touches its executor then.
+class LoopAnchor {
+ public:
+  LoopAnchor(Loop& loop, asio::execution_context& context) noexcept : loop_(&loop), context_(context) {}
+  static LoopAnchor& make(Loop& loop, asio::execution_context& context);
+
+  /// Null when the loop has ended.
+  Loop* loop() const noexcept { return loop_.load(std::memory_order_relaxed); }
+  asio::execution_context& context() const noexcept { return context_; }
+  void end() noexcept { loop_ = nullptr; }
+
+  void work_started() const noexcept {
+    if (Loop* known = loop()) known->work_started();
+  }
+  void work_finished() const noexcept {
+    if (Loop* known = loop()) known->work_finished();
+  }
+
+ private:
+  std::atomic<Loop*> loop_;
+  asio::execution_context& context_;
+};
+
+class LoopAnchors final : public asio::execution_context::service {
+ public:
+  using key_type = LoopAnchors;
+  inline static asio::execution_context::id id;
+
+  explicit LoopAnchors(asio::execution_context& context) : service(context) {}
+  LoopAnchor& make(Loop& loop, asio::execution_context& context) {
+    const std::lock_guard lock{mutex_};
+    return *anchors_.emplace_back(std::make_unique<LoopAnchor>(loop, context));
+  }
+
+ private:
+  void shutdown() noexcept override {}
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<LoopAnchor>> anchors_;
+};
+
+inline LoopAnchor& LoopAnchor::make(Loop& loop, asio::execution_context& context) {
+  return asio::use_service<LoopAnchors>(context).make(loop, context);
+}
 
 /// What was given to an executor, as a task that owns itself.
 template <class Fn>
@@ -41,40 +90,31 @@ class ExecutorTask final : public Task, public Pooled {
 
 /// A loop as an executor of Boost.Asio, so that coroutines and completion handlers run on it as tasks like all others: one
 /// at a time, in virtual time where time is virtual. `asio::any_io_executor` can hold it. May be copied and called on any
-/// thread; the loop must outlive it.
+/// thread, and destroyed after the loop.
 class LoopExecutor {
  public:
-  LoopExecutor(Loop& loop, asio::execution_context& context) noexcept : loop_(&loop), context_(&context) {}
-  LoopExecutor(const LoopExecutor& other) noexcept
-      : loop_(other.loop_), context_(other.context_), never_(other.never_), tracked_(other.tracked_), eager_(other.eager_) {
-    if (tracked_) loop_->work_started();
-  }
+  explicit LoopExecutor(detail::LoopAnchor& anchor) noexcept : anchor_(&anchor) {}
+  LoopExecutor(const LoopExecutor& other) noexcept : LoopExecutor(*other.anchor_, other.never_, other.tracked_, other.eager_) {}
   LoopExecutor& operator=(LoopExecutor other) noexcept {
-    std::swap(loop_, other.loop_);
-    std::swap(context_, other.context_);
+    std::swap(anchor_, other.anchor_);
     std::swap(never_, other.never_);
     std::swap(tracked_, other.tracked_);
     std::swap(eager_, other.eager_);
     return *this;
   }
   ~LoopExecutor() {
-    if (tracked_) loop_->work_finished();
+    if (tracked_) anchor_->work_finished();
   }
 
-  Loop& loop() const noexcept { return *loop_; }
   friend bool operator==(const LoopExecutor& a, const LoopExecutor& b) noexcept {
-    return a.loop_ == b.loop_ && a.never_ == b.never_ && a.tracked_ == b.tracked_;
+    return a.anchor_ == b.anchor_ && a.never_ == b.never_ && a.tracked_ == b.tracked_;
   }
   friend bool operator!=(const LoopExecutor& a, const LoopExecutor& b) noexcept { return !(a == b); }
 
   /// The same, but what is dispatched to it while nobody runs the loop starts at once, as emitting does.
-  LoopExecutor eager() const noexcept {
-    LoopExecutor other{*loop_, *context_};
-    other.eager_ = true;
-    return other;
-  }
+  LoopExecutor eager() const noexcept { return {*anchor_, never_, tracked_, true}; }
 
-  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context_; }
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return anchor_->context(); }
   asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept {
     if (never_) return asio::execution::blocking.never;
     return asio::execution::blocking.possibly;
@@ -87,43 +127,46 @@ class LoopExecutor {
     return asio::execution::mapping.thread;
   }
 
-  LoopExecutor require(asio::execution::blocking_t::never_t) const noexcept { return with(true, tracked_); }
-  LoopExecutor require(asio::execution::blocking_t::possibly_t) const noexcept { return with(false, tracked_); }
-  LoopExecutor require(asio::execution::outstanding_work_t::tracked_t) const noexcept { return with(never_, true); }
-  LoopExecutor require(asio::execution::outstanding_work_t::untracked_t) const noexcept { return with(never_, false); }
+  LoopExecutor require(asio::execution::blocking_t::never_t) const noexcept { return {*anchor_, true, tracked_, eager_}; }
+  LoopExecutor require(asio::execution::blocking_t::possibly_t) const noexcept {
+    return {*anchor_, false, tracked_, eager_};
+  }
+  LoopExecutor require(asio::execution::outstanding_work_t::tracked_t) const noexcept {
+    return {*anchor_, never_, true, eager_};
+  }
+  LoopExecutor require(asio::execution::outstanding_work_t::untracked_t) const noexcept {
+    return {*anchor_, never_, false, eager_};
+  }
 
   template <class Fn>
   void execute(Fn&& fn) const {
-    const Position position = loop_->position();
+    Loop* loop = anchor_->loop();
+    if (!loop) return;
+    const Position position = loop->position();
     if (!never_ && (position == Position::inside || (eager_ && position == Position::idle))) {
       try {
         std::decay_t<Fn> now(std::forward<Fn>(fn));
         now();
       } catch (...) {
-        loop_->report(std::current_exception());
+        loop->report(std::current_exception());
       }
       return;
     }
     auto* task = new detail::ExecutorTask<std::decay_t<Fn>>(std::forward<Fn>(fn));
     if (position == Position::inside) {
-      loop_->post(*task);
+      loop->post(*task);
     } else {
-      loop_->post_remote(*task);
+      loop->post_remote(*task);
     }
   }
 
  private:
-  LoopExecutor with(bool never, bool tracked) const noexcept {
-    LoopExecutor other{*loop_, *context_};
-    other.never_ = never;
-    other.tracked_ = tracked;
-    other.eager_ = eager_;
-    if (tracked) loop_->work_started();
-    return other;
+  LoopExecutor(detail::LoopAnchor& anchor, bool never, bool tracked, bool eager) noexcept
+      : anchor_(&anchor), never_(never), tracked_(tracked), eager_(eager) {
+    if (tracked_) anchor_->work_started();
   }
 
-  Loop* loop_;
-  asio::execution_context* context_;
+  detail::LoopAnchor* anchor_;
   bool never_ = false;
   bool tracked_ = false;
   bool eager_ = false;
@@ -132,9 +175,8 @@ class LoopExecutor {
 /// A loop that Boost.Asio can run things on: both of ours.
 class AsioLoop : public Loop {
  public:
-  /// What `asio::co_spawn`, `asio::post` and `asio::bind_executor` are given.
-  LoopExecutor executor() noexcept { return LoopExecutor{*this, context()}; }
-  virtual asio::execution_context& context() noexcept = 0;
+  /// What `asio::co_spawn`, `asio::post`, sockets and timers are given.
+  LoopExecutor executor() const noexcept { return LoopExecutor{*anchor_}; }
 
   /// The same for a loop that a graph knows. Throws std::logic_error for a loop of the user's own without an executor.
   static LoopExecutor executor_of(Loop& loop) {
@@ -145,6 +187,7 @@ class AsioLoop : public Loop {
 
  protected:
   ~AsioLoop() = default;
+  detail::LoopAnchor* anchor_ = nullptr;  // set by the constructor of the loop and ended by its destructor
 };
 
 }  // namespace penstock

@@ -37,7 +37,9 @@ namespace penstock {
 /// one thread, but another one may hand tasks over: `run_with_threads` waits for them.
 class VirtualLoop final : public AsioLoop {
  public:
-  explicit VirtualLoop(std::uint64_t seed = 0) noexcept : seed_(seed), random_(seed) {}
+  explicit VirtualLoop(std::uint64_t seed = 0) : seed_(seed), random_(seed) {
+    anchor_ = &detail::LoopAnchor::make(*this, context_);
+  }
   VirtualLoop(const VirtualLoop&) = delete;
   VirtualLoop& operator=(const VirtualLoop&) = delete;
   ~VirtualLoop() {
@@ -48,6 +50,7 @@ class VirtualLoop final : public AsioLoop {
       if (!task) break;
       task->discard();
     }
+    anchor_->end();
   }
 
   /// Runs until nothing is ready and no timer is set. Like the three below it goes on after an error and then throws the
@@ -137,8 +140,6 @@ class VirtualLoop final : public AsioLoop {
   }
   /// The error that the next run would throw; it will not throw it any more.
   std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
-
-  asio::execution_context& context() noexcept override { return context_; }
 
  private:
   static constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // splitmix64

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include "penstock/core/error.hpp"
+#include "penstock/exec/asio_executor.hpp"
+#include "penstock/exec/sleep.hpp"
+#include "penstock/exec/timer_queue.hpp"
+
+namespace penstock {
+
+/// `EventLoop loop{background}`: a loop with a thread of its own.
+struct Background {};
+inline constexpr Background background{};
+
+/// `EventLoop loop{context, one_thread}`: only the thread that makes the loop ever runs the context.
+struct OneThread {};
+inline constexpr OneThread one_thread{};
+
+/// The event loop of Boost.Asio with a clock, for graphs to run on. There are four kinds, and no hidden thread in any but
+/// the second:
+///
+///     EventLoop loop;                       // owns an io_context: call run(), or let emit run it while it waits
+///     EventLoop loop{background};           // owns one and a thread that runs it until the loop is destroyed
+///     EventLoop loop{context};              // adopts the application's io_context, or any executor
+///     EventLoop loop{context, one_thread};  // the same for a program with one thread
+///
+/// What is adopted may be run by several threads: the loop's tasks keep to a strand. The loop then counts as run by another
+/// thread except inside its own tasks, so make what emits there on `executor()`: sockets, timers, coroutines. With
+/// `one_thread` everything in the context is inside, and `emit` works before the context runs.
+///
+/// The loop must outlive the graphs that use it. An adopted loop ends where nobody runs its context or on its strand.
+class EventLoop final : public AsioLoop {
+ public:
+  EventLoop() : EventLoop(std::make_unique<asio::io_context>(1)) {}
+  explicit EventLoop(Background) : EventLoop() { start_thread(); }
+  explicit EventLoop(asio::io_context& context)
+      : EventLoop(&context, asio::any_io_executor(asio::make_strand(asio::any_io_executor(context.get_executor())))) {}
+  explicit EventLoop(asio::any_io_executor executor)
+      : EventLoop(nullptr, asio::any_io_executor(asio::make_strand(std::move(executor)))) {}
+  EventLoop(asio::io_context& context, OneThread) : EventLoop(&context, asio::any_io_executor(context.get_executor())) {
+    home_ = std::this_thread::get_id();
+  }
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  ~EventLoop() {
+    if (thread_.joinable()) {
+      stop();
+      thread_.join();
+    }
+    ending_ = true;
+    discard();
+    life_->loop = nullptr;
+    anchor_->end();
+    timer_.reset();
+    guard_.reset();
+    keep_.reset();
+    executor_ = nullptr;
+    owned_.reset();  // coroutines and handlers end here, and what they let go of may post once more
+    discard();
+  }
+
+  /// Runs until there is nothing left to do: no task, no timer, no work announced or under way in Asio. Throws the first
+  /// error of background work that reached nobody, and lets pass what a task throws; either way it may be called again.
+  void run() {
+    const Inside inside = enter("run");
+    owned_->run();
+    throw_error();
+  }
+  /// The same, for that long at the most.
+  template <class Rep, class Period>
+  void run_for(std::chrono::duration<Rep, Period> time) {
+    const Inside inside = enter("run_for");
+    owned_->run_for(time);
+    throw_error();
+  }
+  /// Runs what is ready, without waiting for anything.
+  void poll() {
+    const Inside inside = enter("poll");
+    owned_->poll();
+    throw_error();
+  }
+  /// Makes `run` return as soon as the task under way has ended. From any thread. Until `restart` the loop does not run.
+  void stop() {
+    own("stop");
+    stopped_ = true;
+    owned_->stop();
+  }
+  void restart() {
+    own("restart");
+    stopped_ = false;
+  }
+  bool stopped() const noexcept { return stopped_; }
+
+  /// Runs the loop on a thread of its own until `join`, `stop` or the destructor.
+  void start_thread() {
+    own("start_thread");
+    if (thread_.joinable()) detail::misuse("start_thread: the loop has a thread already");
+    keep_.emplace(owned_->get_executor());
+    background_ = true;
+    thread_ = std::thread([this] {
+      runner_.store(std::this_thread::get_id(), std::memory_order_release);
+      while (!stopped_) {
+        owned_->restart();
+        if (stopped_) break;  // `stop` sets this first, so that no stop is lost
+        try {
+          owned_->run();
+          break;
+        } catch (...) {
+          report(std::current_exception());
+        }
+      }
+      leave([this] { background_ = false; });
+    });
+  }
+  /// Lets the loop's thread finish what there is to do, joins it and throws the first error that reached nobody.
+  void join() {
+    if (position() == Position::inside) detail::misuse("join: called inside the loop, which would wait for itself");
+    if (!thread_.joinable()) detail::misuse("join: the loop has no thread of its own");
+    keep_.reset();
+    thread_.join();
+    throw_error();
+  }
+
+  /// Throws std::logic_error when the loop was given an executor instead of a context.
+  asio::io_context& io_context() {
+    if (!known_) detail::misuse("io_context: the loop was given an executor, not an io_context");
+    return *known_;
+  }
+  /// Waits in a coroutine: `co_await loop.sleep(10ms)`.
+  asio::awaitable<void> sleep(Duration time) { return async_sleep(*this, time, asio::use_awaitable); }
+
+  TimePoint now() const noexcept override {
+    return TimePoint{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+  }
+
+  Position position() const noexcept override {
+    const std::thread::id me = std::this_thread::get_id();
+    const std::thread::id runner = runner_.load(std::memory_order_acquire);
+    if (runner == me) return Position::inside;
+    if (owned_) return runner == std::thread::id{} && !background_ ? Position::idle : Position::elsewhere;
+    if (home_ == me) return known_->get_executor().running_in_this_thread() ? Position::inside : Position::idle;
+    const bool over = known_ && home_ == std::thread::id{} && known_->stopped() && runner == std::thread::id{};
+    return over ? Position::idle : Position::elsewhere;
+  }
+
+  void post(Task& task) noexcept override {
+    ready_.push(task);
+    schedule();
+  }
+  void post_remote(Task& task) override {
+    bool first;
+    {
+      const std::lock_guard lock{mutex_};
+      first = remote_.empty();
+      remote_.push(task);
+    }
+    if (first && !ending_) asio::post(executor_, Turn{life_});
+  }
+  void set(Timer& timer, TimePoint deadline) override {
+    timers_.set(timer, deadline);
+    if (!in_turn_) arm();
+  }
+  void cancel(Timer& timer) noexcept override {
+    timers_.cancel(timer);
+    if (!in_turn_) arm();
+  }
+
+  void before_wait() const override {
+    if (known_ && !owned_ && position() == Position::elsewhere && known_->get_executor().running_in_this_thread()) {
+      detail::misuse(
+          "emit: this thread runs the io_context but is not inside the loop that waits for it; run what emits on the "
+          "loop's executor(), or use async_emit");
+    }
+  }
+  void wait(const std::atomic<bool>& done) override {
+    if (position() == Position::inside) detail::misuse("wait: called inside the loop, which would wait for itself");
+    std::unique_lock lock{mutex_};
+    while (!done.load(std::memory_order_acquire)) {
+      if (position() == Position::idle) {
+        lock.unlock();
+        run_until(done);
+        lock.lock();
+      } else {
+        changed_.wait(lock);
+      }
+    }
+  }
+  void wake(std::atomic<bool>& done) noexcept override {
+    const std::lock_guard lock{mutex_};
+    done.store(true, std::memory_order_release);
+    changed_.notify_all();
+  }
+
+  void work_started() noexcept override {
+    if (work_.fetch_add(1) == 0 && !here()) guard();
+  }
+  void work_finished() noexcept override {
+    if (work_.fetch_sub(1) == 1 && !here()) guard();
+  }
+
+  void report(std::exception_ptr error) noexcept override {
+    if (!error_) error_ = std::move(error);
+    if (!owned_ && known_) schedule();
+  }
+  /// The error that the next `run` would throw; it will not throw it any more. For loops on an executor, whose threads
+  /// must not be thrown at, the only way to it.
+  std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
+
+ private:
+  // What is queued in an adopted context may come to its turn after the loop has ended.
+  struct Life {
+    EventLoop* loop;
+  };
+  struct Turn {
+    std::shared_ptr<Life> life;
+    void operator()() const {
+      if (life->loop) life->loop->turn(false);
+    }
+  };
+
+  explicit EventLoop(std::unique_ptr<asio::io_context> owned)
+      : EventLoop(owned.get(), asio::any_io_executor(owned->get_executor())) {
+    owned_ = std::move(owned);
+  }
+  EventLoop(asio::io_context* known, asio::any_io_executor executor)
+      : known_(known), executor_(std::move(executor)), timer_(std::in_place, executor_) {
+    anchor_ = &detail::LoopAnchor::make(*this, asio::query(executor_, asio::execution::context));
+  }
+
+  // The thread that runs the loop, from here to the end of the block.
+  struct Inside {
+    explicit Inside(EventLoop* l) : loop(l) {}
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() {
+      if (loop) loop->leave([] {});
+    }
+    EventLoop* loop;
+  };
+  bool take_over() noexcept {
+    std::thread::id nobody{};
+    return runner_.compare_exchange_strong(nobody, std::this_thread::get_id());
+  }
+  template <class Fn>
+  void leave(Fn fn) noexcept {
+    const std::lock_guard lock{mutex_};
+    runner_.store(std::thread::id{}, std::memory_order_release);
+    fn();
+    changed_.notify_all();
+  }
+  Inside enter(const char* what) {
+    own(what);
+    if (background_) detail::misuse(std::string{what} + ": the loop runs on a thread of its own");
+    if (!take_over()) detail::misuse(std::string{what} + ": the loop is being run already");
+    owned_->restart();
+    if (stopped_) owned_->stop();
+    return Inside{this};
+  }
+  void own(const char* what) const {
+    if (!owned_) detail::misuse(std::string{what} + ": the loop has adopted its context; use the context's own " + what);
+  }
+
+  void run_until(const std::atomic<bool>& done) {
+    // In an adopted context the turns say who runs the loop.
+    if (owned_ && !take_over()) return;
+    const Inside inside{owned_ ? this : nullptr};
+    if (stopped_) detail::misuse("wait: the loop was stopped before that was done what is waited for");
+    if (known_->stopped()) known_->restart();
+    while (!done.load(std::memory_order_acquire)) {
+      std::size_t ran = 1;
+      try {
+        ran = known_->run_one();
+      } catch (...) {
+        report(std::current_exception());
+      }
+      if (ran == 0 && !done.load(std::memory_order_acquire)) {
+        detail::misuse("wait: the loop ran out of work before that was done what is waited for");
+      }
+    }
+  }
+
+  void schedule() noexcept {
+    if (scheduled_ || ending_) return;
+    scheduled_ = true;
+    asio::post(executor_, Turn{life_});
+  }
+
+  // Runs what is ready, but lets Asio have its turn after a while.
+  void turn(bool due) {
+    constexpr int at_most = 256;
+    struct End {
+      EventLoop& loop;
+      std::thread::id before;
+      ~End() { loop.end_turn(before); }
+    };
+    {
+      const End end{*this, runner_.exchange(std::this_thread::get_id())};
+      in_turn_ = true;
+      scheduled_ = true;
+      take_remote();
+      if (due) timers_.take_due(now(), ready_);
+      try {
+        for (int i = 0; i < at_most; ++i) {
+          Task* task = ready_.pop();
+          if (!task) break;
+          task->run();
+        }
+      } catch (...) {
+        if (known_) throw;
+        report(std::current_exception());
+      }
+    }
+    if (!owned_ && known_) throw_error();
+  }
+  void end_turn(std::thread::id before) noexcept {
+    in_turn_ = false;
+    scheduled_ = false;
+    if (!ready_.empty()) schedule();
+    arm();
+    if ((work_ != 0) != guarded_) guard();
+    if (before == std::thread::id{}) {
+      leave([] {});
+    } else {
+      runner_.store(before, std::memory_order_release);
+    }
+  }
+  bool here() const noexcept { return runner_.load(std::memory_order_acquire) == std::this_thread::get_id() && in_turn_; }
+
+  void take_remote() noexcept {
+    const std::lock_guard lock{mutex_};
+    ready_.splice(remote_);
+  }
+
+  // Keeps the one Asio timer at the first deadline. One that is set too early is left to find nothing due.
+  void arm() noexcept {
+    if (ending_) return;
+    if (timers_.empty()) {
+      if (std::exchange(armed_, false)) {
+        ++arming_;
+        timer_->cancel();
+      }
+      return;
+    }
+    if (armed_ && armed_for_ <= timers_.next()) return;
+    armed_ = true;
+    armed_for_ = timers_.next();
+    const auto since = std::chrono::duration_cast<std::chrono::steady_clock::duration>(armed_for_.time_since_epoch());
+    timer_->expires_at(std::chrono::steady_clock::time_point{since});
+    timer_->async_wait([life = life_, arming = ++arming_](const boost::system::error_code&) {
+      if (!life->loop || life->loop->arming_ != arming) return;
+      life->loop->armed_ = false;
+      life->loop->turn(true);
+    });
+  }
+
+  void guard() noexcept {
+    const std::lock_guard lock{mutex_};
+    if (work_ != 0 && !guard_ && !ending_) {
+      guard_.emplace(asio::prefer(executor_, asio::execution::outstanding_work.tracked));
+    } else if (work_ == 0) {
+      guard_.reset();
+    }
+    guarded_ = guard_.has_value();
+  }
+
+  void throw_error() {
+    if (error_) std::rethrow_exception(take_error());
+  }
+
+  void discard() noexcept {
+    for (;;) {
+      timers_.discard();
+      take_remote();
+      Task* task = ready_.pop();
+      if (!task) return;
+      task->discard();
+    }
+  }
+
+  std::unique_ptr<asio::io_context> owned_;
+  asio::io_context* known_;
+  asio::any_io_executor executor_;
+  std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{this});
+  std::thread::id home_{};
+
+  TaskQueue ready_;
+  TimerQueue timers_{*this};
+  std::optional<asio::steady_timer> timer_;
+  TimePoint armed_for_{};
+  std::uint64_t arming_ = 0;
+  bool armed_ = false;
+  bool scheduled_ = false;
+  bool in_turn_ = false;
+  bool ending_ = false;
+  std::exception_ptr error_;
+  std::atomic<std::thread::id> runner_{};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  TaskQueue remote_;
+  std::atomic<std::size_t> work_{0};
+  std::atomic<bool> guarded_{false};
+  std::optional<asio::any_io_executor> guard_;
+
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> background_{false};
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> keep_;
+  std::thread thread_;
+};
+
+}  // namespace penstock
