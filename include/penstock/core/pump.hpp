@@ -58,7 +58,7 @@ class Pump final : public Task {
       done(last.error());
       if (ended) return;
     }
-    for (int left = turn; left > 0; --left) {
+    for (int left = owner_.loop() ? turn : 1; left > 0; --left) {
       Receipt receipt;
       std::exception_ptr error;
       bool more = true;

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "penstock/core/pump.hpp"
+#include "penstock/core/stream.hpp"
+
+// Not an operator: what all sources are made of.
+
+namespace penstock {
+
+/// What a source does when an element that it emitted fails, or when it could not make one. The error is reported either
+/// way: to the graph's handler, else out of the loop's `run` or, without a loop, out of `start`.
+enum class OnFailure : std::uint8_t {
+  go_on,  ///< the next element follows
+  stop    ///< the source stops; `start` goes on behind the element that failed
+};
+
+/// What `start` and `stop` mean for every source: each may be called in any state and at any time, twice is once, and
+/// however often they are called one pump is at work.
+class SourceBase : public Node {
+ public:
+  /// True before `start`, after `stop`, after the end, and after a failure that stops. May be read on any thread.
+  bool stopped() const noexcept { return !running_.load(std::memory_order_relaxed); }
+
+  void start() final {
+    if (!stopped()) return;
+    running_.store(true, std::memory_order_relaxed);
+    about_to_start();
+    // Without a loop the whole source runs in here, and what goes wrong is thrown from here.
+    if (loop()) return pump_.wake();
+    strand().descend([this] { pump_.wake(); });
+  }
+
+  void stop() final {
+    if (stopped()) return;
+    halt();
+    alarm_.cancel();
+    graph().rested();
+  }
+
+  bool busy() const noexcept final { return pump_.active() || (!stopped() && !asleep_); }
+
+  void shut_down() noexcept override {
+    stop();
+    pump_.stop();
+  }
+
+  // For the pump.
+  bool pump(Receipt& receipt) {
+    asleep_ = false;
+    alarm_.cancel();
+    return !stopped() && emit_next(receipt);
+  }
+  void pumped(std::exception_ptr error) noexcept {
+    if (!error) return;
+    if (on_failure_ == OnFailure::stop) stop();
+    graph().report(std::move(error), info());  // last: whoever hears of it may end the graph
+  }
+
+ protected:
+  SourceBase(Info info, OnFailure on_failure) : Node(std::move(info)), on_failure_(on_failure) {
+    this->info().shape = Shape::source;
+    this->info().one_to_one = false;
+  }
+
+  /// For `next`: there is nothing now; ask again at `time`.
+  std::nullopt_t later(TimePoint time) {
+    clock().set(alarm_, time);
+    return nothing_yet();
+  }
+  /// For `next`: there is nothing now; `wake` will be called on the strand when there is.
+  std::nullopt_t nothing_yet() noexcept {
+    asleep_ = true;
+    return std::nullopt;
+  }
+  /// Ends the wait of `later` or `nothing_yet`.
+  void wake() noexcept {
+    if (std::exchange(asleep_, false)) pump_.wake();
+  }
+
+ private:
+  template <element T, class Self>
+  friend class SourceNode;
+
+  struct Alarm final : Timer {
+    explicit Alarm(SourceBase& source) noexcept : source_(source) {}
+    void run() override { source_.pump_.go(); }
+    SourceBase& source_;
+  };
+
+  virtual void about_to_start() = 0;
+  virtual void has_stopped() noexcept = 0;
+  virtual bool emit_next(Receipt& receipt) = 0;
+
+  void halt() noexcept {
+    running_.store(false, std::memory_order_relaxed);
+    asleep_ = false;
+    has_stopped();
+  }
+
+  detail::Pump<SourceBase> pump_{*this};
+  Alarm alarm_{*this};
+  std::atomic<bool> running_{false};
+  bool asleep_ = false;
+  OnFailure on_failure_;
+};
+
+/// The base of sources: asks for one element after the other, emits each, and waits while it waits. A source derives from
+/// it and has
+///
+///     std::optional<T> next();   // the next element; nothing is the end of the stream
+///
+/// in which `return later(time)` and `return nothing_yet()` say that there is nothing at the moment. What `next` throws is
+/// reported, and it is asked again unless the source stops on failures. It may set `context` for the element that it
+/// returns, and have an `on_start` and `on_stop` of its own. from_periodic.hpp holds a small one.
+template <element T, class Self>
+class SourceNode : public SourceBase {
+ public:
+  using value_type = T;
+
+  Outlet<T> outlet;
+
+ protected:
+  explicit SourceNode(Info info, OnFailure on_failure = OnFailure::go_on) : SourceBase(std::move(info), on_failure) {
+    this->port(outlet);
+  }
+
+  /// Called whenever the source is started; `outlet.ended()` when it had come to its end.
+  void on_start() {}
+  /// Called whenever it stops, the end included.
+  void on_stop() noexcept {}
+
+  Context context;
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+
+  void about_to_start() final { self().on_start(); }
+  void has_stopped() noexcept final { self().on_stop(); }
+
+  bool emit_next(Receipt& receipt) final {
+    std::optional<T> value = self().next();
+    if (!value) return !asleep_ && end(receipt);
+    if (outlet.ended()) [[unlikely]] static_cast<void>(detail::offer(outlet, Signal{Signal::reopen}));
+    info().passed();
+    const Context beside = std::move(context);
+    receipt = detail::offer(outlet, std::move(*value), beside);
+    return true;
+  }
+
+  bool end(Receipt& receipt) {
+    halt();
+    if (!outlet.ended()) receipt = detail::offer(outlet, Signal{Signal::end});
+    return true;
+  }
+};
+
+/// A stream that makes its elements itself once it is started.
+template <element T>
+class Source : public Stream<T> {
+ public:
+  template <class Self>
+  explicit Source(SourceNode<T, Self>& node) : Stream<T>(node.outlet) {}
+
+  /// Starts this source alone; on every other handle `start` starts all sources of the graph.
+  void start() const {
+    this->on_strand([this] { this->node().start(); });
+  }
+  /// After it no further element comes; one that waits now is still taken.
+  void stop() const {
+    this->on_strand([this] { this->node().stop(); });
+  }
+  bool stopped() const noexcept { return static_cast<const SourceBase&>(this->node()).stopped(); }
+
+  Source named(std::string name) const {
+    this->rename(std::move(name));
+    return *this;
+  }
+};
+
+namespace detail {
+
+/// Puts a source into a graph of its own.
+template <class N>
+N& make_source(Loop* loop, std::unique_ptr<N> node) {
+  return (new Graph(loop))->add(std::move(node));
+}
+
+}  // namespace detail
+}  // namespace penstock
