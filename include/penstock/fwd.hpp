@@ -129,6 +129,10 @@ auto sink_to_textfile(Path file, Options... options);
 // On streams
 template <class S, class T, class Context, class Token>
 auto async_emit(const S& stream, T value, Context context, Token&& token);
+template <class S, class Token>
+auto async_close(const S& stream, Token&& token);
+template <class H, class Token>
+auto async_wait_idle(const H& handle, Token&& token);
 
 // On graphs
 template <class = void>

@@ -37,6 +37,13 @@ class Handle {
   /// Waits until nothing will happen without a new element: queues are empty, calls have ended. Errors of background work
   /// do not end the wait. Throws std::logic_error where waiting would block the loop itself; async_wait_idle does not.
   void wait_idle() const;
+  /// The same for any Asio completion token, with `void(std::exception_ptr)`.
+  template <class Token>
+  auto async_wait_idle(Token&& token) const {
+    return penstock::async_wait_idle(*this, std::forward<Token>(token));
+  }
+  /// The step under both, on the strand: a receipt that settles when the graph is idle.
+  Receipt idle_receipt() const;
 
   /// The whole graph as a text tree, with its counters: observe/describe.hpp.
   template <class D = void>
@@ -107,23 +114,28 @@ class Sink : public Handle {
   }
 };
 
+inline Receipt Handle::idle_receipt() const {
+  struct Idle final : Task {
+    explicit Idle(Receipt r) : receipt(std::move(r)) {}
+    void run() override {
+      receipt.settle();
+      delete this;
+    }
+    void discard() noexcept override {
+      receipt.settle(std::make_exception_ptr(Stopped("wait_idle: the graph ended before it was idle")));
+      delete this;
+    }
+    Receipt receipt;
+  };
+  if (graph().idle()) return {};
+  Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::partner);
+  graph().when_idle(*new Idle(receipt));
+  return receipt;
+}
+
 inline void Handle::wait_idle() const {
   Loop* loop = this->loop();
-  auto rest = [this] {
-    struct Idle final : Task {
-      explicit Idle(Receipt r) : receipt(std::move(r)) {}
-      void run() override {
-        receipt.settle();
-        delete this;
-      }
-      void discard() noexcept override { delete this; }
-      Receipt receipt;
-    };
-    if (graph().idle()) return Receipt{};
-    Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::partner);
-    graph().when_idle(*new Idle(receipt));
-    return receipt;
-  };
+  auto rest = [this] { return idle_receipt(); };
   const Position position = loop ? loop->position() : Position::inside;
   if (position == Position::elsewhere) return detail::Errand<decltype(rest)>{*loop, rest}.send();
   if (graph().idle()) return;

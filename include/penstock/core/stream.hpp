@@ -113,6 +113,11 @@ class Stream : public Handle, public Operators<Stream<T>> {
   void close() const {
     detail::wait_for(*outlet_, [this] { return push_end(); });
   }
+  /// The same for any Asio completion token, with `void(std::exception_ptr)`.
+  template <class Token>
+  auto async_close(Token&& token) const {
+    return penstock::async_close(*this, std::forward<Token>(token));
+  }
   Receipt push_end() const {
     if (outlet_->ended()) return {};
     return outlet_->strand().descend([&] { return Receipt{outlet_->signal({Signal::end})}; });
