@@ -46,13 +46,14 @@ class Ledger {
 
   /// An element that came with `context` has reached an end.
   void saw(const Context* context) {
-    for (const Id id : ids(context)) {
-      const auto found = book_->entries.find(id);
-      if (found == book_->entries.end()) {
-        book_->problems += "id " + std::to_string(id) + " was seen and never issued\n";
-      } else {
-        ++found->second.seen;
-      }
+    for (const Id id : ids(context)) saw(id);
+  }
+  void saw(Id id) {
+    const auto found = book_->entries.find(id);
+    if (found == book_->entries.end()) {
+      book_->problems += "id " + std::to_string(id) + " was seen and never issued\n";
+    } else {
+      ++found->second.seen;
     }
   }
   /// The ids that an element was made of, in order.

@@ -4,6 +4,7 @@
 // The testing room: what tests of pipelines and of operators need, with any test framework. Nothing here is included by
 // <penstock/penstock.hpp>.
 
+#include "penstock/testing/contract.hpp"
 #include "penstock/testing/counted.hpp"
 #include "penstock/testing/ledger.hpp"
 #include "penstock/testing/marbles.hpp"

@@ -1,0 +1,826 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "penstock/testing/stage.hpp"
+
+namespace penstock::testing {
+
+/// An operator has broken its contract; says which check, in which mode, and what happened.
+class ContractBroken : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+/// What every operator is held to.
+enum class Check : std::uint8_t {
+  ref_emitted,
+  ref_dropped,
+  ref_failed,
+  ref_held,
+  metadata,
+  waits,
+  bounded,
+  ends,
+  downstream_throws,
+  function_throws,
+  budget,
+  move_only,
+  destroyed,
+  same_stream,
+  burst,
+  out_of_order,
+  signals,
+  counters,
+  stopped,
+  rewired,
+  nested
+};
+inline constexpr std::size_t check_count = static_cast<std::size_t>(Check::nested) + 1;
+
+inline const char* name(Check check) noexcept {
+  static constexpr std::array<const char*, check_count> names = {
+      "a Ref ends once when its element is emitted",
+      "a Ref ends once when its element is dropped",
+      "a Ref ends once when its element is thrown on",
+      "a Ref ends once when its element is held at destruction",
+      "the Refs beside an element are those of what it is made of",
+      "a pending sink makes emits wait, settling frees them",
+      "memory is bounded behind a stalled sink",
+      "the end comes once and last",
+      "a throwing downstream leaves it usable",
+      "a throwing function leaves the state as before",
+      "copies and moves stay within the budget",
+      "a move-only element flows",
+      "destroying the graph mid-flight is quiet",
+      "two inputs that are the same stream work",
+      "an unawaited burst keeps its order and loses nothing",
+      "completion out of order ends everything once",
+      "signals are forwarded in order",
+      "the counters equal the ledger",
+      "stopping during work loses nothing",
+      "connecting and disconnecting during an emit takes effect after it",
+      "an emit from within an emit is not lost",
+  };
+  return names[static_cast<std::size_t>(check)];
+}
+
+/// What an operator promises, as far as operators differ. The default is a step that passes one element on for each.
+struct Claims {
+  std::size_t inputs = 1;      ///< elements come in turn at each of them
+  bool needs_loop = false;
+  bool drops = false;          ///< may drop elements although nothing behind it is stalled
+  bool drops_when_stalled = false;  ///< drops elements when a sink behind it is stalled long enough
+  bool leaves_out = false;     ///< leaves elements out, or takes the processing of some as done
+  bool ordered = true;         ///< elements come out in the order they came in
+  bool in_band = true;         ///< a signal does not overtake the elements before it
+  bool counts_input = true;    ///< its Info counts what it takes
+  double copies = 0;           ///< of an element, at most, when there is one consumer
+  double moves = 1;
+  /// Elements in it and the sink behind it, at most, when an emitter waits whenever it is told to.
+  std::size_t bound = 1;
+  /// What passes between elements in runs that are not about waiting.
+  Duration step{0};
+  /// What passes until it has surely come to rest.
+  Duration rest = std::chrono::milliseconds{100};
+};
+
+/// The contract of one operator: how it is wired, what it claims, and which checks it does not claim, and why.
+///
+///     Contract every_other{"every_other", [](auto& stage) { return stage.source() | my_every_other(); }};
+///     every_other.claims.leaves_out = true;
+///     every_other.without(Check::function_throws, "takes no function");
+///     every_other.run(Check::ref_emitted);   // throws ContractBroken, or run() for all of them
+///
+/// The wiring function takes a `Stage<Counted>&`, and a `Stage<MoveOnly>&` unless `copyable` is said. It returns the stream that
+/// the operator makes, several in a tuple or a range, or a sink, which then calls `stage.arrived`. Functions that users would
+/// give to the operator go through `stage.calls`, so that they can be made to throw.
+///
+/// What the contract knows of elements it knows from their Refs, so it does not matter what they are turned into. Every
+/// check runs without a loop, where the operator does without, and on a VirtualLoop with several seeds.
+class Contract {
+ public:
+  struct CopyableOnly {};
+  /// Says that the wiring works with elements only that can be copied.
+  static constexpr CopyableOnly copyable{};
+
+  template <class Wire>
+  Contract(std::string operator_name, Wire wire) : Contract(std::move(operator_name), wire, copyable) {
+    wire_move_only_ = [wire](Stage<MoveOnly>& stage) mutable { apply(wire, stage); };
+    without_.erase(Check::move_only);
+  }
+  template <class Wire>
+  Contract(std::string operator_name, Wire wire, CopyableOnly) : name_(std::move(operator_name)) {
+    wire_ = [wire](Stage<Counted>& stage) mutable { apply(wire, stage); };
+    without_[Check::move_only] = "wired for elements that can be copied";
+  }
+
+  Claims claims;
+
+  const std::string& name() const noexcept { return name_; }
+  /// Does not claim `check`, because of `reason`.
+  Contract& without(Check check, const char* reason) {
+    without_[check] = reason;
+    return *this;
+  }
+  /// Says that nothing comes out of the operator, so that there is nothing to stall, to throw or to compare behind it.
+  Contract& ends_here() {
+    for (const Check check : {Check::ref_failed, Check::metadata, Check::waits, Check::bounded, Check::downstream_throws,
+                              Check::signals, Check::rewired, Check::nested}) {
+      without_[check] = "nothing comes out of it";
+    }
+    return *this;
+  }
+  /// Why `check` is not claimed; null when it is.
+  const char* reason(Check check) const {
+    const auto found = without_.find(check);
+    if (found != without_.end()) return found->second;
+    if (check == Check::same_stream && claims.inputs < 2) return "has one input";
+    if (check == Check::ref_dropped && !claims.drops && !claims.drops_when_stalled) return "drops nothing";
+    return nullptr;
+  }
+  bool claimed(Check check) const { return reason(check) == nullptr; }
+
+  /// All checks that are claimed.
+  void run() const {
+    for (std::size_t i = 0; i < check_count; ++i) {
+      if (claimed(static_cast<Check>(i))) run(static_cast<Check>(i));
+    }
+  }
+  void run(Check check) const {
+    for (const bool looped : {false, true}) {
+      if (!looped && claims.needs_loop) continue;
+      for (const std::uint64_t seed : {0, 1, 2, 3}) {
+        if (!looped && seed != 0) continue;
+        const Mode mode{looped, seed};
+        try {
+          (this->*body(check))(mode);
+        } catch (const std::exception& problem) {
+          throw ContractBroken(name_ + ": " + testing::name(check) + ": " + problem.what() +
+                               (looped ? " (on a VirtualLoop with seed " + std::to_string(seed) + ")" : " (without a loop)"));
+        }
+      }
+    }
+  }
+
+ private:
+  using Id = Ledger::Id;
+  using Ids = std::vector<Id>;
+  using Scene = Stage<Counted>;
+  struct Mode {
+    bool looped;
+    std::uint64_t seed;
+  };
+
+  static constexpr Id several = 12;
+
+  template <class Wire, class S>
+  static void apply(Wire& wire, S& stage) {
+    if constexpr (std::is_void_v<decltype(wire(stage))>) {
+      wire(stage);
+    } else {
+      auto result = wire(stage);
+      stage.end(result);
+    }
+    stage.wired();
+  }
+
+  static void require(bool holds, const std::string& sentence) {
+    if (!holds) throw std::logic_error(sentence);
+  }
+  static std::string text(const Ids& ids) {
+    std::string all = "{";
+    for (const Id id : ids) all += (all.size() > 1 ? ", " : "") + std::to_string(id);
+    return all + "}";
+  }
+  template <class Numbers>
+  static std::string text(const Numbers& ids) {
+    return text(Ids(ids.begin(), ids.end()));
+  }
+  static std::string text(const std::vector<Event>& events) {
+    std::string all;
+    for (const Event& event : events) {
+      all += event.signal ? "[signal " + std::to_string(event.signal->kind) + "]" : text(event.ids);
+    }
+    return all;
+  }
+
+  std::unique_ptr<Scene> scene(Mode mode, bool same_input = false) const {
+    auto made = std::make_unique<Scene>(claims.inputs, mode.looped, mode.seed, same_input);
+    wire_(*made);
+    return made;
+  }
+
+  // --- how a scene goes on -----------------------------------------------------------------------------------------
+
+  /// Lets what waits for time go on until the last receipt has settled.
+  template <class S>
+  void pace(S& stage) const {
+    stage.run_ready();
+    if (claims.step > Duration{0}) stage.pass(claims.step);
+    for (int i = 0; i < 100 && stage.pending() && stage.open() == 0; ++i) stage.pass(claims.rest);
+  }
+  /// Elements one after the other, each taken before the next comes.
+  template <class S>
+  void play(S& stage, Id n, std::optional<Id> leave_away = std::nullopt) const {
+    for (Id id = 0; id < n; ++id) {
+      if (leave_away && id == *leave_away) continue;
+      static_cast<void>(stage.feed(id));
+      pace(stage);
+    }
+  }
+  /// Completes what is in work until nothing waits any more.
+  template <class S>
+  void drain(S& stage) const {
+    int idle = 0;
+    for (int i = 0; i < 100'000; ++i) {
+      stage.run_ready();
+      if (stage.complete_oldest()) {
+        idle = 0;
+      } else if (idle++ < 3 || (stage.pending() && idle < 30)) {
+        stage.pass(claims.rest);
+      } else {
+        require(!stage.pending(), "a receipt never settles");
+        return;
+      }
+    }
+    throw std::logic_error("the operator never comes to rest");
+  }
+  /// The end of a run in which everything should have gone through.
+  void close(Scene& stage) const {
+    stage.close();
+    drain(stage);
+    require(stage.ledger().open().empty(), "after the end of the stream these are still held: " + text(stage.ledger().open()));
+  }
+  void nothing_failed(Scene& stage) const {
+    require(stage.thrown().empty(), "an emit threw");
+    require(stage.background_errors().empty(), "an error of background work was reported");
+    require(stage.ledger().failed().empty(), "these failed: " + text(stage.ledger().failed()));
+    for (const Receipt& receipt : stage.receipts()) require(!receipt.error(), "a receipt settled with an exception");
+  }
+  void nothing_lost(Scene& stage, bool stalled = false) const {
+    const Ledger& ledger = stage.ledger();
+    if (!claims.drops && !(stalled && claims.drops_when_stalled)) require(ledger.dropped().empty(), "these were dropped: " + text(ledger.dropped()));
+    if (!claims.leaves_out) require(ledger.left_out().empty(), "these arrived nowhere: " + text(ledger.left_out()));
+    require(!ledger.emitted().empty(), "nothing arrived");
+  }
+  /// After this the graph is gone and every Ref has ended.
+  template <class S>
+  void finish(S& stage) const {
+    stage.drop();
+    stage.pass(claims.rest);
+    stage.ledger().check();
+    require(!stage.pending(), "a receipt is pending although the graph is gone");
+  }
+
+  static Ids first_ids(const detail::EndLog& end) {
+    Ids ids;
+    for (const Event& event : end.elements()) {
+      if (!event.ids.empty()) ids.push_back(event.ids.front());
+    }
+    return ids;
+  }
+  void in_order(const Scene& stage) const {
+    if (!claims.ordered) return;
+    for (const auto& end : stage.ends()) {
+      const Ids ids = first_ids(*end);
+      require(std::is_sorted(ids.begin(), ids.end()), "elements came out of order: " + text(end->elements()));
+    }
+    require(std::is_sorted(stage.arrived_ids().begin(), stage.arrived_ids().end()),
+            "elements came out of order: " + text(stage.arrived_ids()));
+  }
+  static std::vector<std::vector<Event>> elements_without(const Scene& stage, const std::set<Id>& ids) {
+    std::vector<std::vector<Event>> all;
+    for (const auto& end : stage.ends()) {
+      all.emplace_back();
+      for (const Event& event : end->elements()) {
+        const auto named = [&](Id id) { return ids.count(id) != 0; };
+        if (!event.ids.empty() && std::none_of(event.ids.begin(), event.ids.end(), named)) all.back().push_back(event);
+      }
+    }
+    all.emplace_back();
+    for (const Id id : stage.arrived_ids()) {
+      if (ids.count(id) == 0) all.back().push_back({{id}, std::nullopt, std::nullopt});
+    }
+    return all;
+  }
+  static void same(const std::vector<std::vector<Event>>& expected, const std::vector<std::vector<Event>>& got) {
+    require(expected.size() == got.size(), "the number of ends differs");
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      require(expected[i] == got[i], "\nexpected  " + text(expected[i]) + "\n     got  " + text(got[i]));
+    }
+  }
+
+  // --- the checks ----------------------------------------------------------------------------------------------------
+
+  void ref_emitted(Mode mode) const {
+    const auto stage = scene(mode);
+    play(*stage, several);
+    close(*stage);
+    nothing_failed(*stage);
+    nothing_lost(*stage);
+    in_order(*stage);
+    finish(*stage);
+  }
+
+  void ref_dropped(Mode mode) const {
+    const auto stage = scene(mode);
+    stage->stall(true);
+    for (Id id = 0; id < 40; ++id) {
+      static_cast<void>(stage->feed(id));
+      stage->run_ready();
+    }
+    drain(*stage);
+    const std::size_t counted = stage->node()->info().dropped.get();
+    const std::size_t dropped = stage->ledger().dropped().size();
+    require(dropped != 0, "nothing was dropped although everything behind is stalled");
+    require(counted == dropped, std::to_string(dropped) + " Refs were dropped, and the operator counts " + std::to_string(counted));
+    for (const auto& [id, entry] : stage->ledger().entries()) {
+      require(entry.endings == 0 || entry.outcome != Outcome::dropped || !entry.reason.empty(), "dropped without a reason");
+    }
+    close(*stage);
+    finish(*stage);
+  }
+
+  void ref_failed(Mode mode) const {
+    const auto stage = scene(mode);
+    stage->end_log().throws_at = 1;
+    play(*stage, several);
+    close(*stage);
+    const Ids& thrown = stage->end_log().thrown;
+    require(!thrown.empty(), "the end never came to throw");
+    const std::set<Id> expected(thrown.begin(), thrown.end());
+    const Ids failed = stage->ledger().failed();
+    require(std::set<Id>(failed.begin(), failed.end()) == expected,
+            "the end threw on " + text(expected) + ", and the Refs that failed are " + text(failed));
+    std::size_t told = stage->thrown().size() + stage->background_errors().size();
+    for (const Receipt& receipt : stage->receipts()) told += receipt.error() ? 1 : 0;
+    require(told == 1, "the exception was told " + std::to_string(told) + " times and not once");
+    finish(*stage);
+  }
+
+  void ref_held(Mode mode) const {
+    for (const bool stalled : {false, true}) {
+      for (Id n = 0; n <= several; ++n) {
+        const auto stage = scene(mode);
+        stage->stall(stalled);
+        for (Id id = 0; id < n; ++id) {
+          static_cast<void>(stage->feed(id));
+          if (id % 2 == 0) stage->run_ready();
+        }
+        // A Ref's end is posted, so that only a loop at rest tells which are open. Half of the time
+        // it is not let come to rest.
+        Ids open;
+        if (n % 2 == 1 || !mode.looped) {
+          stage->run_ready();
+          open = stage->ledger().open();
+        }
+        finish(*stage);
+        for (const Id id : open) {
+          require(stage->ledger()[id].outcome == Outcome::dropped,
+                  "id " + std::to_string(id) + " was held when the graph ended, and its Ref ended as " +
+                      (stage->ledger()[id].outcome == Outcome::done ? "done" : "failed"));
+        }
+      }
+    }
+  }
+
+  void metadata(Mode mode) const {
+    const auto stage = scene(mode);
+    play(*stage, several);
+    close(*stage);
+    std::size_t compared = 0;
+    for (const auto& end : stage->ends()) {
+      for (const Event& event : end->elements()) {
+        if (!event.values) continue;
+        ++compared;
+        require(*event.values == event.ids, "the element " + text(*event.values) + " came with the Refs of " + text(event.ids));
+      }
+    }
+    require(compared != 0, "no element came that could be compared");
+    finish(*stage);
+  }
+
+  void waits(Mode mode) const {
+    const auto stage = scene(mode);
+    stage->stall(true);
+    bool waited = false;
+    for (Id id = 0; id < 40; ++id) {
+      const Receipt receipt = stage->feed(id);
+      stage->run_ready();
+      for (int i = 0; receipt.pending(); ++i) {
+        require(i < 1000, "the receipt of id " + std::to_string(id) + " never settles");
+        if (stage->open() != 0) waited = true;
+        if (!stage->complete_oldest()) stage->pass(claims.step > Duration{0} ? claims.step : claims.rest);
+        stage->run_ready();
+      }
+      require(!receipt.error(), "the receipt of id " + std::to_string(id) + " settled with an exception");
+    }
+    require(waited, "no emit waited although everything behind was stalled");
+    drain(*stage);
+    close(*stage);
+    nothing_failed(*stage);
+    nothing_lost(*stage, true);
+    in_order(*stage);
+    finish(*stage);
+  }
+
+  void bounded(Mode mode) const {
+    const auto stage = scene(mode);
+    stage->stall(true);
+    const auto measure = [&] {
+      const std::size_t open = stage->ledger().open().size();
+      require(open <= claims.bound, std::to_string(open) + " elements are held where " + std::to_string(claims.bound) + " may be");
+    };
+    for (Id id = 0; id < 200; ++id) {
+      const Receipt receipt = stage->feed(id);
+      stage->run_ready();
+      measure();
+      for (int i = 0; receipt.pending(); ++i) {
+        require(i < 1000, "the receipt of id " + std::to_string(id) + " never settles");
+        if (!stage->complete_oldest()) stage->pass(claims.step > Duration{0} ? claims.step : claims.rest);
+        stage->run_ready();
+        measure();
+      }
+    }
+    drain(*stage);
+    finish(*stage);
+  }
+
+  void ends(Mode mode) const {
+    for (const bool stalled : {false, true}) {
+      for (const Id n : {Id{0}, Id{1}, Id{5}}) {
+        const auto stage = scene(mode);
+        stage->stall(stalled);
+        for (Id id = 0; id < n; ++id) {
+          static_cast<void>(stage->feed(id));
+          if (!stalled) pace(*stage);
+        }
+        stage->close();
+        stage->close();
+        drain(*stage);
+        stage->close();
+        drain(*stage);
+        for (const auto& end : stage->ends()) {
+          const std::vector<Signal> signals = end->signals();
+          require(signals.size() == 1 && signals.front().kind == Signal::end,
+                  "the end came " + std::to_string(signals.size()) + " times");
+          require(end->events.back().signal.has_value(), "something came after the end: " + text(end->events));
+        }
+        require(stage->ledger().open().empty(), "after the end these are still held: " + text(stage->ledger().open()));
+        nothing_failed(*stage);
+        static_cast<void>(stage->feed(100));
+        require(stage->thrown().size() == 1, "an emit after the end did not throw");
+        finish(*stage);
+      }
+    }
+  }
+
+  void downstream_throws(Mode mode) const {
+    for (const std::size_t where : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+      const auto plain = scene(mode);
+      play(*plain, several);
+      close(*plain);
+      const auto stage = scene(mode);
+      stage->end_log().throws_at = where;
+      play(*stage, several);
+      close(*stage);
+      const Ids& thrown = stage->end_log().thrown;
+      require(!thrown.empty(), "the end never came to throw");
+      const std::set<Id> failed(thrown.begin(), thrown.end());
+      same(elements_without(*plain, failed), elements_without(*stage, failed));
+      finish(*stage);
+    }
+  }
+
+  void function_throws(Mode mode) const {
+    for (const Id bad : {Id{0}, Id{1}, Id{4}}) {
+      const auto plain = scene(mode);
+      play(*plain, several, bad);
+      close(*plain);
+      const auto stage = scene(mode);
+      stage->poison(bad);
+      play(*stage, several);
+      close(*stage);
+      require(stage->poisoned() != 0, "no function was called with the element that makes it throw");
+      require(stage->ledger().failed() == Ids{bad}, "the function threw on " + std::to_string(bad) +
+                                                        ", and the Refs that failed are " + text(stage->ledger().failed()));
+      same(elements_without(*plain, {}), elements_without(*stage, {bad}));
+      finish(*stage);
+    }
+  }
+
+  void budget(Mode mode) const {
+    constexpr Id n = 120;
+    const auto stage = scene(mode);
+    for (const auto& end : stage->ends()) end->consumes = false;
+    Counted::reset();
+    play(*stage, n);
+    const Counts counts = Counted::counts();
+    const double copies = static_cast<double>(counts.copies) / n, moves = static_cast<double>(counts.moves) / n;
+    require(copies <= claims.copies, std::to_string(copies) + " copies an element where " + std::to_string(claims.copies) + " are claimed");
+    require(moves <= claims.moves, std::to_string(moves) + " moves an element where " + std::to_string(claims.moves) + " are claimed");
+    close(*stage);
+    finish(*stage);
+  }
+
+  void move_only(Mode mode) const {
+    MoveOnly::reset();
+    const std::int64_t alive = MoveOnly::counts().alive;
+    {
+      Stage<MoveOnly> stage{claims.inputs, mode.looped, mode.seed};
+      wire_move_only_(stage);
+      play(stage, several);
+      stage.close();
+      drain(stage);
+      require(stage.thrown().empty() && stage.background_errors().empty(), "an emit threw");
+      require(!stage.ledger().emitted().empty(), "nothing arrived");
+      finish(stage);
+    }
+    require(MoveOnly::counts().alive == alive, "elements outlived the graph");
+  }
+
+  void destroyed(Mode mode) const {
+    // From inside the sink, with and without elements that wait.
+    for (const bool stalled : {false, true}) {
+      for (std::size_t where = 0; where < 4; ++where) {
+        const auto stage = scene(mode);
+        for (const auto& end : stage->ends()) {
+          end->stalled = stalled;
+          end->hook = [&stage, where](std::size_t number) {
+            if (number == where) stage->drop_inside();
+          };
+        }
+        for (Id id = 0; id < several && !stage->dropped(); ++id) {
+          static_cast<void>(stage->feed(id));
+          stage->run_ready();
+        }
+        for (int i = 0; i < 100 && stage->complete_oldest(); ++i) stage->run_ready();
+        finish(*stage);
+      }
+    }
+    // With receipts that settle later than the graph.
+    for (Id n = 0; n < several; ++n) {
+      const auto stage = scene(mode);
+      stage->stall(true);
+      for (const auto& end : stage->ends()) end->keeps_orphans = true;
+      for (Id id = 0; id < n; ++id) static_cast<void>(stage->feed(id));
+      stage->run_ready();
+      stage->drop();
+      for (const auto& end : stage->ends()) {
+        for (const Receipt& orphan : end->orphans) orphan.settle();
+      }
+      finish(*stage);
+    }
+    // The operator alone, out of a graph that stays.
+    for (Id n = 0; n < several; ++n) {
+      const auto stage = scene(mode);
+      stage->stall(true);
+      for (Id id = 0; id < n; ++id) static_cast<void>(stage->feed(id));
+      stage->run_ready();
+      Node* node = stage->node();
+      node->graph().destroy(*node);
+      stage->forget_node();
+      for (Id id = n; id < n + 3; ++id) static_cast<void>(stage->feed(id));
+      require(stage->thrown().empty(), "an emit threw after the operator was taken out of the graph");
+      finish(*stage);
+    }
+  }
+
+  void same_stream(Mode mode) const {
+    const auto stage = scene(mode, true);
+    for (Id id = 0; id < several; ++id) {
+      static_cast<void>(stage->feed(id, 0));
+      pace(*stage);
+    }
+    close(*stage);
+    nothing_failed(*stage);
+    nothing_lost(*stage);
+    finish(*stage);
+  }
+
+  void burst(Mode mode) const {
+    const auto stage = scene(mode);
+    stage->stall(true);
+    for (Id id = 0; id < 40; ++id) static_cast<void>(stage->feed(id));
+    drain(*stage);
+    close(*stage);
+    nothing_failed(*stage);
+    nothing_lost(*stage, true);
+    in_order(*stage);
+    finish(*stage);
+  }
+
+  void out_of_order(Mode mode) const {
+    for (std::uint64_t round = 0; round < 10; ++round) {
+      const auto stage = scene(mode);
+      stage->stall(true);
+      std::mt19937_64 random{mode.seed * 1000 + round};
+      const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+      std::size_t failures = 0;
+      for (Id id = 0; id < 30;) {
+        switch (below(4)) {
+          case 0:
+          case 1: static_cast<void>(stage->feed(id++)); break;
+          case 2: {
+            detail::EndLog* end = stage->ends().empty() ? nullptr : stage->ends()[below(stage->ends().size())].get();
+            if (!end || end->open.empty()) break;
+            const bool fails = below(8) == 0;
+            failures += fails;
+            end->complete(below(end->open.size()),
+                          fails ? std::make_exception_ptr(EndFailure("the end fails as told")) : nullptr);
+            break;
+          }
+          default: below(2) == 0 ? stage->run_ready() : stage->pass(claims.step);
+        }
+      }
+      drain(*stage);
+      close(*stage);
+      require(failures == 0 ? stage->ledger().failed().empty() : stage->thrown().empty(), "an emit threw");
+      in_order(*stage);
+      finish(*stage);
+    }
+  }
+
+  void signals(Mode mode) const {
+    for (const bool stalled : {false, true}) {
+      const auto stage = scene(mode);
+      stage->stall(stalled);
+      const std::vector<Signal> sent = {
+          {Signal::watermark, 100}, {Signal::idle, 0}, {Signal::active, 0}, {Signal::barrier, 7}, {Signal::watermark, 101}};
+      std::map<std::size_t, Id> sent_before;  // the number of the signal -> the first id after it
+      Id id = 0;
+      for (std::size_t i = 0; i < sent.size(); ++i) {
+        for (int k = 0; k < 3; ++k) {
+          static_cast<void>(stage->feed(id++));
+          if (!stalled) pace(*stage);
+        }
+        sent_before[i] = id;
+        stage->signal(sent[i]);
+      }
+      static_cast<void>(stage->feed(id++));
+      drain(*stage);
+      close(*stage);
+      for (const auto& end : stage->ends()) {
+        std::size_t number = 0;
+        Id newest = -1;
+        for (const Event& event : end->events) {
+          if (event.signal && event.signal->kind != Signal::end) {
+            require(number < sent.size() && event.signal->kind == sent[number].kind && event.signal->value == sent[number].value,
+                    "signal number " + std::to_string(number) + " is another one than was sent");
+            require(newest < sent_before[number], "an element came before a signal that was sent before it");
+            ++number;
+          } else if (!event.signal && !event.ids.empty()) {
+            newest = std::max(newest, *std::max_element(event.ids.begin(), event.ids.end()));
+            const Id last = *std::max_element(event.ids.begin(), event.ids.end());
+            if (claims.in_band && number > 0) {
+              require(last >= sent_before[number - 1], "a signal overtook an element that was sent before it");
+            }
+          }
+        }
+        require(number == sent.size(), std::to_string(number) + " of " + std::to_string(sent.size()) + " signals came through");
+      }
+      finish(*stage);
+    }
+  }
+
+  void counters(Mode mode) const {
+    const auto stage = scene(mode);
+    play(*stage, several + 1);
+    const Info& info = stage->node()->info();
+    const auto equal = [](const char* what, std::uint64_t counted, std::size_t book) {
+      require(counted == book, std::string{"the operator counts "} + std::to_string(counted) + " " + what + ", and the ledger " +
+                                   std::to_string(book));
+    };
+    std::size_t outputs = 0;
+    for (const auto& end : stage->ends()) outputs += end->outputs;
+    const auto settle = [&] {
+      if (claims.counts_input) equal("taken", info.in.get(), stage->fed());
+      equal("dropped", info.dropped.get(), stage->ledger().dropped().size());
+      if (info.left_out.get() != 0 || claims.leaves_out) {
+        equal("left out", info.left_out.get(), stage->ledger().left_out().size());
+      }
+    };
+    settle();
+    if (!info.one_to_one && !info.selects) equal("emitted", info.out.get(), outputs);
+    equal("held", info.held.get(), stage->ledger().open().size());
+    equal("waiting", info.waiting.get(), 0);
+    close(*stage);
+    settle();
+    equal("held", info.held.get(), 0);
+    finish(*stage);
+  }
+
+  void stopped(Mode mode) const {
+    const auto stage = scene(mode);
+    stage->stall(true);
+    const auto graph = [&]() -> Graph& { return stage->source().graph(); };
+    for (Id id = 0; id < several; ++id) {
+      static_cast<void>(stage->feed(id));
+      if (id == 3 || id == 4 || id == 8) graph().stop();
+      if (id == 6) graph().start();
+      if (id % 3 == 0) stage->run_ready();
+    }
+    graph().start();
+    graph().start();
+    drain(*stage);
+    close(*stage);
+    nothing_failed(*stage);
+    nothing_lost(*stage, true);
+    in_order(*stage);
+    finish(*stage);
+  }
+
+  void rewired(Mode mode) const {
+    const auto stage = scene(mode);
+    detail::EndLog& first = stage->end_log();
+    std::shared_ptr<detail::EndLog> second;
+    bool detached = false;
+    first.hook = [&](std::size_t number) {
+      if (number == 1) {
+        second = first.attach_another();
+      } else if (number >= 3 && !std::exchange(detached, true)) {
+        first.detach();
+      }
+    };
+    play(*stage, 30);
+    stage->close();
+    drain(*stage);
+    require(second != nullptr, "the end never came to connect another one");
+    const std::vector<Event> a = first.elements(), b = second->elements();
+    require(detached, "the end never came to disconnect");
+    // Without what nothing is beside, such as empty windows.
+    const auto named = [](std::vector<Event> events) {
+      std::erase_if(events, [](const Event& e) { return e.ids.empty(); });
+      return events;
+    };
+    const std::vector<Event> seen_first = named(a), seen_second = named(b);
+    require(!seen_second.empty(), "nothing came to the end that was connected during an emit");
+    const auto place = std::find(seen_first.begin(), seen_first.end(), seen_second.front());
+    require(seen_first.size() < 2 || place == seen_first.end() || place - seen_first.begin() >= 2,
+            "the element that was under way came to an end that was connected during it");
+    for (auto i = place; i != seen_first.end(); ++i) {
+      const auto at = static_cast<std::size_t>(i - place);
+      require(at < seen_second.size() && seen_second[at] == *i, "two ends behind one outlet saw different elements");
+    }
+    require(seen_second.size() > static_cast<std::size_t>(seen_first.end() - place),
+            "the end that was disconnected during an emit got what came after it");
+    require(stage->thrown().empty() && stage->background_errors().empty(), "an emit threw");
+    finish(*stage);
+  }
+
+  void nested(Mode mode) const {
+    const auto stage = scene(mode);
+    bool done = false;
+    for (const auto& end : stage->ends()) {
+      end->hook = [&](std::size_t) {
+        if (std::exchange(done, true)) return;
+        for (Id id = 100; id < 100 + static_cast<Id>(claims.inputs); ++id) {
+          static_cast<void>(stage->feed(id, static_cast<std::size_t>(id - 100)));
+        }
+      };
+    }
+    play(*stage, several);
+    require(done || stage->ends().empty(), "nothing came");
+    close(*stage);
+    nothing_failed(*stage);
+    nothing_lost(*stage);
+    finish(*stage);
+  }
+
+  using Body = void (Contract::*)(Mode) const;
+  static Body body(Check check) {
+    static constexpr std::array<Body, check_count> bodies = {
+        &Contract::ref_emitted,       &Contract::ref_dropped,     &Contract::ref_failed, &Contract::ref_held,
+        &Contract::metadata,          &Contract::waits,           &Contract::bounded,    &Contract::ends,
+        &Contract::downstream_throws, &Contract::function_throws, &Contract::budget,     &Contract::move_only,
+        &Contract::destroyed,         &Contract::same_stream,     &Contract::burst,      &Contract::out_of_order,
+        &Contract::signals,           &Contract::counters,        &Contract::stopped,    &Contract::rewired,
+        &Contract::nested,
+    };
+    return bodies[static_cast<std::size_t>(check)];
+  }
+
+  std::string name_;
+  std::function<void(Stage<Counted>&)> wire_;
+  std::function<void(Stage<MoveOnly>&)> wire_move_only_;
+  std::map<Check, const char*> without_;
+};
+
+}  // namespace penstock::testing
