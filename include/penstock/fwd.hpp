@@ -105,14 +105,14 @@ template <class = void>
 auto hop(Loop& loop);
 
 // Several streams
-template <class... Others>
-auto zip(Others&&... others);
-template <class... Others>
-auto combine_latest(Others&&... others);
-template <class... Others>
-auto zip_latest(Others&&... others);
-template <class... Others>
-auto merge(Others&&... others);
+template <class... Inputs>
+auto zip(Inputs&&... inputs);
+template <class... Inputs>
+auto combine_latest(Inputs&&... inputs);
+template <class... Inputs>
+auto zip_latest(Inputs&&... inputs);
+template <class... Inputs>
+auto merge(Inputs&&... inputs);
 
 // Errors
 template <class Policy>

@@ -175,15 +175,25 @@ class Operators {
   /// Goes on on another event loop.
   PENSTOCK_MEMBER(hop, (class S = Self), (Loop& loop), <S>(loop))
 
-  // Several streams
+  // Several streams: functions of all of them, `a.zip(b)` is `zip(a, b)`
+#define PENSTOCK_JOIN(name)                                                          \
+  template <class... Others>                                                        \
+  auto name(Others&&... others) const& {                                            \
+    return penstock::name(self(), std::forward<Others>(others)...);                 \
+  }                                                                                 \
+  template <class... Others>                                                        \
+  auto name(Others&&... others) && {                                                \
+    return penstock::name(std::move(self()), std::forward<Others>(others)...);      \
+  }
   /// Tuples of one element of each stream.
-  PENSTOCK_MEMBER(zip, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+  PENSTOCK_JOIN(zip)
   /// Tuples of the newest of each stream.
-  PENSTOCK_MEMBER(combine_latest, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+  PENSTOCK_JOIN(combine_latest)
   /// Every element of this stream with the newest of the others.
-  PENSTOCK_MEMBER(zip_latest, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+  PENSTOCK_JOIN(zip_latest)
   /// The elements of all streams. Streamz: union.
-  PENSTOCK_MEMBER(merge, (class... Others), (Others&&... others), (std::forward<Others>(others)...))
+  PENSTOCK_JOIN(merge)
+#undef PENSTOCK_JOIN
 
   // Errors
   /// What happens when the operator before this one throws.
