@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "penstock/sources/source.hpp"
+
+namespace penstock {
+
+/// `Fn` can be called without an argument and returns an element.
+template <class Fn>
+concept producer = std::is_invocable_v<Fn&> && element<std::decay_t<std::invoke_result_t<Fn&>>>;
+
+namespace detail {
+
+template <class Fn>
+class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<Fn&>>, PeriodicNode<Fn>> {
+ public:
+  using T = std::decay_t<std::invoke_result_t<Fn&>>;
+
+  PeriodicNode(Fn fn, Duration interval, OnFailure on_failure)
+      : PeriodicNode::SourceNode(Info{"from_periodic"}, on_failure), fn_(std::move(fn)), interval_(interval) {}
+
+  const char* needs_loop() const noexcept override { return "from_periodic: the clock"; }
+
+  void on_start() { due_ = std::max(due_, this->clock().now()); }
+
+  std::optional<T> next() {
+    const TimePoint now = this->clock().now();
+    if (now < due_) return this->later(due_);
+    due_ += interval_ * ((now - due_) / interval_ + 1);
+    return fn_();
+  }
+
+ private:
+  Fn fn_;
+  Duration interval_;
+  TimePoint due_{TimePoint::min()};
+};
+
+}  // namespace detail
+
+/// Emits what `fn` returns at once and then every `interval`, on a grid that does not drift.
+///
+///     from_periodic(loop, read, 3 ticks)
+///     out  a--b--c--d…
+///
+/// @param fn          called without an argument; an exception leaves out that turn.
+/// @param interval    between two elements, more than 0. Turns that come while an element still waits are left out, but for
+///                    one that follows as soon as it is taken.
+/// @param on_failure  whether it goes on when `fn` or what is behind it fails.
+///
+/// Stopped and started again it emits at once, unless `interval` has not passed yet.
+///
+/// Back-pressure: waits for each element.
+/// Metadata:      none.
+/// Errors:        std::invalid_argument here when `interval` is not more than 0; what `fn` or what is behind it throws is
+///                reported, and it goes on or stops as `on_failure` says.
+/// Cost:          one timer an element.
+/// Recovery:      no state.
+/// Example:       examples/02_operators/from_periodic.cpp
+/// See also:      from_range, from_queue, sample
+template <class Fn>
+auto from_periodic(Loop& loop, Fn fn, Duration interval, OnFailure on_failure = OnFailure::go_on) {
+  static_assert(producer<Fn>, "from_periodic: the function must be callable without an argument and return a value");
+  if constexpr (producer<Fn>) {
+    if (interval <= Duration::zero()) detail::bad_argument("from_periodic: the interval must be more than 0");
+    using Made = detail::PeriodicNode<Fn>;
+    return Source<typename Made::T>{
+        detail::make_source(&loop, std::make_unique<Made>(std::move(fn), interval, on_failure))};
+  }
+}
+
+}  // namespace penstock

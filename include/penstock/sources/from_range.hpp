@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "penstock/sources/source.hpp"
+
+namespace penstock {
+
+/// Can be walked through with a range-based `for`, and its values can be elements.
+template <class Range>
+concept range_of_elements = requires(Range& range) {
+  std::begin(range) == std::end(range);
+  requires element<std::iter_value_t<decltype(std::begin(range))>>;
+};
+
+namespace detail {
+
+template <class Range>
+using RangeValue = std::iter_value_t<decltype(std::begin(std::declval<Range&>()))>;
+
+template <class Range>
+class RangeNode final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
+ public:
+  using T = RangeValue<Range>;
+
+  RangeNode(Range range, OnFailure on_failure)
+      : RangeNode::SourceNode(Info{"from_range"}, on_failure), range_(std::move(range)) {}
+
+  void on_start() {
+    if (std::copy_constructible<T> && this->outlet.ended()) at_.reset();
+  }
+
+  std::optional<T> next() {
+    if (!at_) at_.emplace(std::begin(range_));
+    if (*at_ == std::end(range_)) return std::nullopt;
+    std::optional<T> value;
+    try {
+      if constexpr (std::copy_constructible<T>) {
+        value.emplace(**at_);
+      } else {
+        value.emplace(std::move(**at_));
+      }
+    } catch (...) {
+      ++*at_;
+      throw;
+    }
+    ++*at_;
+    return value;
+  }
+
+ private:
+  Range range_;
+  std::optional<decltype(std::begin(std::declval<Range&>()))> at_;
+};
+
+template <class Range>
+auto make_range_source(Loop* loop, Range range, OnFailure on_failure) {
+  static_assert(range_of_elements<Range>,
+                "from_range: the argument must be a range, something that a range-based for loop can go through");
+  if constexpr (range_of_elements<Range>) {
+    using Made = RangeNode<Range>;
+    return Source<RangeValue<Range>>{
+        make_source(loop, std::make_unique<Made>(std::move(range), on_failure))};
+  }
+}
+
+}  // namespace detail
+
+/// Emits the elements of a range one after the other, each when the one before it is taken, and then ends. Streamz:
+/// from_iterable.
+///
+///     from_range(loop, {1, 2, 3})
+///     out  123|
+///
+/// @param loop        where it runs. Without one everything is emitted inside `start`.
+/// @param range       kept by value: anything a range-based `for` goes through, also one that makes its elements as it
+///                    goes and never ends.
+/// @param on_failure  whether the next element follows when one fails.
+///
+/// After `stop` it goes on where it was; started after its end it starts over (elements that cannot be copied are there
+/// once only).
+///
+/// Back-pressure: waits for each element.
+/// Metadata:      none.
+/// Errors:        what is behind it or the range throws is reported; goes on or stops as `on_failure` says.
+/// Cost:          one copy an element; a loop's other tasks get their turn every 64 elements.
+/// Recovery:      the position is not saved.
+/// Example:       examples/02_operators/from_range.cpp
+/// See also:      from_queue, from_periodic, from_textfile
+template <class Range>
+auto from_range(Loop& loop, Range range, OnFailure on_failure = OnFailure::go_on) {
+  return detail::make_range_source(&loop, std::move(range), on_failure);
+}
+template <element T>
+auto from_range(Loop& loop, std::initializer_list<T> range, OnFailure on_failure = OnFailure::go_on) {
+  return detail::make_range_source(&loop, std::vector<T>(range), on_failure);
+}
+template <class Range>
+  requires(!std::derived_from<Range, Loop>)
+auto from_range(Range range, OnFailure on_failure = OnFailure::go_on) {
+  return detail::make_range_source(nullptr, std::move(range), on_failure);
+}
+template <element T>
+auto from_range(std::initializer_list<T> range, OnFailure on_failure = OnFailure::go_on) {
+  return detail::make_range_source(nullptr, std::vector<T>(range), on_failure);
+}
+
+/// Streamz's name of from_range.
+template <class... Args>
+auto from_iterable(Args&&... args) {
+  return from_range(std::forward<Args>(args)...);
+}
+
+}  // namespace penstock
