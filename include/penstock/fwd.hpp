@@ -15,10 +15,13 @@
 namespace penstock {
 
 struct BufferOptions;
+struct DelayOptions;
+struct HopOptions;
 struct MapAsync;
 struct Slice;
 struct SlidingWindow;
 struct TextFile;
+struct TimedWindow;
 struct Unique;
 
 struct OperatorStats;
@@ -81,12 +84,12 @@ template <class... Options>
 auto frequencies(Options... options);
 
 // Time
-template <class = void>
-auto timed_window(Duration interval);
+template <class... Options>
+auto timed_window(Duration interval, Options... options);
 template <class... Options>
 auto timed_window_unique(Duration interval, Options... options);
-template <class = void>
-auto delay(Duration time);
+template <class... Options>
+auto delay(Duration time, Options... options);
 template <class = void>
 auto rate_limit(Duration interval);
 template <class = void>
@@ -101,8 +104,8 @@ template <class... Options>
 auto buffer(std::size_t n, Options... options);
 template <class = void>
 auto latest();
-template <class = void>
-auto hop(Loop& loop);
+template <class... Options>
+auto hop(Loop& loop, Options... options);
 
 // Several streams
 template <class... Inputs>
@@ -115,8 +118,8 @@ template <class... Inputs>
 auto merge(Inputs&&... inputs);
 
 // Errors
-template <class Policy>
-auto on_error(Policy policy);
+template <class... Policies>
+auto on_error(Policies... policies);
 
 // Ends
 template <class Fn, class... Args>

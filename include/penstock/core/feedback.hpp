@@ -33,7 +33,7 @@ class FeedbackEdge final : public LineNode<FeedbackEdge<T>, T>, public Receiver<
       throw Overflow("connect: " + std::to_string(bound_) + " elements wait on the feedback edge already, and waiting " +
                      "for it here would be a deadlock");
     }
-    this->add(std::forward<V>(value), context);
+    this->add(std::forward<V>(value), Context::of(context));
     return nullptr;
   }
 

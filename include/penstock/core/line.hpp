@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -39,9 +40,6 @@ class LineNode : public Node {
   bool busy() const noexcept override { return !line_.empty() || pump_.active(); }
   void shut_down() noexcept override {
     pump_.stop();
-    const auto stopped = [&](const Receipt& receipt) {
-      if (receipt.state()) receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": stopped with elements in it")));
-    };
     stopped(std::exchange(under_way_, {}));
     for (; !line_.empty(); line_.pop()) {
       Item& item = line_.front();
@@ -53,10 +51,10 @@ class LineNode : public Node {
 
   // For the pump.
   bool pump(Receipt& receipt) {
-    if (line_.empty() || !self().ready(line_.front())) return false;
+    if (line_.empty() || !owner().ready(line_.front())) return false;
     Item item = line_.pop();
     under_way_ = std::move(item.receipt);
-    self().leaving(item);
+    owner().leaving(item);
     if (item.value) {
       elements(elements_ - 1);
       info().passed();
@@ -77,17 +75,13 @@ class LineNode : public Node {
   void leaving(const Item&) noexcept {}
 
  protected:
-  explicit LineNode(Info info) : Node(std::move(info)), pump_(self()) { this->info().one_to_one = false; }
+  explicit LineNode(Info info) : Node(std::move(info)), pump_(owner()) { this->info().one_to_one = false; }
 
   /// Puts an element at the end of the line.
   template <class V>
-  Item& add(V&& value, const Context* context, Mark mark = {}) {
-    return add(std::forward<V>(value), Context::of(context), std::move(mark));
-  }
-  template <class V>
-  Item& add(V&& value, Context&& context, Mark mark = {}) {
+  Item& add(V&& value, Context context, Mark mark = {}, Receipt receipt = {}) {
     context.bind(strand());
-    Item& item = line_.push(std::optional<T>(std::forward<V>(value)), std::move(context), Signal{}, Receipt{}, std::move(mark));
+    Item& item = line_.push(std::optional<T>(std::forward<V>(value)), std::move(context), Signal{}, std::move(receipt), std::move(mark));
     elements(elements_ + 1);
     pump_.wake();
     return item;
@@ -96,10 +90,26 @@ class LineNode : public Node {
   /// has gone through.
   Pending* add(const Signal& signal) {
     if (!LineNode::busy()) return outlet.signal(signal);
-    Item& item = line_.push(std::optional<T>(), Context{}, signal, Receipt{}, Mark{});
-    if (signal.kind == Signal::end) item.receipt = Receipt::waiting(strand(), &info(), Why::order);
+    if (signal.kind == Signal::watermark && !line_.empty() && !line_.back().value && line_.back().signal.kind == signal.kind) {
+      line_.back().signal = signal;
+      return nullptr;
+    }
+    Receipt receipt;
+    if (signal.kind == Signal::end) receipt = Receipt::waiting(strand(), &info(), Why::order);
+    line_.push(std::optional<T>(), Context{}, signal, receipt, Mark{});
     pump_.wake();
-    return item.receipt.share();
+    return receipt.release();
+  }
+
+  /// Calls a user's function and counts it when it throws.
+  template <class Fn, class... Args>
+  decltype(auto) run(Fn& fn, Args&&... args) {
+    try {
+      return call(fn, std::forward<Args>(args)...);
+    } catch (...) {
+      info().fails();
+      throw;
+    }
   }
 
   /// Ends the Refs of an element that a policy gives up.
@@ -108,18 +118,29 @@ class LineNode : public Node {
     info().drops();
   }
 
+  /// Ends a receipt of somebody who waited for what will not come.
+  void stopped(const Receipt& receipt) noexcept {
+    if (receipt.state()) receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": stopped with elements in it")));
+  }
+
   void elements(std::size_t n) noexcept {
     elements_ = n;
-    info().holds(n);
+    info().holds(n + besides_);
   }
+  /// Elements that `Self` keeps outside of the line.
+  void besides(std::size_t n) noexcept {
+    besides_ = n;
+    info().holds(elements_ + n);
+  }
+
+  Self& owner() noexcept { return static_cast<Self&>(*this); }
 
   Ring<Item> line_;
   std::size_t elements_ = 0;  // in the line, which has signals too
   Pump<Self> pump_;
 
  private:
-  Self& self() noexcept { return static_cast<Self&>(*this); }
-
+  std::size_t besides_ = 0;
   Receipt under_way_;  // of the element that was emitted last
 };
 

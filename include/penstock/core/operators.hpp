@@ -152,11 +152,13 @@ class Operators {
 
   // Time
   /// The elements of each interval.
-  PENSTOCK_MEMBER(timed_window, (class S = Self), (Duration interval), <S>(interval))
+  PENSTOCK_MEMBER(timed_window, (class... Options), (Duration interval, Options... options), (interval, std::move(options)...))
+  PENSTOCK_MEMBER(timed_window, (class S = Self), (Duration interval, detail::Later<TimedWindow, S> options), (interval, std::move(options)))
   /// The elements of each interval with different keys.
   PENSTOCK_MEMBER(timed_window_unique, (class... Options), (Duration interval, Options... options), (interval, std::move(options)...))
   /// Emits every element that much later.
-  PENSTOCK_MEMBER(delay, (class S = Self), (Duration time), <S>(time))
+  PENSTOCK_MEMBER(delay, (class... Options), (Duration time, Options... options), (time, std::move(options)...))
+  PENSTOCK_MEMBER(delay, (class S = Self), (Duration time, detail::Later<DelayOptions, S> options), (time, std::move(options)))
   /// Lets at most one element through per interval.
   PENSTOCK_MEMBER(rate_limit, (class S = Self), (Duration interval), <S>(interval))
   /// Emits an element when none follows for a while.
@@ -173,7 +175,8 @@ class Operators {
   /// Keeps only the newest while what is behind is busy.
   PENSTOCK_MEMBER(latest, (class S = Self), (), <S>())
   /// Goes on on another event loop.
-  PENSTOCK_MEMBER(hop, (class S = Self), (Loop& loop), <S>(loop))
+  PENSTOCK_MEMBER(hop, (class... Options), (Loop& loop, Options... options), (loop, std::move(options)...))
+  PENSTOCK_MEMBER(hop, (class S = Self), (Loop& loop, detail::Later<HopOptions, S> options), (loop, std::move(options)))
 
   // Several streams: functions of all of them, `a.zip(b)` is `zip(a, b)`
 #define PENSTOCK_JOIN(name)                                                          \
@@ -197,7 +200,7 @@ class Operators {
 
   // Errors
   /// What happens when the operator before this one throws.
-  PENSTOCK_MEMBER(on_error, (class Policy), (Policy policy), (std::move(policy)))
+  PENSTOCK_MEMBER(on_error, (class... Policies), (Policies... policies), (std::move(policies)...))
 
   // Ends
   /// Calls a function, which may be asynchronous, with every element.
