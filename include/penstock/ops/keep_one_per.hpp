@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Not an operator: an option of buffer, apart because it needs a hash table.
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "penstock/ops/buffer.hpp"
+
+namespace penstock {
+
+/// `Fn` gives a hashable key for a `const T&`.
+template <class Fn, class T>
+concept buffer_key_of = std::is_invocable_v<Fn&, const T&> && requires(const std::decay_t<std::invoke_result_t<Fn&, const T&>>& key) {
+  boost::hash<std::decay_t<std::invoke_result_t<Fn&, const T&>>>{}(key);
+  { key == key } -> std::convertible_to<bool>;
+};
+
+namespace detail {
+
+template <class Key>
+struct KeepOnePer {
+  Key key;
+
+  template <element T>
+  class Index {
+    static_assert(buffer_key_of<Key, T>, "keep_one_per: the key must be callable with a const element and give what can be hashed");
+
+   public:
+    static constexpr bool keyed = true;
+    explicit Index(KeepOnePer keep) : key_(std::move(keep.key)) {}
+
+    /// The place in the line of the element with the key of `value`, or `unlimited`.
+    std::size_t operator()(const T& value) {
+      const auto found = places_.find(call(key_, value));
+      return found == places_.end() ? unlimited : found->second - left_;
+    }
+    void add(const T& value, std::size_t place) { places_.insert_or_assign(call(key_, value), left_ + place); }
+    void leaves(const T* value) {
+      ++left_;
+      if (value) places_.erase(call(key_, *value));
+    }
+    void clear() noexcept { places_.clear(); }
+
+   private:
+    Key key_;
+    boost::unordered_flat_map<std::decay_t<std::invoke_result_t<Key&, const T&>>, std::size_t> places_;
+    std::size_t left_ = 0;  // items that have left the line: places count from the first ever
+  };
+};
+
+}  // namespace detail
+
+/// For `buffer`: of the elements in the queue that have the same key only the newest is kept, in the place of the first;
+/// the others' Refs end as dropped. An element that is on its way already is not replaced.
+///
+/// @param key  called as `key(const element&)`, more than once for an element; what it gives must be hashable.
+template <class Key>
+detail::KeepOnePer<Key> keep_one_per(Key key) {
+  return {std::move(key)};
+}
+
+}  // namespace penstock
