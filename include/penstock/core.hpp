@@ -20,3 +20,4 @@
 #include "penstock/ops/tap.hpp"
 #include "penstock/ops/unique.hpp"
 #include "penstock/sinks/sink.hpp"
+#include "penstock/sources/from_range.hpp"
