@@ -130,25 +130,6 @@ class [[nodiscard]] Receipt {
   Pending* state_ = nullptr;
 };
 
-/// A receipt that nobody waits for: when it settles with an exception, that is reported like one of background work.
-class Unwaited final : public Task {
- public:
-  void keep(Receipt receipt) {
-    receipt_ = std::move(receipt);
-    receipt_.state()->then(*this);
-  }
-  bool pending() const noexcept { return receipt_.pending(); }
-  const Receipt& receipt() const noexcept { return receipt_; }
-
-  void run() override {
-    const Receipt receipt = std::exchange(receipt_, {});
-    if (receipt.error()) receipt.state()->strand().report(receipt.error());
-  }
-
- private:
-  Receipt receipt_;
-};
-
 /// Joins the receipts of several pushes into one: settled when all are, with the exception of the first that failed.
 class Join {
  public:
@@ -214,6 +195,44 @@ class Join {
   Strand& strand_;
   Pending* one_ = nullptr;
   All* all_ = nullptr;
+};
+
+/// A receipt that nobody waits for: when it settles with an exception, that is reported like one of background work.
+class Unwaited final : public Task {
+ public:
+  Unwaited() = default;
+  ~Unwaited() override { static_cast<void>(let_go()); }
+
+  /// An element that was emitted by one that is kept here is kept with it.
+  void keep(Receipt receipt) {
+    Strand& strand = receipt.state()->strand();
+    if (receipt_.state()) {
+      Join both{strand};
+      both.add(let_go().release());
+      both.add(receipt.release());
+      receipt = Receipt{both.finish()};
+    }
+    receipt_ = std::move(receipt);
+    strand.owes();
+    receipt_.state()->then(*this);
+  }
+  bool pending() const noexcept { return receipt_.pending(); }
+  const Receipt& receipt() const noexcept { return receipt_; }
+
+  void run() override {
+    const Receipt receipt = let_go();
+    if (receipt.error()) receipt.state()->strand().report(receipt.error());
+  }
+
+ private:
+  Receipt let_go() noexcept {
+    unlink();
+    Receipt receipt = std::exchange(receipt_, {});
+    if (receipt.state()) receipt.state()->strand().owes_no_more();
+    return receipt;
+  }
+
+  Receipt receipt_;
 };
 
 }  // namespace penstock

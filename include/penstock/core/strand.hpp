@@ -73,6 +73,17 @@ class Strand {
     }
   }
 
+  /// Somewhere an element waits that its emitter did not wait for: emits have to look before they push.
+  void owes() noexcept {
+    Strand& strand = root();
+    ++strand.owed_;
+    strand.set(unwaited);
+  }
+  void owes_no_more() noexcept {
+    Strand& strand = root();
+    if (--strand.owed_ == 0) strand.clear(unwaited);
+  }
+
   /// Calls `fn` as one descent: what it posts, connects or disconnects waits for its end.
   template <class Fn>
   decltype(auto) descend(Fn&& fn) {
@@ -118,7 +129,8 @@ class Strand {
   void join(Strand& other) noexcept {
     other.after_.splice(after_);
     if (error_ && !other.error_) other.error_ = std::exchange(error_, nullptr);
-    other.set(work);
+    other.set(owed_ != 0 ? work | unwaited : work);
+    other.owed_ += std::exchange(owed_, 0);
     other.retain();
     joined_ = &other;
   }
@@ -146,6 +158,7 @@ class Strand {
   static constexpr std::uint32_t busy = 1;
   static constexpr std::uint32_t looped = 2;
   static constexpr std::uint32_t work = 4;  // something waits for the end of the descent
+  static constexpr std::uint32_t unwaited = 8;
 
   void set(std::uint32_t bit) noexcept {
     state_.store(state_.load(std::memory_order_relaxed) | bit, std::memory_order_relaxed);
@@ -157,6 +170,7 @@ class Strand {
   Loop* loop_ = nullptr;
   std::atomic<std::uint32_t> state_{0};  // atomic only so that other threads may ask whether there is a loop
   std::uint32_t holders_ = 1;
+  std::uint32_t owed_ = 0;  // receipts that nobody waits for
   TaskQueue after_;
   std::exception_ptr error_;
   Strand* joined_ = nullptr;
