@@ -19,5 +19,6 @@
 #include "penstock/ops/take.hpp"
 #include "penstock/ops/tap.hpp"
 #include "penstock/ops/unique.hpp"
+#include "penstock/ops/zip.hpp"
 #include "penstock/sinks/sink.hpp"
 #include "penstock/sources/from_range.hpp"

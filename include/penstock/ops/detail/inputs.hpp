@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Not an operator: what those with several inputs have in common.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/ring.hpp"
+#include "penstock/core/stream.hpp"
+
+namespace penstock::detail {
+
+/// The stream that an argument stands for; a temporary chain becomes a node here.
+template <class S>
+Stream<typename std::remove_cvref_t<S>::value_type> input(S&& stream) {
+  return operand(std::forward<S>(stream)).stream();
+}
+
+template <class S>
+inline constexpr bool is_input = stream_like<std::remove_cvref_t<S>>;
+
+/// The one graph of all `streams`.
+template <class First, class... Streams>
+Graph& joined_graph(const First& first, const Streams&... streams) {
+  Graph* graph = &first.graph();
+  ((graph = &Graph::merge(*graph, streams.graph())), ...);
+  return *graph;
+}
+
+/// Connects the inputs of a new node; when that fails the node is gone again.
+template <class Connect>
+void wire(Node& node, Connect connect) {
+  try {
+    connect();
+  } catch (...) {
+    node.graph().destroy(node);
+    throw;
+  }
+}
+
+/// Changes the inputs of a node now or, while an element is under way, after it.
+template <class Fn>
+void after_descent(Strand& strand, Fn fn) {
+  if (strand.descending()) {
+    strand.after(*new FunctionTask<Fn>(std::move(fn)));
+  } else {
+    strand.descend(fn);
+  }
+}
+
+/// Does as a descent what nobody waits for: an error is reported.
+template <class Fn>
+void run_detached(Node& node, Fn fn) noexcept {
+  try {
+    const Receipt receipt = node.strand().descend(fn);
+    if (!receipt.pending()) return receipt.get();
+    auto settled = [receipt] { receipt.get(); };
+    receipt.state()->then(*new FunctionTask<decltype(settled)>(std::move(settled)));
+  } catch (...) {
+    node.graph().report(std::current_exception(), node.info());
+  }
+}
+
+/// Makes one sequence of signals out of those of several inputs: the frontier is the least one of the inputs that are not
+/// idle, never goes back, and does not wait for an input that woke up behind it; idle when all are; a barrier when the
+/// last input has delivered it. Ends are left to the operator.
+class InputSignals {
+ public:
+  explicit InputSignals(std::size_t n) : inputs_(n) {}
+
+  void add() { inputs_.emplace_back(); }
+  /// There is no such input: it delivers nothing.
+  void leave_out(std::size_t i) { inputs_[i].ended = true; }
+  void remove(std::size_t i) { inputs_.erase(inputs_.begin() + static_cast<std::ptrdiff_t>(i)); }
+  bool ended(std::size_t i) const noexcept { return inputs_[i].ended; }
+  bool all_ended() const noexcept {
+    return std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.ended; });
+  }
+
+  template <class Send>
+  void take(std::size_t i, const Signal& signal, Send send) {
+    Input& input = inputs_[i];
+    switch (signal.kind) {
+      case Signal::end: input.ended = true; break;
+      case Signal::reopen: input = Input{}; return;
+      case Signal::watermark: input.frontier = std::max(input.frontier, signal.value); break;
+      case Signal::idle: input.idle = true; break;
+      case Signal::active: input.idle = false; break;
+      case Signal::barrier: input.barrier = signal.value; break;
+    }
+    review(send);
+  }
+  /// Sends what has become true, also after `remove`.
+  template <class Send>
+  void review(Send send) {
+    bool live = false;
+    bool idle = true;
+    bool waits = false;
+    std::int64_t frontier = std::numeric_limits<std::int64_t>::max();
+    std::int64_t barrier = std::numeric_limits<std::int64_t>::max();
+    for (const Input& input : inputs_) {
+      if (input.ended) continue;
+      live = true;
+      barrier = std::min(barrier, input.barrier);
+      if (input.idle) continue;
+      idle = false;
+      if (input.frontier < frontier_) continue;
+      waits = true;
+      frontier = std::min(frontier, input.frontier);
+    }
+    if (!live) return;
+    if (idle_ && !idle) {
+      idle_ = false;
+      send(Signal{Signal::active, 0});
+    }
+    if (waits && frontier > frontier_) {
+      frontier_ = frontier;
+      send(Signal{Signal::watermark, frontier});
+    }
+    if (barrier > barrier_) {
+      barrier_ = barrier;
+      send(Signal{Signal::barrier, barrier});
+    }
+    if (idle && !idle_) {
+      idle_ = true;
+      send(Signal{Signal::idle, 0});
+    }
+  }
+
+ private:
+  static constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+  struct Input {
+    std::int64_t frontier = lowest;
+    std::int64_t barrier = lowest;
+    bool idle = false;
+    bool ended = false;
+  };
+
+  std::vector<Input> inputs_;
+  std::int64_t frontier_ = lowest;
+  std::int64_t barrier_ = lowest;
+  bool idle_ = false;
+};
+
+/// What one side has that the others have not: mostly nothing or one element, which stands in a slot of its own. The ring
+/// is touched only when a side runs ahead. Of elements over a bound each has a receipt, which settles when so many have left
+/// that it is within the bound.
+template <element T>
+class SideQueue {
+ public:
+  bool empty() const noexcept { return !first_.has_value(); }
+  std::size_t size() const noexcept { return first_ ? 1 + more_.size() : 0; }
+  T& front() noexcept { return *first_; }
+  const Context& context() const noexcept { return context_; }
+
+  template <class V>
+  void push(V&& value, const Context* context) {
+    if (first_) {
+      more_.push(std::forward<V>(value), Context::of(context));
+    } else if (context) {
+      Context copy{*context};
+      first_.emplace(std::forward<V>(value));
+      context_ = std::move(copy);
+    } else {
+      first_.emplace(std::forward<V>(value));
+    }
+  }
+  Pending* wait(Strand& strand, Info& info) {
+    return waiters_.push(Receipt::waiting(strand, &info, Why::partner)).share();
+  }
+
+  void pop() noexcept {
+    first_.reset();
+    if (!context_.empty()) context_.clear();
+    if (!more_.empty()) {
+      Item next = more_.pop();
+      first_.emplace(std::move(next.value));
+      context_ = std::move(next.context);
+    }
+    if (!waiters_.empty()) waiters_.pop().settle();
+  }
+
+  /// Gives up all elements; tells how many that were.
+  std::size_t drop(const char* reason) noexcept {
+    std::size_t n = 0;
+    for (; !empty(); pop()) {
+      context_.drop(reason);
+      ++n;
+    }
+    return n;
+  }
+  /// Whoever waits gets the error.
+  void stop(const std::exception_ptr& error) noexcept {
+    while (!waiters_.empty()) waiters_.pop().settle(error);
+  }
+
+ private:
+  struct Item {
+    T value;
+    Context context;
+  };
+
+  std::optional<T> first_;
+  Context context_;
+  Ring<Item> more_;
+  Ring<Receipt> waiters_;
+};
+
+/// The newest element of a stream, and whether it has been part of anything that was emitted.
+template <element T>
+class Current {
+ public:
+  bool empty() const noexcept { return !value_.has_value(); }
+  const T& value() const noexcept { return *value_; }
+  const Context& context() const noexcept { return context_; }
+  bool emitted() const noexcept { return emitted_; }
+  void emitted(bool yes) noexcept { emitted_ = yes; }
+
+  /// True when an element that was never emitted had to make room.
+  template <class V>
+  bool replace(V&& value, const Context* context) {
+    const bool left_out = value_ && !emitted_;
+    Context kept = Context::of(context);
+    if constexpr (std::is_nothrow_constructible_v<T, V>) {
+      value_.emplace(std::forward<V>(value));
+    } else {
+      T copy(std::forward<V>(value));
+      value_.emplace(std::move(copy));
+    }
+    context_ = std::move(kept);
+    emitted_ = false;
+    return left_out;
+  }
+
+  /// Lets go of the element; true when it was never emitted, and is dropped.
+  bool drop(const char* reason) noexcept {
+    const bool lost = value_ && !emitted_;
+    if (lost) context_.drop(reason);
+    value_.reset();
+    context_.clear();
+    return lost;
+  }
+
+ private:
+  std::optional<T> value_;
+  Context context_;
+  bool emitted_ = false;
+};
+
+}  // namespace penstock::detail
