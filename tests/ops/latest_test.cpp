@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "penstock/ops/latest.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "catch.hpp"
+#include "penstock/ops/map.hpp"
+#include "penstock/sinks/sink.hpp"
+#include "penstock/testing/ledger.hpp"
+#include "penstock/testing/marbles.hpp"
+#include "penstock/testing/scripted_sink.hpp"
+#include "penstock/testing/virtual_loop.hpp"
+
+using namespace penstock;
+using namespace penstock::testing;
+using namespace std::chrono_literals;
+using Ids = std::vector<Ledger::Id>;
+
+TEST_CASE("latest keeps the newest while what is behind is busy") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
+  auto source = marbles(loop, "-1-23----4-|");
+  auto newest = source.latest();
+  Marbles out{newest};
+  ScriptedSink<int> slow{newest, {.takes = 4ms}};
+  loop.run();
+  REQUIRE_NOTHROW(out.expect("-1---3---4---|"));
+}
+
+TEST_CASE("row 67 latest delivers the first and the last of a burst") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
+  Stream<int> source{loop};
+  ScriptedSink<int> slow{source.map([](int x) { return x + 1; }).latest(), {.takes = 50ms}};
+  source.emit(1);
+  loop.run_for(10ms);
+  source.emit(2);
+  source.emit(3);
+  loop.run();
+  REQUIRE(slow.completed() == std::vector{2, 4});
+  REQUIRE(loop.now() == TimePoint{100ms});
+}
+
+TEST_CASE("row 68 latest holds one element and gives up the one before it") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  auto newest = source.latest();
+  newest.stream();
+  const Ref first = Ref::with(1);
+  const Ref second = Ref::with(2);
+  source.emit(1, first);
+  REQUIRE(first.use_count() - 1 == 1);
+  source.emit(2, second);
+  REQUIRE(first.use_count() - 1 == 0);
+  REQUIRE(first.outcome() == Outcome::dropped);
+  REQUIRE(second.use_count() - 1 == 1);
+}
+
+// Streamz: an element that comes while the worker is busy wakes nobody; of 1, 2, 3 only 1 comes out, until another comes.
+TEST_CASE("D4 latest never loses the newest element") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
+  Stream<int> source{loop};
+  Ledger ledger;
+  auto newest = source.latest();
+  ScriptedSink<int> slow{newest, {.takes = 50ms, .ledger = ledger}};
+  source.emit(1, ledger.issue(1));
+  loop.run_for(10ms);
+  source.emit(2, ledger.issue(2));
+  loop.run_for(10ms);
+  source.emit(3, ledger.issue(3));
+  loop.run_for(280ms);
+  REQUIRE(slow.completed() == std::vector{1, 3});
+  REQUIRE(ledger.dropped() == Ids{2});
+  REQUIRE(ledger[2].reason == "a newer element came");
+  REQUIRE(newest.stream().info().dropped.get() == 1);
+  ledger.check();
+}
+
+TEST_CASE("D6 latest survives what goes wrong behind it") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  int errors = 0;
+  source.on_background_error([&](const std::exception_ptr&, const Info&) { ++errors; });
+  ScriptedSink<int> sink{source.latest(), {.fails = 1}};
+  source.emit(1);
+  loop.run();
+  source.emit(2);
+  loop.run();
+  REQUIRE(errors == 1);
+  REQUIRE(sink.completed() == std::vector{2});
+}
+
+TEST_CASE("latest without a loop passes elements on as they come to rest") {
+  Stream<std::unique_ptr<int>> source;
+  std::vector<int> out;
+  source.latest().sink([&](const std::unique_ptr<int>& x) { out.push_back(*x); });
+  for (int i = 0; i < 3; ++i) source.emit(std::make_unique<int>(i));
+  REQUIRE(out == std::vector{0, 1, 2});
+}
+
+TEST_CASE("latest emits what it holds before the end") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  ScriptedSink<int> slow{source.latest(), {.takes = 5ms}};
+  for (int i = 0; i < 3; ++i) source.emit(i);
+  source.close();
+  REQUIRE(slow.completed() == std::vector{2});
+  REQUIRE(slow.ended());
+}
