@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "penstock/core/line.hpp"
+#include "penstock/core/stream.hpp"
+#include "penstock/ops/detail/alarm.hpp"
+
+namespace penstock {
+
+struct DelayOptions {
+  std::size_t bound = unlimited;  ///< elements that may be held without their emitter waiting
+};
+
+namespace detail {
+
+struct Due {
+  TimePoint at{};
+};
+
+template <element T>
+class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T, DelayNode<T>> {
+  using Line = LineNode<DelayNode, T, Due>;
+
+ public:
+  DelayNode(Duration time, std::size_t bound)
+      : Line(Info{"delay", to_text(time), Shape::time}), time_(time), bound_(bound), alarm_(*this) {
+    this->port(static_cast<InletBase&>(*this));
+    this->port(this->outlet);
+  }
+
+  const char* needs_loop() const noexcept override { return "delay"; }
+  void shut_down() noexcept override {
+    alarm_.cancel();
+    Line::shut_down();
+    while (!waiting_.empty()) this->stopped(waiting_.pop());
+  }
+
+  template <class V>
+  Pending* take(V&& value, const Context* context) {
+    this->info().took();
+    const bool waits = this->elements_ >= bound_;
+    this->add(std::forward<V>(value), Context::of(context), {this->clock().now() + time_});
+    if (!waits) return nullptr;
+    return waiting_.push(Receipt::waiting(this->strand(), &this->info(), Why::full)).share();
+  }
+
+  bool ready(const typename Line::Item& first) {
+    if (!first.value || first.mark.at <= this->clock().now()) return true;
+    this->clock().set(alarm_, first.mark.at);
+    return false;
+  }
+  void leaving(const typename Line::Item& item) noexcept {
+    if (item.value && !waiting_.empty()) waiting_.pop().settle();
+  }
+  void rang() { this->pump_.go(); }
+
+ protected:
+  Pending* take_signal(const Signal& signal) override { return this->Line::add(signal); }
+
+ private:
+  Duration time_;
+  std::size_t bound_;
+  Ring<Receipt> waiting_;  // of elements over the bound
+  Alarm<DelayNode> alarm_;
+};
+
+}  // namespace detail
+
+/// Emits every element exactly that much later, in order.
+///
+///     in   -12--3-|
+///          delay(3 ticks)
+///     out  ----12--3|
+///
+/// An element comes out later than that only while one before it still waits behind. The end comes out with the last
+/// element.
+///
+/// @param time     longer than 0.
+/// @param options  DelayOptions: `bound`, how many elements may be held; without it there is no bound.
+///
+/// Back-pressure: passes none; with a bound waits when full.
+/// Metadata:      held until emitted.
+/// Errors:        std::invalid_argument here for a wrong time or bound, std::logic_error here without an event loop; what
+///                goes wrong behind is reported and the next element comes through.
+/// Cost:          O(1) an element and a look at the clock, no allocation once the queue has grown; one timer.
+/// Recovery:      drained before a checkpoint.
+/// Example:       examples/02_operators/delay.cpp
+/// See also:      rate_limit, buffer, debounce
+template <class... Options>
+auto delay(Duration time, Options... options) {
+  detail::positive(time, "delay: the time");
+  const DelayOptions given{options...};
+  if (given.bound == 0) detail::bad_argument("delay: the bound must be at least 1");
+  return [time, bound = given.bound](auto&& stream) {
+    using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
+    return Stream<T>{attach<detail::DelayNode<T>>(stream.stream(), time, bound).outlet};
+  };
+}
+
+}  // namespace penstock
