@@ -117,7 +117,7 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>, p
   }
 
   void leaving(const typename Line::Item& item) noexcept {
-    forget(item);
+    forget(item, 0);
     for (; first_waiting_ < line_.size(); ++first_waiting_) {
       auto& waiting = line_[first_waiting_];
       if (!waiting.value) continue;
@@ -134,6 +134,7 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>, p
 
  protected:
   Pending* take_signal(const Signal& signal) override {
+    if constexpr (Index::keyed) index_.clear();
     const bool waits = first_waiting_ < line_.size();
     Pending* pending = this->Line::add(signal);
     if (!waits) first_waiting_ = line_.size();
@@ -149,9 +150,9 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>, p
     const std::size_t room = n_ == unlimited ? n_ : n_ + (this->pump_.active() ? 0 : 1);
     return admitted_ < room && (options_.max_bytes == 0 || bytes_ + bytes <= options_.max_bytes);
   }
-  void forget(const typename Line::Item& item) noexcept {
+  void forget(const typename Line::Item& item, std::size_t place) noexcept {
     --first_waiting_;
-    if constexpr (Index::keyed) index_.leaves(item.value ? &*item.value : nullptr);
+    if constexpr (Index::keyed) index_.leaves(item.value ? &*item.value : nullptr, place);
     if (!item.value) return;
     --admitted_;
     bytes_ -= item.mark.bytes;
@@ -167,12 +168,12 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>, p
       std::size_t place = 0;
       while (!line_[place].value || std::exchange(spare, false)) ++place;
       this->lose(line_[place].context, full);
-      forget(line_[place]);
+      forget(line_[place], place);
       line_.erase(place);
       this->elements(this->elements_ - 1);
       if constexpr (Index::keyed) {
         for (std::size_t i = 0; i < place; ++i) {
-          if (line_[i].value) index_.add(*line_[i].value, i);
+          if (line_[i].value) index_.stays(*line_[i].value, i);
         }
       }
     }

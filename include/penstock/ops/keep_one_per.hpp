@@ -41,13 +41,24 @@ struct KeepOnePer {
       return found == places_.end() ? unlimited : found->second - left_;
     }
     void add(const T& value, std::size_t place) { places_.insert_or_assign(call(key_, value), left_ + place); }
-    void leaves(const T* value) {
+    void leaves(const T* value, std::size_t place) {
+      if (value) {
+        if (const auto found = at(*value, place); found != places_.end()) places_.erase(found);
+      }
       ++left_;
-      if (value) places_.erase(call(key_, *value));
+    }
+    /// One behind `value`, which is at `place`, has left.
+    void stays(const T& value, std::size_t place) {
+      if (const auto found = at(value, place - 1); found != places_.end()) ++found->second;
     }
     void clear() noexcept { places_.clear(); }
 
    private:
+    auto at(const T& value, std::size_t place) {
+      const auto found = places_.find(call(key_, value));
+      return found != places_.end() && found->second == left_ + place ? found : places_.end();
+    }
+
     Key key_;
     boost::unordered_flat_map<std::decay_t<std::invoke_result_t<Key&, const T&>>, std::size_t> places_;
     std::size_t left_ = 0;  // items that have left the line: places count from the first ever
@@ -58,6 +69,8 @@ struct KeepOnePer {
 
 /// For `buffer`: of the elements in the queue that have the same key only the newest is kept, in the place of the first;
 /// the others' Refs end as dropped. An element that is on its way already is not replaced.
+///
+/// Not across a signal, such as a watermark or a checkpoint: elements that came after it stay behind it.
 ///
 /// @param key  called as `key(const element&)`, more than once for an element; what it gives must be hashable.
 template <class Key>
