@@ -7,6 +7,7 @@
 #include "penstock/exec/async_emit.hpp"
 #include "penstock/exec/event_loop.hpp"
 #include "penstock/exec/sleep.hpp"
+#include "penstock/observe/visualize.hpp"
 #include "penstock/sinks/sink_to_textfile.hpp"
 #include "penstock/sources/filenames.hpp"
 #include "penstock/sources/from_periodic.hpp"
