@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +20,20 @@ namespace detail {
 /// (`T&&`).
 template <class T>
 inline constexpr bool by_value = std::is_trivially_copyable_v<T> && sizeof(T) <= 16;
+
+/// Whether a `T` can be copied. Containers say so of themselves even when what they hold cannot be.
+template <class T>
+inline constexpr bool can_copy = std::copy_constructible<T>;
+template <class T>
+  requires requires {
+    typename T::value_type;
+    typename T::allocator_type;
+  }
+inline constexpr bool can_copy<T> = std::copy_constructible<T> && can_copy<typename T::value_type>;
+template <class A, class B>
+inline constexpr bool can_copy<std::pair<A, B>> = can_copy<A> && can_copy<B>;
+template <class... Ts>
+inline constexpr bool can_copy<std::tuple<Ts...>> = (can_copy<Ts> && ...);
 
 /// Calls `fn`, which may also be a pointer to a member. `std::invoke` without the weight of <functional>.
 template <class Fn, class... Args>

@@ -45,6 +45,10 @@ class OutletBase {
   /// True after the end was sent.
   bool ended() const noexcept { return ended_; }
 
+  /// Says that it closes a cycle: nobody behind it waits for its end.
+  void close_cycle() noexcept { closes_cycle_ = true; }
+  bool closes_cycle() const noexcept { return closes_cycle_; }
+
   /// Looks again at what stands behind it.
   void refresh() { rewire(); }
 
@@ -61,7 +65,7 @@ class OutletBase {
       throw;
     }
     inlet.upstreams_.push_back(this);
-    if (ended_) ++inlet.ended_;
+    if (ended_ || closes_cycle_) ++inlet.ended_;
   }
 
   /// False when `inlet` was not connected. An inlet that loses its last edge that had not ended gets the end now.
@@ -72,7 +76,7 @@ class OutletBase {
     branches_.erase(found);
     rewire();
     std::erase(inlet.upstreams_, this);
-    if (ended_) {
+    if (ended_ || closes_cycle_) {
       --inlet.ended_;
     } else if (!inlet.upstreams_.empty() && inlet.ended_ == inlet.upstreams_.size()) {
       static_cast<void>(Receipt{inlet.take_signal({Signal::end})});
@@ -93,6 +97,7 @@ class OutletBase {
   std::uint64_t next_ticket_ = 0;
   Unwaited unwaited_;
   bool ended_ = false;
+  bool closes_cycle_ = false;
 };
 
 namespace detail {
@@ -142,7 +147,7 @@ class FanOut final : public Receiver<T, FanOut<T>> {
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
-    if constexpr (std::copy_constructible<T>) {
+    if constexpr (detail::can_copy<T>) {
       Inlet<T>* const* target = targets.data();
       Inlet<T>* const* last = target + targets.size() - 1;
       for (; target != last; ++target) {
@@ -185,7 +190,7 @@ class Outlet final : public OutletBase {
     return target_->push(std::move(value), context);
   }
   [[gnu::always_inline]] Pending* push(const T& value, const Context* context)
-    requires(std::copy_constructible<T>)
+    requires(detail::can_copy<T>)
   {
     if constexpr (requires { target_->push(value, context); }) {
       return target_->push(value, context);
@@ -202,7 +207,7 @@ class Outlet final : public OutletBase {
     } else if (branches().size() == 1) {
       target_ = &static_cast<Inlet<T>*>(branches().front().inlet)->entry();
     } else {
-      if constexpr (!std::copy_constructible<T>) {
+      if constexpr (!detail::can_copy<T>) {
         detail::misuse("Stream: the elements cannot be copied, so the stream can have one consumer only");
       }
       if (!fan_) fan_ = std::make_unique<detail::FanOut<T>>(*this);

@@ -83,7 +83,7 @@ class InletInterface<T> : public InletBase {
   virtual Pending* push(T value, const Context* context) = 0;
 };
 template <class T>
-  requires(!by_value<T> && !std::copy_constructible<T>)
+  requires(!by_value<T> && !can_copy<T>)
 class InletInterface<T> : public InletBase {
  public:
   virtual Pending* push(T&& value, const Context* context) = 0;
@@ -144,7 +144,7 @@ class Receiver<T, Self> : public detail::BatchReceiver<T, Self> {
   ~Receiver() = default;
 };
 template <element T, class Self>
-  requires(!detail::by_value<T> && !std::copy_constructible<T>)
+  requires(!detail::by_value<T> && !detail::can_copy<T>)
 class Receiver<T, Self> : public detail::BatchReceiver<T, Self> {
  public:
   Pending* push(T&& value, const Context* context) final { return this->self().take(std::move(value), context); }
