@@ -20,5 +20,6 @@
 #include "penstock/ops/tap.hpp"
 #include "penstock/ops/unique.hpp"
 #include "penstock/ops/zip.hpp"
+#include "penstock/ops/zip_all.hpp"
 #include "penstock/sinks/sink.hpp"
 #include "penstock/sources/from_range.hpp"
