@@ -11,6 +11,7 @@
 #include "penstock/observe/stats.hpp"
 #include "penstock/ops/accumulate.hpp"
 #include "penstock/ops/combine_latest.hpp"
+#include "penstock/ops/combine_latest_all.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"
 #include "penstock/ops/pluck.hpp"
