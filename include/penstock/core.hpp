@@ -23,5 +23,6 @@
 #include "penstock/ops/unique.hpp"
 #include "penstock/ops/zip.hpp"
 #include "penstock/ops/zip_all.hpp"
+#include "penstock/ops/zip_latest.hpp"
 #include "penstock/sinks/sink.hpp"
 #include "penstock/sources/from_range.hpp"
