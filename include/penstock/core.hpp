@@ -14,6 +14,7 @@
 #include "penstock/ops/combine_latest_all.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"
+#include "penstock/ops/merge.hpp"
 #include "penstock/ops/pluck.hpp"
 #include "penstock/ops/skip.hpp"
 #include "penstock/ops/slice.hpp"
