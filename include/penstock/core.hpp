@@ -18,6 +18,7 @@
 #include "penstock/ops/pluck.hpp"
 #include "penstock/ops/skip.hpp"
 #include "penstock/ops/slice.hpp"
+#include "penstock/ops/split.hpp"
 #include "penstock/ops/starmap.hpp"
 #include "penstock/ops/take.hpp"
 #include "penstock/ops/tap.hpp"
