@@ -94,12 +94,12 @@ class ExecutorTask final : public Task, public Pooled {
 class LoopExecutor {
  public:
   explicit LoopExecutor(detail::LoopAnchor& anchor) noexcept : anchor_(&anchor) {}
-  LoopExecutor(const LoopExecutor& other) noexcept : LoopExecutor(*other.anchor_, other.never_, other.tracked_, other.eager_) {}
+  LoopExecutor(const LoopExecutor& other) noexcept : LoopExecutor(*other.anchor_, other.never_, other.tracked_, other.uncounted_) {}
   LoopExecutor& operator=(LoopExecutor other) noexcept {
     std::swap(anchor_, other.anchor_);
     std::swap(never_, other.never_);
     std::swap(tracked_, other.tracked_);
-    std::swap(eager_, other.eager_);
+    std::swap(uncounted_, other.uncounted_);
     return *this;
   }
   ~LoopExecutor() {
@@ -111,8 +111,9 @@ class LoopExecutor {
   }
   friend bool operator!=(const LoopExecutor& a, const LoopExecutor& b) noexcept { return !(a == b); }
 
-  /// The same, but what is dispatched to it while nobody runs the loop starts at once, as emitting does.
-  LoopExecutor eager() const noexcept { return {*anchor_, never_, tracked_, true}; }
+  /// For what the graph itself starts: begins at once, as emitting does, also where nobody runs the loop, and does not keep
+  /// `run` from returning.
+  LoopExecutor uncounted() const noexcept { return {*anchor_, never_, false, true}; }
 
   asio::execution_context& query(asio::execution::context_t) const noexcept { return anchor_->context(); }
   asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept {
@@ -127,15 +128,15 @@ class LoopExecutor {
     return asio::execution::mapping.thread;
   }
 
-  LoopExecutor require(asio::execution::blocking_t::never_t) const noexcept { return {*anchor_, true, tracked_, eager_}; }
+  LoopExecutor require(asio::execution::blocking_t::never_t) const noexcept { return {*anchor_, true, tracked_, uncounted_}; }
   LoopExecutor require(asio::execution::blocking_t::possibly_t) const noexcept {
-    return {*anchor_, false, tracked_, eager_};
+    return {*anchor_, false, tracked_, uncounted_};
   }
   LoopExecutor require(asio::execution::outstanding_work_t::tracked_t) const noexcept {
-    return {*anchor_, never_, true, eager_};
+    return {*anchor_, never_, !uncounted_, uncounted_};
   }
   LoopExecutor require(asio::execution::outstanding_work_t::untracked_t) const noexcept {
-    return {*anchor_, never_, false, eager_};
+    return {*anchor_, never_, false, uncounted_};
   }
 
   template <class Fn>
@@ -143,7 +144,7 @@ class LoopExecutor {
     Loop* loop = anchor_->loop();
     if (!loop) return;
     const Position position = loop->position();
-    if (!never_ && (position == Position::inside || (eager_ && position == Position::idle))) {
+    if (!never_ && (position == Position::inside || (uncounted_ && position == Position::idle))) {
       try {
         std::decay_t<Fn> now(std::forward<Fn>(fn));
         now();
@@ -161,15 +162,15 @@ class LoopExecutor {
   }
 
  private:
-  LoopExecutor(detail::LoopAnchor& anchor, bool never, bool tracked, bool eager) noexcept
-      : anchor_(&anchor), never_(never), tracked_(tracked), eager_(eager) {
+  LoopExecutor(detail::LoopAnchor& anchor, bool never, bool tracked, bool uncounted) noexcept
+      : anchor_(&anchor), never_(never), tracked_(tracked), uncounted_(uncounted) {
     if (tracked_) anchor_->work_started();
   }
 
   detail::LoopAnchor* anchor_;
   bool never_ = false;
   bool tracked_ = false;
-  bool eager_ = false;
+  bool uncounted_ = false;
 };
 
 /// A loop that Boost.Asio can run things on: both of ours.

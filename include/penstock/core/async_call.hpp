@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "penstock/core/element.hpp"
+#include "penstock/core/receipt.hpp"
+
+namespace penstock {
+
+template <class R>
+class Completion;
+
+namespace detail {
+
+class CallBase;
+
+/// The node that made a call.
+class CallOwner {
+ public:
+  /// The call is over. Called on the strand, outside of any element; the call is the owner's to delete.
+  virtual void ended(CallBase& call) noexcept = 0;
+
+ protected:
+  ~CallOwner() = default;
+};
+
+/// An asynchronous call under way. Two sides know it: the node, and what will end it, which may do so on any thread, but once.
+/// When the node goes first the call lives on until it is ended, so that what the function was given stays alive.
+class CallBase : public Task, public Pooled {
+ public:
+  CallBase(Strand& strand, CallOwner& owner) : owner_(&owner), home_(strand), loop_(strand.loop()) {}
+
+  const std::exception_ptr& error() const noexcept { return error_; }
+
+  /// Ends the call, from any thread.
+  void end(std::exception_ptr error) noexcept {
+    if (!over(std::move(error))) return;
+    if (loop_ && loop_->position() == Position::elsewhere) {
+      loop_->post_remote(*this);
+    } else {
+      home_->post(*this);
+    }
+  }
+  /// The same where nothing is under way on the strand.
+  void end_here(std::exception_ptr error) noexcept {
+    if (over(std::move(error))) run();
+  }
+  /// Ends the call when `receipt` settles.
+  void end_with(Receipt receipt) noexcept {
+    waits_for_ = std::move(receipt);
+    waits_for_.state()->then(*this);
+  }
+
+  /// The function has returned. False when the call was over before that, and nobody will be told.
+  bool launched() noexcept {
+    State starting = State::starting;
+    return launched_ = state_.compare_exchange_strong(starting, State::running, std::memory_order_acq_rel);
+  }
+  /// Somebody else will end the call.
+  void handed_out() noexcept { handed_out_ = true; }
+  /// The owner has no more interest in the call.
+  void abandon() noexcept {
+    owner_ = nullptr;
+    if (!handed_out_ || (!launched_ && !launched())) delete this;
+  }
+
+  void run() final {
+    if (waits_for_.state()) error_ = waits_for_.error();
+    if (owner_) {
+      owner_->ended(*this);
+    } else {
+      delete this;
+    }
+  }
+  void discard() noexcept final {
+    if (!owner_) delete this;
+  }
+
+ private:
+  enum class State : std::uint8_t { starting, running, over };
+
+  // True when the node has to be told.
+  bool over(std::exception_ptr error) noexcept {
+    error_ = std::move(error);
+    return state_.exchange(State::over, std::memory_order_acq_rel) == State::running;
+  }
+
+  CallOwner* owner_;
+  StrandRef home_;
+  Loop* loop_;
+  Receipt waits_for_;
+  std::exception_ptr error_;
+  std::atomic<State> state_{State::starting};
+  bool handed_out_ = false;
+  bool launched_ = false;
+};
+
+struct NoResult {};
+template <class R>
+using result_or_none = std::conditional_t<std::is_void_v<R>, NoResult, R>;
+
+/// A call with a result.
+template <class R>
+class CallOf : public CallBase {
+ public:
+  using CallBase::CallBase;
+  std::optional<result_or_none<R>> result;
+};
+
+/// A user's function and what is bound to it. Shared by the node and its calls, on the strand.
+template <class Fn, class... Args>
+class FunctionBlock {
+ public:
+  FunctionBlock(Fn fn, std::tuple<Args...> args) : fn_(std::move(fn)), args_(std::move(args)) {}
+
+  template <class... More>
+  decltype(auto) operator()(More&&... more) {
+    return call_with(std::index_sequence_for<Args...>{}, std::forward<More>(more)...);
+  }
+  void retain() noexcept { ++holders_; }
+  void release() noexcept {
+    if (--holders_ == 0) delete this;
+  }
+
+ private:
+  template <std::size_t... I, class V, class... More>
+  decltype(auto) call_with(std::index_sequence<I...>, V&& value, More&&... more) {
+    return call(fn_, std::forward<V>(value), std::get<I>(args_)..., std::forward<More>(more)...);
+  }
+
+  [[no_unique_address]] Fn fn_;
+  [[no_unique_address]] std::tuple<Args...> args_;
+  std::uint32_t holders_ = 1;
+};
+
+/// How awaitables of type `A` are awaited: exec/await.hpp knows those of Boost.Asio and of the language. It has
+///
+///     using result = …;
+///     class Runner { explicit Runner(Loop&); void start(A, CallOf<result>&) noexcept; void stop() noexcept; };
+template <class A>
+struct Awaits {
+  static constexpr bool known = false;
+};
+template <class A>
+concept awaitable_like = requires(A& a) { a.await_ready(); } || requires(A& a) { a.operator co_await(); } ||
+                         requires(A& a) { operator co_await(a); };
+
+template <class Fn>
+struct LastParameter {
+  using type = void;
+};
+template <class Fn>
+  requires requires { &Fn::operator(); }
+struct LastParameter<Fn> : LastParameter<decltype(&Fn::operator())> {};
+template <class R, class... Args>
+  requires(sizeof...(Args) > 0)
+struct LastParameter<R (*)(Args...)> {
+  using type = std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>;
+};
+template <class C, class R, class... Args>
+struct LastParameter<R (C::*)(Args...)> : LastParameter<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct LastParameter<R (C::*)(Args...) const> : LastParameter<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct LastParameter<R (C::*)(Args...) noexcept> : LastParameter<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct LastParameter<R (C::*)(Args...) const noexcept> : LastParameter<R (*)(Args...)> {};
+
+/// The `R` of the `Completion<R>` that a function takes as its last parameter; `Completion<>` when it takes anything.
+template <class P>
+struct CompletionResult {
+  using type = void;
+};
+template <class R>
+struct CompletionResult<Completion<R>> {
+  using type = R;
+};
+template <class Fn>
+using completion_result = typename CompletionResult<std::remove_cvref_t<typename LastParameter<Fn>::type>>::type;
+
+/// How a function says that it is through.
+enum class Style : std::uint8_t {
+  none,        // it cannot be called
+  plain,       // by returning
+  receipt,     // by the Receipt that it returns
+  awaitable,   // by what it returns and has to be awaited
+  completion   // by calling the Completion that it is given
+};
+
+template <class Fn, class T, class... Args>
+constexpr Style style_of() {
+  if constexpr (std::is_invocable_v<Fn&, T, Args&...>) {
+    using R = std::remove_cvref_t<std::invoke_result_t<Fn&, T, Args&...>>;
+    if constexpr (std::is_same_v<R, Receipt>) {
+      return Style::receipt;
+    } else if constexpr (awaitable_like<R>) {
+      return Style::awaitable;
+    } else {
+      return Style::plain;
+    }
+  } else if constexpr (std::is_invocable_v<Fn&, T, Args&..., Completion<completion_result<Fn>>>) {
+    return Style::completion;
+  } else {
+    return Style::none;
+  }
+}
+
+/// Calls an asynchronous function of one style. `start` calls it with the value in the call, where the value stays until
+/// the call is over.
+template <Style style, class Fn, class T, class... Args>
+class Starter;
+
+template <class Fn, class T, class... Args>
+class Starter<Style::receipt, Fn, T, Args...> {
+ public:
+  using result = void;
+  static constexpr bool needs_loop = false;
+
+  void open(Loop*) noexcept {}
+  void close() noexcept {}
+  void start(FunctionBlock<Fn, Args...>& fn, T& value, CallOf<void>& call) {
+    Receipt receipt = fn(std::move(value));
+    if (receipt.pending()) {
+      call.end_with(std::move(receipt));
+    } else {
+      call.end(receipt.error());
+    }
+  }
+};
+
+template <class Fn, class T, class... Args>
+class Starter<Style::completion, Fn, T, Args...> {
+ public:
+  using result = completion_result<Fn>;
+  static constexpr bool needs_loop = false;
+
+  void open(Loop*) noexcept {}
+  void close() noexcept {}
+  void start(FunctionBlock<Fn, Args...>& fn, T& value, CallOf<result>& call) {
+    call.handed_out();
+    fn(std::move(value), Completion<result>(call));
+  }
+};
+
+template <class Fn, class T, class... Args>
+class Starter<Style::awaitable, Fn, T, Args...> {
+  using Awaitable = std::remove_cvref_t<std::invoke_result_t<Fn&, T, Args&...>>;
+
+ public:
+  using result = typename Awaits<Awaitable>::result;
+  static constexpr bool needs_loop = true;
+
+  void open(Loop* loop) { runner_.emplace(*loop); }
+  void close() noexcept {
+    if (runner_) runner_->stop();
+  }
+  void start(FunctionBlock<Fn, Args...>& fn, T& value, CallOf<result>& call) {
+    auto awaitable = fn(std::move(value));
+    call.handed_out();
+    runner_->start(std::move(awaitable), call);
+  }
+
+ private:
+  std::optional<typename Awaits<Awaitable>::Runner> runner_;
+};
+
+}  // namespace detail
+
+/// Given to an asynchronous function as its last argument: to be called once, on any thread, when the work on the element
+/// is done, with its result if it has one, or with the exception that it failed with. It may be called before the function
+/// returns. One that is destroyed without having been called fails the element.
+///
+///     source.sink([&](Row row, Completion<> done) { db.store(row, [done = std::move(done)]() mutable { done(); }); });
+template <class R = void>
+class [[nodiscard]] Completion {
+ public:
+  explicit Completion(detail::CallOf<R>& call) noexcept : call_(&call) {}
+  Completion(Completion&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  Completion& operator=(Completion other) noexcept {
+    std::swap(call_, other.call_);
+    return *this;
+  }
+  ~Completion() {
+    if (call_) {
+      call_->end(std::make_exception_ptr(
+          std::logic_error("Completion: destroyed without having been called; the element has failed")));
+    }
+  }
+
+  void operator()()
+    requires(std::is_void_v<R>)
+  {
+    take().end(nullptr);
+  }
+  template <class V>
+    requires(!std::is_void_v<R> && std::is_constructible_v<R, V> &&
+             !std::is_same_v<std::remove_cvref_t<V>, std::exception_ptr>)
+  void operator()(V&& result) {
+    detail::CallOf<R>& call = take();
+    try {
+      call.result.emplace(std::forward<V>(result));
+    } catch (...) {
+      return call.end(std::current_exception());
+    }
+    call.end(nullptr);
+  }
+  /// A null `error` is success, where there is no result.
+  void operator()(std::exception_ptr error) {
+    if (!std::is_void_v<R> && !error) {
+      error = std::make_exception_ptr(std::logic_error("Completion: called with neither a result nor an error"));
+    }
+    take().end(std::move(error));
+  }
+
+ private:
+  detail::CallOf<R>& take() {
+    if (!call_) throw std::logic_error("Completion: called twice");
+    return *std::exchange(call_, nullptr);
+  }
+
+  detail::CallOf<R>* call_;
+};
+
+}  // namespace penstock
