@@ -16,6 +16,7 @@
 #include "penstock/ops/map.hpp"
 #include "penstock/ops/merge.hpp"
 #include "penstock/ops/pluck.hpp"
+#include "penstock/ops/sample.hpp"
 #include "penstock/ops/skip.hpp"
 #include "penstock/ops/slice.hpp"
 #include "penstock/ops/split.hpp"
