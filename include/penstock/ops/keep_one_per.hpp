@@ -3,23 +3,14 @@
 
 // Not an operator: an option of buffer, apart because it needs a hash table.
 
-#include <concepts>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "penstock/ops/buffer.hpp"
+#include "penstock/ops/detail/key.hpp"
+#include "penstock/ops/detail/table.hpp"
 
 namespace penstock {
-
-/// `Fn` gives a hashable key for a `const T&`.
-template <class Fn, class T>
-concept buffer_key_of = std::is_invocable_v<Fn&, const T&> && requires(const std::decay_t<std::invoke_result_t<Fn&, const T&>>& key) {
-  boost::hash<std::decay_t<std::invoke_result_t<Fn&, const T&>>>{}(key);
-  { key == key } -> std::convertible_to<bool>;
-};
 
 namespace detail {
 
@@ -29,7 +20,9 @@ struct KeepOnePer {
 
   template <element T>
   class Index {
-    static_assert(buffer_key_of<Key, T>, "keep_one_per: the key must be callable with a const element and give what can be hashed");
+    static_assert(key_of<Key, T>,
+                  "keep_one_per: the key must be callable with a const element of the stream and return a value, or be a "
+                  "member, key or index of the elements");
 
    public:
     static constexpr bool keyed = true;
@@ -37,30 +30,30 @@ struct KeepOnePer {
 
     /// The place in the line of the element with the key of `value`, or `unlimited`.
     std::size_t operator()(const T& value) {
-      const auto found = places_.find(call(key_, value));
-      return found == places_.end() ? unlimited : found->second - left_;
+      const auto found = places_.find(key_(value));
+      return found == places_.nowhere ? unlimited : places_[found].value - left_;
     }
-    void add(const T& value, std::size_t place) { places_.insert_or_assign(call(key_, value), left_ + place); }
+    void add(const T& value, std::size_t place) { places_.add(KeyType<Key, T>(key_(value)), left_ + place); }
     void leaves(const T* value, std::size_t place) {
       if (value) {
-        if (const auto found = at(*value, place); found != places_.end()) places_.erase(found);
+        if (const auto found = at(*value, place); found != places_.nowhere) places_.erase(found);
       }
       ++left_;
     }
     /// One behind `value`, which is at `place`, has left.
     void stays(const T& value, std::size_t place) {
-      if (const auto found = at(value, place - 1); found != places_.end()) ++found->second;
+      if (const auto found = at(value, place - 1); found != places_.nowhere) ++places_[found].value;
     }
     void clear() noexcept { places_.clear(); }
 
    private:
     auto at(const T& value, std::size_t place) {
-      const auto found = places_.find(call(key_, value));
-      return found != places_.end() && found->second == left_ + place ? found : places_.end();
+      const auto found = places_.find(key_(value));
+      return found != places_.nowhere && places_[found].value == left_ + place ? found : places_.nowhere;
     }
 
-    Key key_;
-    boost::unordered_flat_map<std::decay_t<std::invoke_result_t<Key&, const T&>>, std::size_t> places_;
+    KeyOf<Key> key_;
+    Table<KeyType<Key, T>, std::size_t> places_;
     std::size_t left_ = 0;  // items that have left the line: places count from the first ever
   };
 };
@@ -72,7 +65,7 @@ struct KeepOnePer {
 ///
 /// Not across a signal, such as a watermark or a checkpoint: elements that came after it stay behind it.
 ///
-/// @param key  called as `key(const element&)`, more than once for an element; what it gives must be hashable.
+/// @param key  called as `key(const element&)`, more than once for an element; or a member, key or index of the elements.
 template <class Key>
 detail::KeepOnePer<Key> keep_one_per(Key key) {
   return {std::move(key)};

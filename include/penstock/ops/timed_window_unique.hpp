@@ -1,76 +1,59 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <concepts>
 #include <cstddef>
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "penstock/core/stream.hpp"
+#include "penstock/ops/detail/key.hpp"
 #include "penstock/ops/detail/pick.hpp"
+#include "penstock/ops/detail/table.hpp"
 #include "penstock/ops/detail/timed_window.hpp"
 #include "penstock/ops/keep.hpp"
 
 namespace penstock {
 
-/// `Fn` gives a hashable key for a `const T&`.
-template <class Fn, class T>
-concept window_key_of =
-    std::is_invocable_v<Fn&, const T&> && requires(const std::decay_t<std::invoke_result_t<Fn&, const T&>>& key) {
-      boost::hash<std::decay_t<std::invoke_result_t<Fn&, const T&>>>{}(key);
-      { key == key } -> std::convertible_to<bool>;
-    };
-
 namespace detail {
 
 /// The elements of a window that have different keys.
-template <element T, class Key>
+template <element T, class Fn>
 class GatheredUnique {
  public:
-  GatheredUnique(Keep keep, Key key) : keep_(keep), key_(std::move(key)) {}
+  GatheredUnique(Keep keep, Fn key) : keep_(keep), key_(std::move(key)) {}
 
   template <class V>
   bool add(V&& value, const Context* context) {
-    auto [place, fresh] = places_.try_emplace(call(key_, std::as_const(value)), items_.size());
+    auto&& key = call(key_, std::as_const(value));
+    const auto place = items_.find(key);
+    const bool fresh = place == items_.nowhere;
     if (!fresh) {
       if (keep_ == Keep::first) return false;
-      items_[place->second].reset();
-      place->second = items_.size();
+      items_.erase(place);
     }
-    items_.push_back(Item{std::forward<V>(value), Context::of(context)});
+    KeyType<Fn, T> kept(std::forward<decltype(key)>(key));
+    items_.add(std::move(kept), Item{std::forward<V>(value), Context::of(context)});
     return fresh;
   }
-  std::size_t size() const noexcept { return places_.size(); }
-  Context context() const {
+  std::size_t size() const noexcept { return items_.size(); }
+  Context context() {
     Context all;
-    for (const std::optional<Item>& item : items_) {
-      if (item) all.append(item->context);
-    }
+    items_.for_each([&](auto& item) { all.append(item.value.context); });
     return all;
   }
   std::vector<T> take() {
     std::vector<T> values;
     values.reserve(size());
-    for (std::optional<Item>& item : items_) {
-      if (item) values.push_back(std::move(item->value));
-    }
+    items_.for_each([&](auto& item) { values.push_back(std::move(item.value.value)); });
     clear();
     return values;
   }
-  template <class Fn>
-  void lose(Fn fn) const {
-    for (const std::optional<Item>& item : items_) {
-      if (item) fn(item->context);
-    }
+  template <class Each>
+  void lose(Each fn) {
+    items_.for_each([&](auto& item) { fn(item.value.context); });
   }
-  void clear() noexcept {
-    items_.clear();
-    places_.clear();
-  }
+  void clear() noexcept { items_.clear(); }
 
  private:
   struct Item {
@@ -79,9 +62,8 @@ class GatheredUnique {
   };
 
   Keep keep_;
-  [[no_unique_address]] Key key_;
-  std::vector<std::optional<Item>> items_;  // in order; nothing where a later element took over
-  boost::unordered_flat_map<std::decay_t<std::invoke_result_t<Key&, const T&>>, std::size_t> places_;
+  [[no_unique_address]] KeyOf<Fn> key_;
+  Table<KeyType<Fn, T>, Item> items_;  // in order
 };
 
 template <class... Options>
@@ -108,8 +90,8 @@ auto window_key(Options... options) {
 ///     out  a-------b---c|     a = [], b = [2, 1, 3], c = [2] at the end
 ///
 /// @param interval  longer than 0.
-/// @param options   a key function, called as `key(const element&)`, which without one is the element itself; Keep::first,
-///                  the default, or Keep::last; TimedWindow as in `timed_window`.
+/// @param options   a key function, called as `key(const element&)`, or a member, key or index of the elements, which without
+///                  one are their own keys; Keep::first, the default, or Keep::last; TimedWindow as in `timed_window`.
 ///
 /// Back-pressure: an element that comes while the window before is on its way waits for that; the others do not.
 /// Metadata:      joined; held with the window, released after it; that of an element left out is done.
@@ -126,9 +108,11 @@ auto timed_window_unique(Duration interval, Options... options) {
           key = detail::window_key(options...)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     using Key = decltype(key);
-    static_assert(window_key_of<Key, T>,
-                  "timed_window_unique: the key must be callable with a const element and give what can be hashed");
-    if constexpr (window_key_of<Key, T>) {
+    constexpr bool is_key = detail::key_of<Key, T>;
+    static_assert(is_key,
+                  "timed_window_unique: the key must be callable with a const element of the stream and return a value, or "
+                  "be a member, key or index of the elements");
+    if constexpr (is_key) {
       using Fill = detail::GatheredUnique<T, Key>;
       using Window = detail::TimedWindowNode<T, Fill>;
       auto& node = attach<Window>(stream.stream(), "timed_window_unique", interval, given, Fill{keep, std::move(key)});
