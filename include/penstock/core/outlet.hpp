@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -31,13 +32,21 @@ class OutletBase {
   /// A place in the order of the branches, for a chain that becomes a node only later.
   std::uint64_t ticket() noexcept { return next_ticket_++; }
 
-  /// Sends a signal to every branch.
+  /// Sends a signal to every branch, and then throws what the first of them threw, if any.
   Pending* signal(const Signal& signal) {
     if (signal.kind == Signal::end) ended_ = true;
     if (signal.kind == Signal::reopen) ended_ = false;
     if (signal.kind == Signal::end || signal.kind == Signal::reopen) rewire();
     Join join{*strand_};
-    for (std::size_t i = 0; i < branches_.size(); ++i) join.add(branches_[i].inlet->receive(signal));
+    std::exception_ptr first;  // what is flushed in one branch may throw; the signal is for all of them
+    for (std::size_t i = 0; i < branches_.size(); ++i) {
+      try {
+        join.add(branches_[i].inlet->receive(signal));
+      } catch (...) {
+        if (!first) first = std::current_exception();
+      }
+    }
+    if (first) std::rethrow_exception(first);
     return join.finish();
   }
   /// The receipt that the last `emit` on the strand did not wait for.
