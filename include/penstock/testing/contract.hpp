@@ -499,14 +499,18 @@ class Contract {
   }
 
   void downstream_throws(Mode mode) const {
-    for (const std::size_t where : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
-      const auto plain = scene(mode);
-      play(*plain, several);
-      close(*plain);
+    const auto plain = scene(mode);
+    play(*plain, several + 1);
+    close(*plain);
+    // The last one comes with the end of the stream, where something is held until then.
+    for (const std::size_t where : {std::size_t{0}, std::size_t{1}, std::size_t{2}, plain->end_log().outputs - 1}) {
       const auto stage = scene(mode);
       stage->end_log().throws_at = where;
-      play(*stage, several);
+      play(*stage, several + 1);
       close(*stage);
+      for (const auto& end : stage->ends()) {
+        require(end->signals().size() == 1, "the end came " + std::to_string(end->signals().size()) + " times");
+      }
       const Ids& thrown = stage->end_log().thrown;
       require(!thrown.empty(), "the end never came to throw");
       const std::set<Id> failed(thrown.begin(), thrown.end());

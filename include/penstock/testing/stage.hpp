@@ -269,7 +269,13 @@ class Stage {
     }
   }
   void close() {
-    for (const Stream<T>& source : sources_) receipts_.push_back(source.push_end());
+    for (const Stream<T>& source : sources_) {
+      try {
+        receipts_.push_back(source.push_end());
+      } catch (...) {
+        thrown_.push_back(std::current_exception());
+      }
+    }
   }
   void stall(bool on) {
     for (const auto& end : ends_) end->stalled = on;
