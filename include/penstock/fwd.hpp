@@ -16,6 +16,7 @@ namespace penstock {
 
 struct BufferOptions;
 struct DelayOptions;
+struct Frequencies;
 struct HopOptions;
 struct MapAsync;
 struct Slice;

@@ -149,6 +149,7 @@ class Operators {
   PENSTOCK_MEMBER(collect, (class S = Self), (), <S>())
   /// How often each element was seen.
   PENSTOCK_MEMBER(frequencies, (class... Options), (Options... options), (std::move(options)...))
+  PENSTOCK_MEMBER(frequencies, (class S = Self), (detail::Later<Frequencies, S> options), (std::move(options)))
 
   // Time
   /// The elements of each interval.

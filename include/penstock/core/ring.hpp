@@ -20,7 +20,11 @@ template <class T>
 class Ring {
  public:
   Ring() = default;
-  Ring(const Ring&) = delete;
+  Ring(Ring&& other) noexcept
+      : items_(std::exchange(other.items_, nullptr)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        head_(std::exchange(other.head_, 0)),
+        size_(std::exchange(other.size_, 0)) {}
   Ring& operator=(const Ring&) = delete;
   ~Ring() {
     clear();

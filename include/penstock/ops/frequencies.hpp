@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "penstock/core/stream.hpp"
+#include "penstock/ops/detail/lent.hpp"
+#include "penstock/ops/detail/table.hpp"
+
+namespace penstock {
+
+/// Settings of `frequencies`.
+struct Frequencies {
+  std::size_t maxsize = 0;  ///< different elements to count; 0: all of them
+};
+
+namespace detail {
+
+template <class T>
+class FrequenciesStep : public Step {
+ public:
+  template <class>
+  using output = std::map<T, std::size_t>;
+
+  explicit FrequenciesStep(const Frequencies& options) : maxsize_(options.maxsize) {}
+
+  template <class V, class Next>
+  [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
+    std::map<T, std::size_t>& counts = counts_.own();
+    ++counts[std::as_const(value)];
+    if (maxsize_ != 0) forget_oldest(counts, std::as_const(value));
+    return counts_.lend([&](const std::map<T, std::size_t>& lent) { return next(lent, context); });
+  }
+
+ private:
+  [[gnu::noinline]] void forget_oldest(std::map<T, std::size_t>& counts, const T& newest) {
+    if (const auto place = recent_.find(newest); place != recent_.nowhere) {
+      recent_.refresh(place);
+      return;
+    }
+    recent_.add(newest);
+    if (recent_.size() <= maxsize_) return;
+    counts.erase(recent_[recent_.oldest()].key);
+    recent_.erase(recent_.oldest());
+  }
+
+  Lent<std::map<T, std::size_t>> counts_;
+  std::size_t maxsize_;
+  Table<T> recent_;  // in use with a maxsize only
+};
+
+}  // namespace detail
+
+/// Counts how often each element has come, and emits the counts with every element.
+///
+///     in   -a-b-a-|
+///          frequencies()
+///     out  -x-y-z-|        x = {a:1}, y = {a:1, b:1}, z = {a:2, b:1}
+///
+/// @param options  `Frequencies{.maxsize = n}` counts at most n different elements: when one more comes, the one that has not
+///                 come for the longest time is forgotten with its count.
+///
+/// Emits `std::map<T, std::size_t>`. What follows sees it by reference; whoever keeps it copies it. Without `maxsize` memory
+/// grows with the number of different elements.
+///
+/// Back-pressure: passes through.
+/// Metadata:      follows its element.
+/// Errors:        none of its own.
+/// Cost:          O(log k) for k different elements; the map is not copied.
+/// Recovery:      state: the counts.
+/// Example:       examples/02_operators/frequencies.cpp
+/// See also:      accumulate, unique
+template <class... Options>
+auto frequencies(Options... options) {
+  static_assert(sizeof...(Options) == 0 || (std::same_as<Options, Frequencies> && ...),
+                "frequencies: takes Frequencies{.maxsize = n} at most");
+  return [settings = Frequencies{options...}](auto&& stream) {
+    using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
+    constexpr bool ordered = std::copyable<T> && std::equality_comparable<T> && requires(const T& a, const T& b) {
+      { a < b } -> std::convertible_to<bool>;
+    };
+    static_assert(ordered, "frequencies: the elements must be copyable and comparable with == and <");
+    if constexpr (ordered) {
+      const std::size_t maxsize = settings.maxsize;
+      return std::forward<decltype(stream)>(stream).then(
+          detail::FrequenciesStep<T>(settings),
+          Info{"frequencies", maxsize ? std::to_string(maxsize) : std::string{}, Shape::state});
+    }
+  };
+}
+
+}  // namespace penstock

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/line.hpp"
+#include "penstock/core/stream.hpp"
+#include "penstock/ops/detail/alarm.hpp"
+#include "penstock/ops/detail/joined.hpp"
+#include "penstock/ops/detail/key.hpp"
+#include "penstock/ops/detail/table.hpp"
+
+namespace penstock {
+namespace detail {
+
+/// Elements on their way into one vector, and what came beside them.
+template <class T>
+class Group {
+ public:
+  Group() = default;
+  Group(Group&& other) noexcept = default;
+  Group& operator=(Group&& other) noexcept = default;
+
+  /// True when there are `n` now.
+  template <class V>
+  [[gnu::always_inline]] bool add(V&& value, const Context* context, std::size_t n) {
+    if (size_ == 0) items_.reserve(std::min<std::size_t>(n, largest_reserve));
+    items_.emplace_back(std::forward<V>(value));
+    ++size_;
+    if (context) [[unlikely]] context_.append(*context);
+    return size_ == n;
+  }
+  // An own number, because reading the vector's size right after a push_back waits for the store.
+  std::size_t size() const noexcept { return size_; }
+  const Context& context() const noexcept { return context_; }
+  std::vector<T> take_items() noexcept {
+    size_ = 0;
+    return std::exchange(items_, {});
+  }
+  Context take_context() noexcept { return std::exchange(context_, {}); }
+
+ private:
+  static constexpr std::size_t largest_reserve = 4096;
+
+  std::vector<T> items_;
+  std::size_t size_ = 0;
+  Context context_;
+};
+
+inline constexpr const char* stopped_partition = "partition was stopped before its vector was full";
+
+/// Watermarks while elements are held, whose vectors come after them: they may only say what those vectors do not belie.
+class Watermarks {
+ public:
+  /// Calls `forward(signal)` unless it would say nothing new. `for_each` calls its argument with every held Context.
+  template <class ForEach, class Forward>
+  Pending* pass(Signal signal, ForEach for_each, Forward forward) {
+    if (signal.kind != Signal::watermark) return forward(signal);
+    for_each([&](const Context& context) {
+      if (context.event_time() != no_event_time) signal.value = std::min<std::int64_t>(signal.value, context.event_time());
+    });
+    if (signal.value <= last_) return nullptr;
+    last_ = signal.value;
+    return forward(signal);
+  }
+
+ private:
+  std::int64_t last_ = no_event_time;
+};
+
+template <class T>
+class PartitionStep : public Step {
+ public:
+  template <class>
+  using output = std::vector<T>;
+
+  explicit PartitionStep(std::size_t n) : n_(n) {}
+
+  template <class V, class Next>
+  [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
+    if (group_.add(std::forward<V>(value), context, n_)) return flush(next);
+    info().holds(group_.size());
+    return nullptr;
+  }
+
+  template <class Next>
+  Pending* signal(const Signal& signal, Next& next) {
+    if (signal.kind == Signal::end && group_.size() != 0) {
+      return signal_after(
+          node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
+    }
+    return watermarks_.pass(
+        signal, [&](auto look) { look(group_.context()); }, [&](const Signal& passed) { return next.signal(passed); });
+  }
+  void shut_down() noexcept {
+    group_.context().drop(stopped_partition);
+    info().drops(group_.size());
+    info().holds(0);
+    group_ = {};
+  }
+
+ private:
+  template <class Next>
+  Pending* flush(Next& next) {
+    std::vector<T> items = group_.take_items();
+    info().holds(0);
+    info().passed();
+    if (group_.context().empty()) [[likely]] return next(std::move(items), nullptr);
+    const Context joined = group_.take_context();
+    return emit_joined(next, std::move(items), joined);
+  }
+
+  std::size_t n_;
+  Group<T> group_;
+  Watermarks watermarks_;
+};
+
+template <class T, class Fn>
+class PartitionByStep : public Step {
+ public:
+  template <class>
+  using output = std::vector<T>;
+
+  PartitionByStep(std::size_t n, Fn key) : n_(n), key_(std::move(key)) {}
+
+  template <class V, class Next>
+  Pending* operator()(V&& value, const Context* context, Next& next) {
+    auto&& key = this->run(key_, std::as_const(value));
+    auto place = groups_.find(key);
+    if (place == groups_.nowhere) place = groups_.add(KeyType<Fn, T>(std::forward<decltype(key)>(key)));
+    const bool filled = groups_[place].value.add(std::forward<V>(value), context, n_);
+    info().holds(++held_);
+    if (!filled) return nullptr;
+    Group<T> full = std::move(groups_[place].value);
+    groups_.erase(place);
+    return flush(std::move(full), next);
+  }
+
+  template <class Next>
+  Pending* signal(const Signal& signal, Next& next) {
+    if (signal.kind != Signal::end || groups_.empty()) {
+      const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value.context()); }); };
+      return watermarks_.pass(signal, held, [&](const Signal& passed) { return next.signal(passed); });
+    }
+    auto flush_all = [&](Join& join) {
+      std::exception_ptr error;
+      while (!groups_.empty()) {
+        Group<T> group = std::move(groups_[groups_.oldest()].value);
+        groups_.erase(groups_.oldest());
+        try {
+          join.add(flush(std::move(group), next));
+        } catch (...) {
+          if (!error) error = std::current_exception();
+        }
+      }
+      if (error) std::rethrow_exception(error);
+    };
+    return signal_after(node().strand(), flush_all, [&] { return next.signal(signal); });
+  }
+  void shut_down() noexcept {
+    groups_.for_each([](const auto& item) { item.value.context().drop(stopped_partition); });
+    info().drops(held_);
+    held_ = 0;
+    info().holds(0);
+    groups_.clear();
+  }
+
+ private:
+  template <class Next>
+  Pending* flush(Group<T> group, Next& next) {
+    held_ -= group.size();
+    info().holds(held_);
+    info().passed();
+    return emit_joined(next, group.take_items(), group.context());
+  }
+
+  std::size_t n_;
+  [[no_unique_address]] KeyOf<Fn> key_;
+  Table<KeyType<Fn, T>, Group<T>> groups_;
+  Watermarks watermarks_;
+  std::size_t held_ = 0;
+};
+
+struct OneGroup {
+  template <class T>
+  constexpr char operator()(const T&) const noexcept {
+    return 0;
+  }
+};
+
+/// With a timeout. What the timer flushes stands in the line, and as long as something stands there, full vectors join it and
+/// elements wait for it.
+template <class T, class Fn>
+class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>>, public Receiver<T, PartitionNode<T, Fn>> {
+  using Line = LineNode<PartitionNode, std::vector<T>>;
+  using Key = KeyType<Fn, T>;
+
+ public:
+  PartitionNode(std::size_t n, Duration timeout, Fn key, std::string detail)
+      : Line(Info{"partition", std::move(detail), Shape::collect}), n_(n), timeout_(timeout), key_(std::move(key)) {
+    this->port(static_cast<InletBase&>(*this));
+    this->port(this->outlet);
+  }
+
+  const char* needs_loop() const noexcept override { return "partition with a timeout"; }
+  bool busy() const noexcept override { return Line::busy() || !groups_.empty(); }
+  void shut_down() noexcept override {
+    Line::shut_down();
+    groups_.for_each([](const auto& item) { item.value->group.context().drop(stopped_partition); });
+    groups_.clear();
+    this->info().drops(held_);
+    hold(0);
+    this->stopped(std::exchange(behind_, {}));
+  }
+
+  template <class V>
+  Pending* take(V&& value, const Context* context) {
+    this->info().took();
+    auto&& key = this->run(key_, std::as_const(value));
+    auto place = groups_.find(key);
+    if (place == groups_.nowhere) place = open(Key(std::forward<decltype(key)>(key)));
+    Timed& timed = *groups_[place].value;
+    const bool filled = timed.group.add(std::forward<V>(value), context, n_);
+    hold(held_ + 1);
+    if (filled) return full(place);
+    if (!timed.active()) this->clock().set(timed, this->clock().now() + timeout_);
+    return wait_behind();
+  }
+
+  void pumped(std::exception_ptr error) noexcept {
+    Line::pumped(std::move(error));
+    std::exchange(behind_, {}).settle();
+  }
+
+ protected:
+  Pending* take_signal(const Signal& signal) override {
+    if (signal.kind == Signal::end) {
+      while (!groups_.empty()) flush(groups_.oldest());
+    }
+    const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value->group.context()); }); };
+    return watermarks_.pass(signal, held, [&](const Signal& passed) { return Line::add(passed); });
+  }
+
+ private:
+  struct Timed final : Timer {
+    Timed(PartitionNode& owner, Key of) : node(owner), key(std::move(of)) {}
+    void run() override { node.expired(*this); }
+    PartitionNode& node;
+    Key key;
+    Group<T> group;
+  };
+
+  auto open(Key key) {
+    auto timed = std::make_unique<Timed>(*this, key);
+    return groups_.add(std::move(key), std::move(timed));
+  }
+  Group<T> close(std::uint32_t place) {
+    Group<T> group = std::move(groups_[place].value->group);
+    groups_.erase(place);
+    hold(held_ - group.size());
+    return group;
+  }
+
+  Pending* full(std::uint32_t place) {
+    Group<T> group = close(place);
+    if (Line::busy()) {
+      const Receipt receipt = Receipt::waiting(this->strand(), &this->info(), Why::order);
+      Line::add(group.take_items(), group.take_context(), {}, receipt);
+      return receipt.share();
+    }
+    this->info().passed();
+    auto push = [this](std::vector<T>&& items, const Context* context) { return this->outlet.push(std::move(items), context); };
+    Pending* pending = emit_joined(push, group.take_items(), group.context());
+    if (groups_.empty()) this->graph().rested();
+    return pending;
+  }
+
+  // The group goes, and its timer with it.
+  void expired(Timed& timed) {
+    flush(groups_.find(timed.key));
+    this->pump_.go();
+  }
+  void flush(std::uint32_t place) {
+    Group<T> group = close(place);
+    Line::add(group.take_items(), group.take_context());
+  }
+
+  Pending* wait_behind() {
+    if (!Line::busy()) return nullptr;
+    if (!behind_.state()) behind_ = Receipt::waiting(this->strand(), &this->info(), Why::full);
+    return behind_.share();
+  }
+  void hold(std::size_t n) noexcept {
+    held_ = n;
+    this->besides(n);
+  }
+
+  std::size_t n_;
+  Duration timeout_;
+  [[no_unique_address]] KeyOf<Fn> key_;
+  Table<Key, std::unique_ptr<Timed>> groups_;
+  Watermarks watermarks_;
+  std::size_t held_ = 0;
+  Receipt behind_;  // of the elements that wait for the line
+};
+
+template <class>
+inline constexpr bool is_duration = false;
+template <class Rep, class Period>
+inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
+
+struct NoKey {};
+
+template <class Fn, class Timeout>
+auto make_partition(std::size_t n, Fn key, Timeout timeout) {
+  constexpr bool timed = is_duration<Timeout>;
+  constexpr bool keyed = !std::is_same_v<Fn, NoKey>;
+  std::string detail = std::to_string(n);
+  Duration limit{};
+  if constexpr (timed) {
+    limit = std::chrono::duration_cast<Duration>(timeout);
+    if (limit < Duration::zero()) bad_argument("partition: the timeout must not be negative");
+    detail += ", " + to_text(limit);
+  }
+  return [n, limit, key = std::move(key), detail = std::move(detail)](auto&& stream) {
+    static_cast<void>(limit);
+    using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
+    using Key = std::conditional_t<keyed, Fn, OneGroup>;
+    constexpr bool is_key = key_of<Key, T>;
+    static_assert(is_key,
+                  "partition: the key must be callable with a const element of the stream and return a value, or be a member, "
+                  "key or index of the elements");
+    if constexpr (is_key) {
+      constexpr bool comparable = std::equality_comparable<KeyType<Key, T>> && std::copyable<KeyType<Key, T>>;
+      static_assert(comparable, "partition: the keys must be comparable with == and copyable");
+      if constexpr (comparable && timed) {
+        Key by = [&] {
+          if constexpr (keyed) {
+            return key;
+          } else {
+            return OneGroup{};
+          }
+        }();
+        auto& node = attach<PartitionNode<T, Key>>(stream.stream(), n, limit, std::move(by), detail);
+        return Stream<std::vector<T>>{node.outlet};
+      } else if constexpr (comparable) {
+        Info info{"partition", detail, Shape::collect};
+        info.one_to_one = false;
+        if constexpr (keyed) {
+          return std::forward<decltype(stream)>(stream).then(PartitionByStep<T, Fn>(n, key), std::move(info));
+        } else {
+          return std::forward<decltype(stream)>(stream).then(PartitionStep<T>(n), std::move(info));
+        }
+      }
+    }
+  };
+}
+
+}  // namespace detail
+
+/// Gathers elements into vectors of `n` and emits each vector when it is full; the rest at the end of the stream.
+///
+///     in   -1-2-3-4-5-|
+///          partition(2)
+///     out  ---a---b---(c|)        a = [1,2], b = [3,4], c = [5]
+///
+/// @param n        elements in a vector, at least 1.
+/// @param options  in any order, told apart by their types
+///                 - a duration: so long after its first element a vector is emitted also when it is not full. 0 means as soon
+///                   as the loop gets round to it. This needs an event loop;
+///                 - a key: a function of a const element, a pointer to a member, or an index or key as `pluck` takes them.
+///                   Each key then has a vector of its own, which is forgotten when it has been emitted.
+///
+/// Emits `std::vector<T>`. A watermark that comes while elements with an event time are held waits for the next one.
+///
+/// Back-pressure: the element that fills a vector waits for it; the others do not, unless a vector that the timer has emitted
+///                waits.
+/// Metadata:      joined in the order of arrival; held until emitted.
+/// Errors:        std::invalid_argument here when n is 0 or the timeout is negative, std::logic_error when there is a timeout
+///                and no event loop; what the key function throws comes back through emit; what goes wrong behind a vector that
+///                the timer has emitted is reported.
+/// Cost:          one look-up with a key, otherwise a move; one allocation a vector.
+/// Recovery:      state: the elements of the unfinished vectors.
+/// Example:       examples/02_operators/partition.cpp
+/// See also:      partition_unique, timed_window, sliding_window, buffer
+template <class... Options>
+auto partition(std::size_t n, Options... options) {
+  static_assert(sizeof...(Options) <= 2, "partition: takes n, at most one timeout and at most one key");
+  static_assert((std::size_t{detail::is_duration<Options>} + ... + 0) <= 1, "partition: takes one timeout, not two");
+  static_assert((std::size_t{!detail::is_duration<Options>} + ... + 0) <= 1, "partition: takes one key, not two");
+  detail::at_least_one("partition", n);
+  if constexpr (sizeof...(Options) == 0) {
+    return detail::make_partition(n, detail::NoKey{}, detail::NoKey{});
+  } else {
+    return [n](auto first, auto... rest) {
+      if constexpr (detail::is_duration<decltype(first)>) {
+        if constexpr (sizeof...(rest) == 0) {
+          return detail::make_partition(n, detail::NoKey{}, first);
+        } else {
+          return detail::make_partition(n, detail::owned(std::move(rest))..., first);
+        }
+      } else {
+        if constexpr (sizeof...(rest) == 0) {
+          return detail::make_partition(n, detail::owned(std::move(first)), detail::NoKey{});
+        } else {
+          return detail::make_partition(n, detail::owned(std::move(first)), rest...);
+        }
+      }
+    }(std::move(options)...);
+  }
+}
+
+}  // namespace penstock
