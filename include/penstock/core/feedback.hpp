@@ -13,7 +13,8 @@ namespace detail {
 
 /// An edge that closes a cycle. Keeps what comes and hands it on when the element under way has come to rest, in order, by a
 /// loop and never by recursion; a receipt that waits holds up the elements behind it. Says nothing of the end: a cycle
-/// ends when what is outside of it has ended.
+/// ends when what is outside of it has ended and nothing goes round in it. What is flushed by that end and comes round
+/// once more is dropped.
 template <element T>
 class FeedbackEdge final : public LineNode<FeedbackEdge<T>, T>, public Receiver<T, FeedbackEdge<T>> {
   using Line = LineNode<FeedbackEdge<T>, T>;
@@ -23,6 +24,7 @@ class FeedbackEdge final : public LineNode<FeedbackEdge<T>, T>, public Receiver<
       : Line(Info{"feedback", bound ? std::to_string(bound) : std::string{}, Shape::collect}), bound_(bound) {
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    this->outlet.close_cycle();
   }
 
   template <class V>
@@ -37,10 +39,23 @@ class FeedbackEdge final : public LineNode<FeedbackEdge<T>, T>, public Receiver<
     return nullptr;
   }
 
+  bool pump(Receipt& receipt) {
+    for (; !this->line_.empty() && cycle_ended(); this->line_.pop()) {
+      this->lose(this->line_.front().context, "its cycle has ended");
+      this->elements(this->elements_ - 1);
+    }
+    return Line::pump(receipt);
+  }
+
  protected:
   Pending* take_signal(const Signal&) override { return nullptr; }
 
  private:
+  bool cycle_ended() const noexcept {
+    const auto& into = this->outlet.branches();
+    return !into.empty() && into.front().inlet->node()->outlets().front()->ended();
+  }
+
   std::size_t bound_;
 };
 
