@@ -34,6 +34,7 @@ class StreamNode final : public Node, public Receiver<T, StreamNode<T>>, private
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
+    info().took();
     return outlet.push(std::forward<V>(value), context);
   }
 
