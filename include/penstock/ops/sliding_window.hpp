@@ -41,7 +41,7 @@ class SlidingWindowStep : public Step {
       ++size_;
     }
     contexts_.add(context);
-    info().holds(size_);
+    info().holds(size_ == n_ ? n_ - 1 : size_);  // the first of a full window is in no other one
     if (size_ != n_ && !partial_) return nullptr;
     info().passed();
     return window_.lend([&](const std::vector<T>& lent) {
