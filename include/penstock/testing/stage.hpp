@@ -82,6 +82,7 @@ struct EndLog {
   std::size_t outputs = 0;
   bool stalled = false;
   bool keeps_orphans = false;
+  bool gets_signals = true;
   bool consumes = true;  // moves from what it is given, as most sinks do
   std::size_t throws_at = never;
   std::vector<Ledger::Id> thrown;
@@ -207,6 +208,30 @@ class Stage {
            -> decltype(fn(std::forward<decltype(args)>(args)...)) {
       (state->taste(args), ...);
       return fn(std::forward<decltype(args)>(args)...);
+    };
+  }
+  /// Throws for the poisoned element.
+  void taste(const T& value) { state_->taste(value); }
+  /// For sinks that work on an element for a while: to be called with it, for a Receipt of the work. Made while wiring.
+  auto worker() {
+    auto log = std::make_shared<detail::EndLog>();
+    log->ledger = state_->ledger;
+    log->gets_signals = false;
+    ends_.push_back(log);
+    return [state = state_, log, strand = StrandRef{source().graph().strand()}](const T& value) {
+      state->taste(value);
+      state->ledger.saw(value.value());
+      const std::size_t number = log->outputs++;
+      log->events.push_back({{value.value()}, std::nullopt, std::nullopt});
+      if (log->hook) log->hook(number);
+      if (number == log->throws_at) {
+        log->thrown = {value.value()};
+        throw EndFailure("the sink throws as told");
+      }
+      if (!log->stalled) return Receipt{};
+      Receipt receipt = Receipt::waiting(*strand, nullptr, Why::sink);
+      log->open.push_back({Context{}, receipt});
+      return receipt;
     };
   }
   /// For sinks: this element has arrived.

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <utility>
+#include <vector>
+
+#include "contract/contract.hpp"
+#include "penstock/sinks/sink.hpp"
+
+using namespace penstock;
+using namespace penstock::test;
+
+// Ends of streams.
+
+namespace {
+
+/// What no sink claims, also one that makes its emitter wait.
+Contract ends(Contract contract) {
+  return contract.without(Check::metadata, "nothing comes out of it")
+      .without(Check::signals, "nothing comes out of it")
+      .without(Check::rewired, "nothing comes out of it");
+}
+
+}  // namespace
+
+CONTRACT(sink) {
+  const auto wire = [](auto& s) {
+    return s.source().sink(s.calls([&s](const auto& x) { s.arrived(x); }));
+  };
+  Contract contract{"sink", wire};
+  contract.claims.moves = 0;
+  contract.ends_here();
+  return contract;
+}
+CONTRACT(sink_receipt) {
+  Contract contract{"sink receipt", [](auto& s) { return s.source().sink(s.worker()); }};
+  contract.claims.moves = 1;
+  return ends(contract);
+}
+CONTRACT(sink_completion) {
+  // Hands the Completion to whoever does the work, as a driver with callbacks does.
+  const auto wire = [](auto& s) {
+    struct Settles final : Task {
+      Settles(Receipt r, Completion<> d) : receipt(std::move(r)), done(std::move(d)) {}
+      void run() override {
+        done(receipt.error());
+        delete this;
+      }
+      void discard() noexcept override { delete this; }
+      Receipt receipt;
+      Completion<> done;
+    };
+    return s.source().sink([work = s.worker()](const auto& x, Completion<> done) mutable {
+      const Receipt receipt = work(x);
+      if (!receipt.pending()) return done();
+      receipt.state()->then(*new Settles(receipt, std::move(done)));
+    });
+  };
+  Contract contract{"sink completion", wire};
+  contract.claims.moves = 1;
+  return ends(contract);
+}
