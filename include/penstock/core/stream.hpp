@@ -65,8 +65,13 @@ class StreamNode final : public Node, public Receiver<T, StreamNode<T>>, private
   void run() override {
     if (!graph().idle()) return graph().when_idle(*this);
     const Receipt ending = std::exchange(ending_, {});
-    static_cast<void>(strand().descend([&] { return Receipt{outlet.signal({Signal::end})}; }));
-    ending.settle();
+    std::exception_ptr error;
+    try {
+      static_cast<void>(strand().descend([&] { return Receipt{outlet.signal({Signal::end})}; }));
+    } catch (...) {
+      error = std::current_exception();
+    }
+    ending.settle(std::move(error));
   }
 
   Receipt ending_;  // of an end that waits
@@ -114,7 +119,12 @@ class Stream : public Handle, public Operators<Stream<T>> {
   }
   /// The same with Refs, metadata or an event time beside the element.
   [[gnu::noinline]] void emit(T value, Context context) const {
-    detail::wait_for(*outlet_, [this, &value, &context] { return push(std::move(value), context); });
+    try {
+      detail::wait_for(*outlet_, [this, &value, &context] { return push_given(value, context); });
+    } catch (...) {
+      context.fail(std::current_exception());  // when it was refused; otherwise nothing is left in it
+      throw;
+    }
   }
   /// Emits every element of a range, in order, waiting where that is possible. Elements of an rvalue container are moved.
   template <class Range>
@@ -122,7 +132,7 @@ class Stream : public Handle, public Operators<Stream<T>> {
 
   /// Never waits: false, and the element is not taken, while an earlier one still waits.
   bool try_emit(T value, Context context = {}) const {
-    return detail::try_to(*outlet_, [this, &value, &context] { return push(std::move(value), context); });
+    return detail::try_to(*outlet_, [this, &value, &context] { return push_given(value, context); });
   }
   /// Starts to emit and completes with `void(std::exception_ptr)` when the element is taken. Any Asio completion token:
   /// use_awaitable, use_future, deferred, a callback. Elements that are not waited for keep their order.
@@ -183,6 +193,13 @@ class Stream : public Handle, public Operators<Stream<T>> {
     return graph->add(std::make_unique<detail::StreamNode<T>>(std::move(name)));
   }
 
+  // The Refs are let go of on the strand and within the descent, so that what their callbacks do and throw belongs to it.
+  Receipt push_given(T& value, Context& context) const {
+    return outlet_->strand().descend([&] {
+      const Context mine = std::move(context);
+      return push(std::move(value), mine);
+    });
+  }
   [[gnu::noinline]] void emit_with_care(T&& value) const { emit(std::move(value), Context{}); }
 
   // The end of the descent may end this handle and the graph, so it comes last.
@@ -240,6 +257,23 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
     }
   }
   operator Stream<value_type>() { return stream(); }  // NOLINT: chains are what `Stream<T> s = …` is written with
+
+  /// Takes the last step away: returns `fn(the chain before it, the step, its Info)`.
+  template <class Fn>
+    requires(sizeof...(Steps) > 0)
+  auto without_last(Fn fn) && {
+    if (made_) detail::misuse("Chain: a chain that was used before cannot be moved from; use it by its name");
+    Info info = std::move(infos_.back());
+    infos_.pop_back();
+    using All = std::tuple<Steps...>;
+    constexpr std::size_t last = sizeof...(Steps) - 1;
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      Chain<In, std::tuple_element_t<I, All>...> before{
+          std::move(source_), ticket_, std::move(infos_),
+          std::tuple<std::tuple_element_t<I, All>...>(std::move(std::get<I>(steps_))...)};
+      return fn(std::move(before), std::move(std::get<last>(steps_)), std::move(info));
+    }(std::make_index_sequence<last>{});
+  }
 
   /// Names the last operator.
   Chain named(std::string name) && {
