@@ -147,6 +147,7 @@ class CombineLatestNode final : public Node {
       join.add(outlet.signal({Signal::reopen}));
     } else if (!over_ && over()) {
       over_ = true;
+      if (missing_ == 0) each_side([&](auto, auto& side) { info().leaves_out(side.newest.leave_out()); });
       drop_all(combine_over);
       join.add(outlet.signal({Signal::end}));
     }
@@ -195,7 +196,7 @@ class CombineLatestNode final : public Node {
   }
   void drop_all(const char* reason) noexcept {
     each_side([&](auto, auto& side) {
-      if (missing_ == 0 && !side.newest.empty() && !side.newest.emitted()) {
+      if (over_ && missing_ == 0 && !side.newest.empty() && !side.newest.emitted()) {
         info().leaves_out();
         side.newest.emitted(true);
       }
@@ -252,7 +253,8 @@ auto combine_argument(T&& arg) {
 ///
 /// Back-pressure: passes through.
 /// Metadata:      joined in the order of the inputs and held until the next element of the same stream; an element that was
-///                replaced before it was emitted is done. Dropped when it ends, or is stopped, before all had an element.
+///                replaced before it was emitted is done. Dropped when the end comes before all had an element, or when it is
+///                stopped before it was emitted.
 /// Errors:        std::invalid_argument here when emit_on names what is not an input; std::logic_error when the streams
 ///                belong to different event loops.
 /// Cost:          O(inputs) an element: a copy of each of the newest.

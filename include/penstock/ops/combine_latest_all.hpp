@@ -185,12 +185,15 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
   }
   Pending* end() {
     over_ = true;
+    if (missing_ == 0) {
+      for (const auto& side : sides_) this->info().leaves_out(side->newest.leave_out());
+    }
     drop_all(combine_over);
     return this->add(Signal{Signal::end});
   }
   void drop_all(const char* reason) noexcept {
     for (const auto& side : sides_) {
-      if (missing_ == 0 && !side->newest.empty() && !side->newest.emitted()) {
+      if (over_ && missing_ == 0 && !side->newest.empty() && !side->newest.emitted()) {
         this->info().leaves_out();
         side->newest.emitted(true);
       }

@@ -60,7 +60,7 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     if (over_) [[unlikely]] return drop(context);
     if (missing_ != 0) {
       early_.push(std::forward<V>(value), Context::of(context));
-      this->info().holds(early_.size());
+      count_held();
       return nullptr;
     }
     bool beside = context != nullptr;
@@ -80,13 +80,18 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     auto& newest = std::get<I>(sides_).newest;
     const bool first = newest.empty();
     if (newest.replace(std::forward<V>(value), context)) this->info().leaves_out();
-    if (!first || --missing_ != 0 || early_.empty()) return nullptr;
+    if (!first) return nullptr;
+    --missing_;
+    count_held();
+    if (missing_ != 0 || early_.empty()) return nullptr;
     each_side([](auto, auto& side) { side.newest.emitted(true); });
     while (!early_.empty()) {
       Early early = early_.pop();
       Context all = joined(early.context);
       this->add(gather(std::move(early.value)), std::move(all));
     }
+    count_held();
+    count_held();
     const Receipt last = Receipt::waiting(this->strand(), &this->info(), Why::order);
     this->line_.back().receipt = last;
     Join join{this->strand()};
@@ -116,6 +121,10 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     each_side([&](auto place, auto& side) { gone(place + 1, side); });
   }
 
+  void pumped(std::exception_ptr error) noexcept {
+    Line::pumped(std::move(error));
+    count_held();
+  }
   void shut_down() noexcept override {
     drop_all("the operator that held it was stopped");
     Line::shut_down();
@@ -171,6 +180,7 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
   }
   Pending* end() {
     over_ = true;
+    if (missing_ == 0) each_side([&](auto, auto& side) { this->info().leaves_out(side.newest.leave_out()); });
     drop_all(zip_latest_over);
     return this->add(Signal{Signal::end});
   }
@@ -182,15 +192,16 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
   void drop_all(const char* reason) noexcept {
     for (; !early_.empty(); early_.pop()) this->lose(early_.front().context, reason);
     each_side([&](auto, auto& side) {
-      if (missing_ == 0 && !side.newest.empty() && !side.newest.emitted()) {
+      if (over_ && missing_ == 0 && !side.newest.empty() && !side.newest.emitted()) {
         this->info().leaves_out();
         side.newest.emitted(true);
       }
       if (side.newest.drop(reason)) this->info().drops();
     });
     missing_ = sizeof...(Others);
-    this->elements(this->elements_);
+    count_held();
   }
+  void count_held() noexcept { this->besides(early_.size() + sizeof...(Others) - missing_); }
 
   template <std::size_t... Is>
   static auto sides_type(std::index_sequence<Is...>)
@@ -229,7 +240,8 @@ auto zip_latest_streams(Stream<T> first, Stream<Others>... others) {
 /// Back-pressure: passes through; elements that wait for the others do not hold up their stream, and the element that lets
 ///                them go waits until they are through.
 /// Metadata:      held until emitted and joined in the order of the inputs; the newest of the others until it is replaced. An
-///                element that was replaced before it was emitted is done; what waits when the end comes is dropped.
+///                element that was replaced before it was emitted is done; what waits when the end comes, and what was not
+///                emitted when it is stopped, is dropped.
 /// Errors:        std::logic_error here when the streams belong to different event loops.
 /// Cost:          O(inputs) an element: a copy of the newest of each of the others. Memory grows with the elements of the first
 ///                stream that come before all others have had one.
