@@ -22,6 +22,7 @@
 #include "penstock/ops/keep_one_per.hpp"
 #include "penstock/ops/latest.hpp"
 #include "penstock/ops/map.hpp"
+#include "penstock/ops/map_async.hpp"
 #include "penstock/ops/merge.hpp"
 #include "penstock/ops/pairwise.hpp"
 #include "penstock/ops/partition.hpp"
