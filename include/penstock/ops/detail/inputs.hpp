@@ -228,18 +228,19 @@ class Current {
   template <class V>
   bool replace(V&& value, const Context* context) {
     const bool left_out = value_ && !emitted_;
-    Context kept = Context::of(context);
-    if constexpr (std::is_nothrow_constructible_v<T, V>) {
-      value_.emplace(std::forward<V>(value));
+    if (context || !context_.empty()) {
+      Context kept = Context::of(context);
+      set(std::forward<V>(value));
+      context_ = std::move(kept);
     } else {
-      T copy(std::forward<V>(value));
-      value_.emplace(std::move(copy));
+      set(std::forward<V>(value));
     }
-    context_ = std::move(kept);
     emitted_ = false;
     return left_out;
   }
 
+  /// Nothing more will come of the element; true when it was never emitted.
+  bool leave_out() noexcept { return value_ && !std::exchange(emitted_, true); }
   /// Lets go of the element; true when it was never emitted, and is dropped.
   bool drop(const char* reason) noexcept {
     const bool lost = value_ && !emitted_;
@@ -250,6 +251,16 @@ class Current {
   }
 
  private:
+  template <class V>
+  void set(V&& value) {
+    if constexpr (std::is_nothrow_constructible_v<T, V>) {
+      value_.emplace(std::forward<V>(value));
+    } else {
+      T copy(std::forward<V>(value));
+      value_.emplace(std::move(copy));
+    }
+  }
+
   std::optional<T> value_;
   Context context_;
   bool emitted_ = false;
