@@ -25,17 +25,20 @@ struct Held {
 
 /// The base of nodes that keep elements and emit them later: elements and signals stand in one line and a pump emits them
 /// in order. A receipt that is still with its element when that is emitted settles when the element was taken, and gets
-/// its error; errors of elements that nobody waits for are reported. `Self` puts into the line with `add` and may replace
+/// its error; errors of elements that nobody waits for are reported. `Self` puts into the line with `add` and has
 ///
-///     bool ready(Held& first);                  // false: not yet; `Self` wakes the pump later
-///     void leaving(Held& item);                 // just before it is emitted
-///     void pumped(std::exception_ptr error);    // calls LineNode::pumped
+///     Receipt emit(Item& item);                 // as one descent, may throw
+///     Pending* pass(const Signal& signal);      // a signal that has not to wait
+///
+/// which LineNode below does for all that emit what they took. It may replace
+///
+///     bool ready(Item& first);                  // false: not yet; `Self` wakes the pump later
+///     void leaving(Item& item);                 // just before it is emitted
+///     void pumped(std::exception_ptr error);    // calls LineBase::pumped
 template <class Self, element T, class Mark = NoMark>
-class LineNode : public Node {
+class LineBase : public Node {
  public:
   using Item = Held<T, Mark>;
-
-  Outlet<T> outlet;
 
   bool busy() const noexcept override { return !line_.empty() || pump_.active(); }
   void shut_down() noexcept override {
@@ -58,10 +61,8 @@ class LineNode : public Node {
     if (item.value) {
       elements(elements_ - 1);
       info().passed();
-      receipt = offer(outlet, std::move(*item.value), item.context);
-    } else {
-      receipt = offer(outlet, item.signal);
     }
+    receipt = owner().emit(item);
     return true;
   }
   void pumped(std::exception_ptr error) noexcept {
@@ -75,7 +76,7 @@ class LineNode : public Node {
   void leaving(const Item&) noexcept {}
 
  protected:
-  explicit LineNode(Info info) : Node(std::move(info)), pump_(owner()) { this->info().one_to_one = false; }
+  explicit LineBase(Info info) : Node(std::move(info)), pump_(owner()) { this->info().one_to_one = false; }
 
   /// Puts an element at the end of the line.
   template <class V>
@@ -89,7 +90,7 @@ class LineNode : public Node {
   /// Puts a signal at the end of the line, or passes it on when nothing stands there. Whoever sends the end waits until it
   /// has gone through.
   Pending* add(const Signal& signal) {
-    if (!LineNode::busy()) return outlet.signal(signal);
+    if (!LineBase::busy()) return owner().pass(signal);
     if (signal.kind == Signal::watermark && !line_.empty() && !line_.back().value && line_.back().signal.kind == signal.kind) {
       line_.back().signal = signal;
       return nullptr;
@@ -137,11 +138,27 @@ class LineNode : public Node {
 
   Ring<Item> line_;
   std::size_t elements_ = 0;  // in the line, which has signals too
+  Receipt under_way_;         // of the element that was emitted last
   Pump<Self> pump_;
 
  private:
   std::size_t besides_ = 0;
-  Receipt under_way_;  // of the element that was emitted last
+};
+
+/// The base of those that emit what they took.
+template <class Self, element T, class Mark = NoMark>
+class LineNode : public LineBase<Self, T, Mark> {
+ public:
+  Outlet<T> outlet;
+
+  Receipt emit(typename LineBase<Self, T, Mark>::Item& item) {
+    if (!item.value) return offer(outlet, item.signal);
+    return offer(outlet, std::move(*item.value), item.context);
+  }
+  Pending* pass(const Signal& signal) { return outlet.signal(signal); }
+
+ protected:
+  using LineBase<Self, T, Mark>::LineBase;
 };
 
 }  // namespace penstock::detail

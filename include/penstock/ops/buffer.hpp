@@ -58,6 +58,8 @@ struct OwnSize {
 /// The index of a buffer that keeps all elements; keep_one_per has another one.
 struct KeepAll {
   template <element T>
+  static constexpr bool accepts = true;
+  template <element T>
   struct Index {
     static constexpr bool keyed = false;
     explicit Index(KeepAll) noexcept {}
@@ -230,8 +232,13 @@ auto buffer(std::size_t n, Options... options) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     using Size = decltype(size.fn);
     static_assert(measure_of<Size, T>, "buffer: measured_by needs a function that takes a const element and returns a size");
-    if constexpr (measure_of<Size, T>) {
-      using Buffer = detail::BufferNode<T, decltype(keep), Size>;
+    using Keep = decltype(keep);
+    constexpr bool accepts = Keep::template accepts<T>;
+    static_assert(accepts,
+                  "keep_one_per: the key must be callable with a const element of the stream and return a value, or be a "
+                  "member, key or index of the elements");
+    if constexpr (measure_of<Size, T> && accepts) {
+      using Buffer = detail::BufferNode<T, Keep, Size>;
       return Stream<T>{attach<Buffer>(stream.stream(), n, plain, std::move(keep), std::move(size.fn)).outlet};
     }
   };

@@ -19,11 +19,10 @@ struct KeepOnePer {
   Key key;
 
   template <element T>
-  class Index {
-    static_assert(key_of<Key, T>,
-                  "keep_one_per: the key must be callable with a const element of the stream and return a value, or be a "
-                  "member, key or index of the elements");
+  static constexpr bool accepts = key_of<Key, T>;
 
+  template <element T>
+  class Index {
    public:
     static constexpr bool keyed = true;
     explicit Index(KeepOnePer keep) : key_(std::move(keep.key)) {}

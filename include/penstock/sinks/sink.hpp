@@ -9,6 +9,7 @@
 
 #include "penstock/core/async_call.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/ops/on_error.hpp"
 
 namespace penstock {
 
@@ -169,6 +170,53 @@ class AsyncSink final : public Node, public Receiver<T, AsyncSink<T, Fn, Args...
   Receipt end_;
 };
 
+template <class... Args>
+inline constexpr bool ends_with_policies = false;
+template <class Last>
+inline constexpr bool ends_with_policies<Last> = is_error_policies<Last>;
+template <class First, class Second, class... Rest>
+inline constexpr bool ends_with_policies<First, Second, Rest...> = ends_with_policies<Second, Rest...>;
+
+template <class Fn, class... Args>
+auto make_sink(Fn fn, Args... args) {
+  return [fn = std::move(fn), args = std::tuple<Args...>(std::move(args)...)](auto&& stream) mutable {
+    using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
+    static_assert(consumer_of<Fn, T, Args...>,
+                  "sink: the function must be callable with an element of the stream, and may take a Completion<> "
+                  "behind it");
+    constexpr Style style = style_of<Fn, T, Args...>();
+    if constexpr (style == Style::plain) {
+      return std::forward<decltype(stream)>(stream).then(SinkStep<Fn, Args...>(std::move(fn), std::move(args)),
+                                                         Info{"sink", {}, Shape::sink});
+    } else if constexpr (style == Style::awaitable) {
+      using Awaitable = std::remove_cvref_t<std::invoke_result_t<Fn&, T, Args&...>>;
+      static_assert(Awaits<Awaitable>::known,
+                    "sink: the function returns an awaitable; include penstock/penstock.hpp for what can await it");
+      if constexpr (Awaits<Awaitable>::known) {
+        return Sink{attach<AsyncSink<T, Fn, Args...>>(stream.stream(), std::move(fn), std::move(args))};
+      }
+    } else if constexpr (style != Style::none) {
+      return Sink{attach<AsyncSink<T, Fn, Args...>>(stream.stream(), std::move(fn), std::move(args))};
+    }
+  };
+}
+
+template <class Fn, class... Args, std::size_t... I>
+auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
+  return [fn = std::move(fn), args = std::move(args)](auto&& stream) mutable {
+    using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
+    using Bound = std::tuple<std::tuple_element_t<I, std::tuple<Args...>>...>;
+    auto& policies = std::get<sizeof...(I)>(args);
+    constexpr bool plain = style_of<Fn, T, std::tuple_element_t<I, std::tuple<Args...>>...>() == Style::plain;
+    if constexpr (plain && !std::remove_cvref_t<decltype(policies)>::keeps) {
+      SinkStep<Fn, std::tuple_element_t<I, std::tuple<Args...>>...> step(std::move(fn), Bound(std::move(std::get<I>(args))...));
+      return std::forward<decltype(stream)>(stream).then(policies.around(std::move(step)), Info{"sink", {}, Shape::sink});
+    } else {
+      return make_sink(std::move(fn), std::move(std::get<I>(args))...)(policies.before_sink(stream.stream()));
+    }
+  };
+}
+
 }  // namespace detail
 
 /// Ends a stream: calls `fn` with every element. A function that is through when it returns costs only its call. One that is
@@ -189,7 +237,7 @@ class AsyncSink final : public Node, public Receiver<T, AsyncSink<T, Fn, Args...
 /// reference. When the graph ends, calls under way go on, and what they use of the function stays until then.
 ///
 /// @param fn    called as `fn(element, args...)` or `fn(element, args..., Completion<>)`; may be a pointer to a member.
-/// @param args  bound to `fn` by value.
+/// @param args  bound to `fn` by value; the last one may be a policy: sink(fn, on_error(...)).
 ///
 /// Back-pressure: ends here: waits for what `fn` returned or for its Completion.
 /// Metadata:      held until the work on the element is over; dropped when the graph ends before.
@@ -197,29 +245,15 @@ class AsyncSink final : public Node, public Receiver<T, AsyncSink<T, Fn, Args...
 /// Cost:          the call of `fn`; one pooled block for an element that waits.
 /// Recovery:      no state.
 /// Example:       examples/02_operators/sink.cpp
-/// See also:      map_async, buffer, tap
+/// See also:      map_async, on_error, buffer, tap
 template <class Fn, class... Args>
 auto sink(Fn fn, Args... args) {
-  return [fn = std::move(fn), args = std::tuple<Args...>(std::move(args)...)](auto&& stream) mutable {
-    using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(consumer_of<Fn, T, Args...>,
-                  "sink: the function must be callable with an element of the stream, and may take a Completion<> "
-                  "behind it");
-    constexpr detail::Style style = detail::style_of<Fn, T, Args...>();
-    if constexpr (style == detail::Style::plain) {
-      return std::forward<decltype(stream)>(stream).then(detail::SinkStep<Fn, Args...>(std::move(fn), std::move(args)),
-                                                         Info{"sink", {}, Shape::sink});
-    } else if constexpr (style == detail::Style::awaitable) {
-      using Awaitable = std::remove_cvref_t<std::invoke_result_t<Fn&, T, Args&...>>;
-      static_assert(detail::Awaits<Awaitable>::known,
-                    "sink: the function returns an awaitable; include penstock/penstock.hpp for what can await it");
-      if constexpr (detail::Awaits<Awaitable>::known) {
-        return Sink{attach<detail::AsyncSink<T, Fn, Args...>>(stream.stream(), std::move(fn), std::move(args))};
-      }
-    } else if constexpr (style != detail::Style::none) {
-      return Sink{attach<detail::AsyncSink<T, Fn, Args...>>(stream.stream(), std::move(fn), std::move(args))};
-    }
-  };
+  if constexpr (detail::ends_with_policies<Args...>) {
+    return detail::guarded_sink(std::move(fn), std::tuple<Args...>(std::move(args)...),
+                                std::make_index_sequence<sizeof...(Args) - 1>{});
+  } else {
+    return detail::make_sink(std::move(fn), std::move(args)...);
+  }
 }
 
 }  // namespace penstock

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "penstock/ops/on_error.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "penstock/ops/filter.hpp"
+#include "penstock/ops/map.hpp"
+#include "penstock/sinks/sink.hpp"
+#include "penstock/testing/ledger.hpp"
+#include "penstock/testing/marbles.hpp"
+#include "penstock/testing/probe.hpp"
+#include "penstock/testing/scripted_sink.hpp"
+#include "penstock/testing/virtual_loop.hpp"
+
+using namespace penstock;
+using namespace penstock::testing;
+using namespace std::chrono_literals;
+using penstock::test::containing;
+using Ids = std::vector<Ledger::Id>;
+
+namespace {
+
+int six_by(int x) {
+  if (x == 0) throw std::domain_error("division by zero");
+  return 6 / x;
+}
+
+/// Fails the first `times` calls for every element.
+struct Flaky {
+  int times;
+  int* calls;
+  int failures = 0;
+  int operator()(int x) {
+    ++*calls;
+    if (failures++ < times) throw std::runtime_error("not yet");
+    failures = 0;
+    return x;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("on_error(skip) leaves out the elements on which the operator before it throws") {
+  VirtualLoop loop;
+  auto source = marbles(loop, "-1-0-2-|");
+  Marbles out{source.map(six_by).on_error(OnError::skip).stream()};
+  loop.run();
+  REQUIRE_NOTHROW(out.expect("-6---3-|"));
+}
+
+TEST_CASE("a skipped element is dropped with a reason and counted") {
+  Stream<int> source;
+  Ledger ledger;
+  auto quotients = source.map(six_by).on_error(OnError::skip).stream();
+  std::vector<int> out;
+  quotients.sink([&](int x) { out.push_back(x); });
+  for (const int x : {1, 0, 2}) source.emit(x, ledger.issue(x));
+  REQUIRE(out == std::vector{6, 3});
+  REQUIRE(ledger.dropped() == Ids{0});
+  REQUIRE(ledger[0].reason == "on_error: skipped after an exception");
+  REQUIRE(quotients.info().failed.get() == 1);
+  ledger.check();
+}
+
+TEST_CASE("on_error(propagate) is what happens without a policy") {
+  Stream<int> source;
+  Ledger ledger;
+  Probe out{source.map(six_by).on_error(OnError::propagate)};
+  REQUIRE_THROWS_AS(source.emit(0, ledger.issue(0)), std::domain_error);
+  source.emit(1, ledger.issue(1));
+  REQUIRE(out.values() == std::vector{6});
+  REQUIRE(ledger.failed() == Ids{0});
+}
+
+TEST_CASE("a policy is for its operator alone, not for those behind it") {
+  Stream<int> source;
+  Ledger ledger;
+  std::vector<int> out;
+  const auto skip_or_retry = GENERATE(0, 1, 2);
+  const auto odd_fails = [](int x) {
+    if (x % 2 == 1) throw std::out_of_range("odd");
+    return x;
+  };
+  const auto keep = [&](int x) { out.push_back(x); };
+  Stream<DeadLetter<int>> letters;
+  Probe<DeadLetter<int>> dead{letters};
+  if (skip_or_retry == 0) source.map(six_by).on_error(OnError::skip).map(odd_fails).sink(keep);
+  if (skip_or_retry == 1) source.map(six_by).on_error(Retry{}, OnError::skip).map(odd_fails).sink(keep);
+  if (skip_or_retry == 2) source.map(six_by).on_error(divert_to(letters)).map(odd_fails).sink(keep);
+  source.emit(1, ledger.issue(1));
+  source.emit(0, ledger.issue(0));
+  REQUIRE_THROWS_AS(source.emit(2, ledger.issue(2)), std::out_of_range);
+  source.emit(3, ledger.issue(3));
+  REQUIRE(out == std::vector{6, 2});
+  REQUIRE(ledger.failed() == Ids{2});
+  REQUIRE(dead.size() == (skip_or_retry == 2 ? 1 : 0));
+}
+
+TEST_CASE("a policy may stand in the middle of a chain and behind a filter") {
+  Stream<int> source;
+  std::vector<int> out;
+  source.map([](int x) { return x - 5; })
+      .filter([](int x) { return six_by(x) > 0; })
+      .on_error(OnError::skip)
+      .map([](int x) { return x * 10; })
+      .sink([&](int x) { out.push_back(x); });
+  for (int x = 3; x < 8; ++x) source.emit(x);
+  REQUIRE(out == std::vector{10, 20});
+}
+
+TEST_CASE("retry calls again, without a loop at once") {
+  Stream<int> source;
+  Ledger ledger;
+  int calls = 0;
+  auto flaky = source.map(Flaky{2, &calls}).on_error(Retry{.attempts = 3}).stream();
+  std::vector<int> out;
+  flaky.sink([&](int x) { out.push_back(x); });
+  source.emit(1, ledger.issue(1));
+  source.emit(2, ledger.issue(2));
+  REQUIRE(out == std::vector{1, 2});
+  REQUIRE(calls == 6);
+  REQUIRE(flaky.info().failed.get() == 0);
+  REQUIRE(flaky.info().out.get() == 2);
+  REQUIRE(ledger.failed().empty());
+}
+
+TEST_CASE("retry gives up after its attempts, and then the other policy decides") {
+  Stream<int> source;
+  Ledger ledger;
+  int calls = 0;
+  SECTION("propagate") {
+    Probe out{source.map(Flaky{100, &calls}).on_error(Retry{.attempts = 4})};
+    REQUIRE_THROWS_WITH(source.emit(1, ledger.issue(1)), containing("not yet"));
+    REQUIRE(ledger.failed() == Ids{1});
+  }
+  SECTION("skip") {
+    Probe out{source.map(Flaky{100, &calls}).on_error(Retry{.attempts = 4}, OnError::skip)};
+    source.emit(1, ledger.issue(1));
+    REQUIRE(ledger.dropped() == Ids{1});
+  }
+  SECTION("divert") {
+    Stream<DeadLetter<int>> letters;
+    Probe<DeadLetter<int>> out{letters};
+    source.map(Flaky{100, &calls}).on_error(Retry{.attempts = 4}, divert_to(letters)).sink([](int) {});
+    source.emit(1, ledger.issue(1));
+    REQUIRE(out.size() == 1);
+    REQUIRE(ledger.open() == Ids{1});  // the probe keeps the letter, and the letter the Ref
+    out.clear();
+    REQUIRE(ledger.left_out() == Ids{1});
+  }
+  REQUIRE(calls == 4);
+}
+
+TEST_CASE("retry waits between its attempts, longer each time, and elements behind keep their order") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
+  Stream<int> source{loop};
+  std::vector<std::pair<int, Duration>> calls;
+  const auto fails_on_1 = [&](int x) {
+    calls.emplace_back(x, loop.now().time_since_epoch());
+    if (x == 1 && calls.size() < 4) throw std::runtime_error("not yet");
+    return x;
+  };
+  Probe out{source.map(fails_on_1).on_error(Retry{.attempts = 5, .backoff = 10ms, .factor = 3})};
+  std::vector<Receipt> receipts;
+  for (int i = 1; i <= 3; ++i) receipts.push_back(source.push(i));
+  loop.run_for(129ms);
+  for (const Receipt& receipt : receipts) REQUIRE(receipt.pending());
+  loop.run();
+  for (const Receipt& receipt : receipts) REQUIRE_NOTHROW(receipt.get());
+  REQUIRE(calls == std::vector<std::pair<int, Duration>>{{1, 0ms}, {1, 10ms}, {1, 40ms}, {1, 130ms}, {2, 130ms}, {3, 130ms}});
+  REQUIRE(out.values() == std::vector{1, 2, 3});
+}
+
+TEST_CASE("a back-off has an upper bound, and jitter makes it shorter as the seed says") {
+  const auto waits = [](Retry retry) {
+    VirtualLoop loop;
+    Stream<int> source{loop};
+    std::vector<Duration> times;
+    const auto fails = [&](int x) -> int {
+      times.push_back(loop.now().time_since_epoch());
+      throw std::runtime_error(std::to_string(x));
+    };
+    Probe out{source.map(fails).on_error(retry, OnError::skip)};
+    source.emit(1);
+    std::vector<Duration> between;
+    for (std::size_t i = 1; i < times.size(); ++i) between.push_back(times[i] - times[i - 1]);
+    return between;
+  };
+  REQUIRE(waits({.attempts = 5, .backoff = 10ms, .max_backoff = 25ms}) == std::vector<Duration>{10ms, 20ms, 25ms, 25ms});
+  const auto one = waits({.attempts = 5, .backoff = 10ms, .factor = 1, .jitter = 0.5, .seed = 1});
+  REQUIRE(one.size() == 4);
+  for (const Duration wait : one) {
+    REQUIRE(wait > 5ms);
+    REQUIRE(wait <= 10ms);
+  }
+  REQUIRE(one == waits({.attempts = 5, .backoff = 10ms, .factor = 1, .jitter = 0.5, .seed = 1}));
+  REQUIRE(one != waits({.attempts = 5, .backoff = 10ms, .factor = 1, .jitter = 0.5, .seed = 2}));
+}
+
+TEST_CASE("what a retried element leaves behind comes back through its receipt") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  Ledger ledger;
+  int calls = 0;
+  Probe out{source.map(Flaky{100, &calls}).on_error(Retry{.attempts = 3, .backoff = 1ms})};
+  REQUIRE_THROWS_WITH(source.emit(1, ledger.issue(1)), containing("not yet"));
+  REQUIRE(loop.now() == TimePoint{3ms});
+  REQUIRE(calls == 3);
+  loop.run();
+  REQUIRE(ledger.failed() == Ids{1});
+}
+
+TEST_CASE("a dead letter carries the element, its context, the operator's name and the exception") {
+  Stream<int> source;
+  Ledger ledger;
+  Stream<DeadLetter<int>> letters;
+  std::vector<std::string> out;
+  letters.sink([&](const DeadLetter<int>& letter) {
+    try {
+      std::rethrow_exception(letter.error);
+    } catch (const std::exception& e) {
+      out.push_back(std::to_string(letter.element) + " " + letter.where + " " + e.what() + " " +
+                    std::to_string(*letter.context[0].data<Ledger::Id>()));
+    }
+  });
+  std::vector<int> good;
+  source.map(six_by).named("quotient").on_error(divert_to(letters)).sink([&](int x) { good.push_back(x); });
+  for (const int x : {1, 0, 2}) source.emit(x, ledger.issue(x));
+  REQUIRE(good == std::vector{6, 3});
+  REQUIRE(out == std::vector<std::string>{"0 quotient division by zero 0"});
+  REQUIRE(&letters.graph() == &source.graph());
+  REQUIRE(ledger.failed().empty());
+  ledger.check();
+}
+
+TEST_CASE("the Ref of a diverted element ends when its letter does") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  Ledger ledger;
+  Stream<DeadLetter<int>> letters;
+  ScriptedSink<DeadLetter<int>> archive{letters, {.stalled = true}};
+  source.map(six_by).on_error(divert_to(letters)).sink([](int) {});
+  const Receipt receipt = source.push(0, ledger.issue(0));
+  loop.run();
+  REQUIRE(receipt.pending());  // back-pressure of the letters is that of the stream
+  REQUIRE(ledger.open() == Ids{0});
+  archive.fail();
+  loop.run();
+  REQUIRE_THROWS_AS(receipt.get(), ScriptedFailure);
+  REQUIRE(ledger.failed() == Ids{0});
+}
+
+TEST_CASE("letters end with their stream, and may go back into it") {
+  Stream<int> source;
+  Stream<DeadLetter<int>> letters;
+  Probe<DeadLetter<int>> dead{letters};
+  std::vector<int> out;
+  source.map(six_by).on_error(divert_to(letters)).sink([&](int x) { out.push_back(x); });
+  Stream<int> again = letters.map([](const DeadLetter<int>& letter) { return letter.element + 1; });
+  again.connect(source);
+  source.emit(0);
+  REQUIRE(out == std::vector{6});
+  source.close();
+  REQUIRE(dead.ended());
+}
+
+TEST_CASE("a sink takes its policy as the last argument") {
+  SECTION("a function") {
+    Stream<int> source;
+    Ledger ledger;
+    std::vector<int> out;
+    source.sink(
+        [&](int x) {
+          if (x == 2) throw std::runtime_error("two");
+          out.push_back(x);
+        },
+        on_error(OnError::skip));
+    for (const int x : {1, 2, 3}) source.emit(x, ledger.issue(x));
+    REQUIRE(out == std::vector{1, 3});
+    REQUIRE(ledger.dropped() == Ids{2});
+    ledger.check();
+  }
+  SECTION("with bound arguments and a retry") {
+    VirtualLoop loop;
+    Stream<int> source{loop};
+    Ledger ledger;
+    std::vector<int> out;
+    int calls = 0;
+    source.sink(
+        [&](int x, int y) {
+          if (++calls < 3) throw std::runtime_error("not yet");
+          out.push_back(x + y);
+        },
+        10, on_error(Retry{.attempts = 3, .backoff = 2ms}));
+    source.emit(1, ledger.issue(1));
+    REQUIRE(out == std::vector{11});
+    REQUIRE(loop.now() == TimePoint{6ms});
+    loop.run();
+    REQUIRE(ledger.left_out() == Ids{1});
+  }
+}
+
+TEST_CASE("the policy of a sink covers what fails later, and the Ref ends as the policy says") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
+  Stream<int> source{loop};
+  Ledger ledger;
+  SECTION("tried again with success") {
+    ScriptedSink<int> slow{on_error(Retry{.attempts = 3, .backoff = 10ms}).before_sink(source), {.takes = 5ms, .fails = 2}};
+    const Receipt first = source.push(1, ledger.issue(1));
+    const Receipt second = source.push(2, ledger.issue(2));
+    loop.run();
+    REQUIRE_NOTHROW(first.get());
+    REQUIRE_NOTHROW(second.get());
+    REQUIRE(slow.completed() == std::vector{1, 2});
+    // 5 and 10 to wait, 5 and 20 to wait, 5, and 5 for the second element.
+    REQUIRE(loop.now() == TimePoint{50ms});
+    REQUIRE(ledger.left_out() == Ids{1, 2});
+  }
+  SECTION("skipped") {
+    ScriptedSink<int> slow{on_error(OnError::skip).before_sink(source), {.takes = 5ms, .fails = 1}};
+    source.emit(1, ledger.issue(1));
+    source.emit(2, ledger.issue(2));
+    loop.run();
+    REQUIRE(slow.completed() == std::vector{2});
+    REQUIRE(ledger.dropped() == Ids{1});
+  }
+  SECTION("propagated in the end") {
+    ScriptedSink<int> slow{on_error(Retry{.attempts = 2}).before_sink(source), {.takes = 5ms, .fails = 2}};
+    REQUIRE_THROWS_AS(source.emit(1, ledger.issue(1)), ScriptedFailure);
+    source.emit(2, ledger.issue(2));
+    loop.run();
+    REQUIRE(slow.completed() == std::vector{2});
+    REQUIRE(ledger.failed() == Ids{1});
+  }
+  ledger.check();
+}
+
+TEST_CASE("the end waits for an element that is tried again") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  int calls = 0;
+  Probe out{source.map(Flaky{2, &calls}).on_error(Retry{.attempts = 3, .backoff = 10ms})};
+  const Receipt receipt = source.push(1);
+  source.close();
+  REQUIRE(out.values() == std::vector{1});
+  REQUIRE(out.ended());
+  REQUIRE(loop.now() == TimePoint{30ms});
+}
+
+TEST_CASE("an operator that goes away drops what it would have tried again") {
+  VirtualLoop loop;
+  Ledger ledger;
+  Receipt first;
+  Receipt second;
+  {
+    Stream<int> source{loop};
+    int calls = 0;
+    Probe out{source.map(Flaky{2, &calls}).on_error(Retry{.attempts = 3, .backoff = 10ms})};
+    first = source.push(1, ledger.issue(1));
+    second = source.push(2, ledger.issue(2));
+    loop.run_for(5ms);
+  }
+  REQUIRE_THROWS_AS(first.get(), Stopped);
+  REQUIRE_THROWS_AS(second.get(), Stopped);
+  REQUIRE_FALSE(loop.next_deadline());
+  loop.run();
+  REQUIRE(ledger.dropped() == Ids{1, 2});
+}
+
+TEST_CASE("wiring: on_error refuses wrong numbers, and a back-off without a loop") {
+  REQUIRE_THROWS_WITH(on_error(Retry{.attempts = 0}), containing("on_error: attempts must be at least 1"));
+  REQUIRE_THROWS_WITH(on_error(Retry{.backoff = -1ms}), containing("on_error: the back-off must not be negative"));
+  REQUIRE_THROWS_WITH(on_error(Retry{.factor = 0.5}), containing("on_error: the factor must be at least 1"));
+  REQUIRE_THROWS_WITH(on_error(Retry{.jitter = 2}), containing("on_error: the jitter must be from 0 to 1"));
+  REQUIRE_THROWS_WITH(on_error(Retry{.max_backoff = 0ms}), containing("on_error: max_backoff must be longer than 0"));
+  Stream<int> source;
+  REQUIRE_THROWS_WITH(source.map(six_by).on_error(Retry{.backoff = 1ms}), containing("on_error: a retry with a back-off needs an event loop"));
+}
