@@ -94,6 +94,9 @@ struct Claims {
   /// Elements share a window. A signal comes behind the window that is being filled, and so behind elements that came after
   /// it; a barrier comes before it, because what is held is saved.
   bool gathers = false;
+  bool splits = false;         ///< makes several elements of one, and gives its Refs to the last
+  /// What becomes of an element on which its function throws; done: it comes out elsewhere.
+  Outcome thrown_on = Outcome::failed;
   bool counts_input = true;    ///< its Info counts what it takes
   double copies = 0;           ///< of an element, at most, when there is one consumer
   double moves = 1;
@@ -228,6 +231,7 @@ class Contract {
   std::unique_ptr<Scene> scene(Mode mode, bool same_input = false) const {
     auto made = std::make_unique<Scene>(claims.inputs, mode.looped, mode.seed, same_input);
     wire_(*made);
+    for (const auto& end : made->ends()) end->splits = claims.splits;
     return made;
   }
 
@@ -535,8 +539,14 @@ class Contract {
       play(*stage, several);
       close(*stage);
       require(stage->poisoned() != 0, "no function was called with the element that makes it throw");
-      require(stage->ledger().failed() == Ids{bad}, "the function threw on " + std::to_string(bad) +
-                                                        ", and the Refs that failed are " + text(stage->ledger().failed()));
+      Ids thrown_on;
+      for (const auto& [id, entry] : stage->ledger().entries()) {
+        if (entry.outcome != Outcome::done) thrown_on.push_back(id);
+      }
+      const Ids expected = claims.thrown_on == Outcome::done ? Ids{} : Ids{bad};
+      require(thrown_on == expected && stage->ledger()[bad].outcome == claims.thrown_on,
+              "the function threw on " + std::to_string(bad) + ", and the Refs that were not done are " + text(thrown_on));
+      require(claims.thrown_on != Outcome::done || stage->ledger()[bad].seen != 0, "the element came nowhere");
       same(elements_without(*plain, {}), elements_without(*stage, {bad}));
       finish(*stage);
     }

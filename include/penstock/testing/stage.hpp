@@ -83,6 +83,7 @@ struct EndLog {
   bool stalled = false;
   bool keeps_orphans = false;
   bool gets_signals = true;
+  bool splits = false;   // elements come without Refs, and are named by their numbers
   bool consumes = true;  // moves from what it is given, as most sinks do
   std::size_t throws_at = never;
   std::vector<Ledger::Id> thrown;
@@ -129,6 +130,7 @@ class EndNode final : public Node, public Receiver<T, EndNode<T>> {
     log.ledger.saw(context);
     Event event{Ledger::ids(context), std::vector<Ledger::Id>{}, std::nullopt};
     if (!counted_in(value, *event.values)) event.values.reset();
+    if (log.splits && event.ids.empty() && event.values) event.ids = *event.values;
     const std::size_t number = log.outputs++;
     // What is taken for good is moved from, as a real sink would.
     if constexpr (!std::is_lvalue_reference_v<V>) {
@@ -142,7 +144,7 @@ class EndNode final : public Node, public Receiver<T, EndNode<T>> {
     }
     if (!log.stalled || event.ids.empty()) return nullptr;
     Receipt receipt = Receipt::waiting(strand(), nullptr, Why::sink);
-    log.open.push_back({*context, receipt});
+    log.open.push_back({Context::of(context), receipt});
     return receipt.release();
   }
 
@@ -370,9 +372,10 @@ class Stage {
     graph.connect(outlet, node);
     log->detach = [&outlet, &node] { outlet.node()->graph().disconnect(outlet, node); };
     if constexpr (std::copy_constructible<U>) {
-      log->attach_another = [&outlet, ledger = log->ledger] {
+      log->attach_another = [&outlet, from = log.get()] {
         auto another = std::make_shared<detail::EndLog>();
-        another->ledger = ledger;
+        another->ledger = from->ledger;
+        another->splits = from->splits;
         attach_end(outlet, another);
         return another;
       };
