@@ -164,7 +164,7 @@ TEST_CASE("a queue has room for one element at least, and one source at most") {
 }
 
 TEST_CASE("threads push into a small queue and nothing is lost, doubled or out of their order") {
-  for (const std::size_t capacity : {1, 3, 64}) {
+  for (const std::size_t capacity : {1U, 3U, 64U}) {
     VirtualLoop loop;
     const Queue<int> queue{capacity};
     const auto source = from_queue(loop, queue);

@@ -142,7 +142,7 @@ TEST_CASE("start and stop are the same when called twice, and tell the source on
 
 // Streamz: the old poller still sleeps when the new one is started, and both go on.
 TEST_CASE("D14 stopping and starting quickly leaves one pump at work") {
-  for (const std::uint64_t seed : {0, 1, 2, 3}) {
+  for (const std::uint64_t seed : {0U, 1U, 2U, 3U}) {
     VirtualLoop loop{seed};
     const Count source{&loop, 1000, 1};
     const Probe<int> probe{source};
