@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -20,6 +21,7 @@
 
 #include "penstock/core.hpp"
 #include "penstock/exec/event_loop.hpp"
+#include "penstock/ops/timed_window.hpp"
 
 using namespace std::chrono_literals;
 using penstock::background;
@@ -174,12 +176,26 @@ TEST_CASE("wait on an idle loop runs it, reports what goes wrong meanwhile, and 
   REQUIRE_THROWS_AS(loop.wait(never), std::logic_error);
 }
 
-TEST_CASE("row 73: a loop with its own thread delivers while the caller does something else") {
+TEST_CASE("row 73: inside a running loop, a graph on a loop with its own thread delivers while the caller sleeps") {
+  EventLoop here;
   EventLoop loop{background};
   REQUIRE(loop.position() == Position::elsewhere);
+  Stream<int> source{loop};
+  std::promise<std::vector<int>> window;
   std::promise<std::thread::id> ran;
-  loop.post_remote(task([&] { ran.set_value(std::this_thread::get_id()); }));
-  REQUIRE(ran.get_future().get() != std::this_thread::get_id());
+  std::thread::id delivered{};
+  static_cast<void>(source.timed_window(10ms).sink([&, first = true](const std::vector<int>& elements) mutable {
+    if (elements.empty() || !std::exchange(first, false)) return;
+    ran.set_value(std::this_thread::get_id());
+    window.set_value(elements);
+  }));
+  here.post(task([&] {
+    source.emit(1);
+    REQUIRE(window.get_future().get() == std::vector<int>{1});
+    delivered = ran.get_future().get();
+  }));
+  here.run();
+  REQUIRE(delivered != std::this_thread::get_id());
 }
 
 TEST_CASE("join lets the thread finish and throws what was reported; afterwards the loop is idle") {

@@ -24,6 +24,7 @@
 #include "penstock/exec/await.hpp"
 #include "penstock/exec/event_loop.hpp"
 #include "penstock/ops/accumulate.hpp"
+#include "penstock/ops/buffer.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"
 #include "penstock/sinks/sink.hpp"
@@ -444,6 +445,31 @@ TEST_CASE("row 60: a slow reader of a bounded queue slows the emitter down") {
   loop.run();
   REQUIRE(emitted.value() >= 200);
   REQUIRE(read == std::vector<int>{1, 3, 6, 10, 15});
+}
+
+TEST_CASE("row 66: emits into a buffer in front of a slow sink wait only when it is full") {
+  // Three fit and one is being written: the fifth waits for a write, the sixth for another.
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  std::vector<int> written;
+  static_cast<void>(source.map([](int x) { return x + 1; }).buffer(3).sink([&](int x) -> asio::awaitable<void> {
+    co_await loop.sleep(100ms);
+    written.push_back(x);
+  }));
+  std::optional<int> emitted;
+  std::size_t written_then = 0;
+  auto emit = [&]() -> asio::awaitable<void> {
+    for (int i = 0; i < 6; ++i) co_await source.async_emit(i, asio::use_awaitable);
+    emitted = ms(loop);
+    written_then = written.size();
+  };
+  asio::co_spawn(loop.executor(), emit(), asio::detached);
+  loop.run();
+  REQUIRE(emitted.value() >= 200);
+  REQUIRE(emitted.value() <= 400);
+  REQUIRE(written_then >= 2);
+  REQUIRE(written_then <= 4);
+  REQUIRE(written == std::vector<int>{1, 2, 3, 4, 5, 6});
 }
 
 TEST_CASE("D8: a sink on one loop may emit into the graph of another loop") {
