@@ -125,6 +125,25 @@ TEST_CASE("flatten moves items out of a list that nobody else uses, and leaves a
   REQUIRE(out == std::vector<std::string>(2, text));
 }
 
+TEST_CASE("flatten takes items that can only be moved, also while they wait") {
+  VirtualLoop loop;
+  Stream<std::unique_ptr<int>> source{loop};
+  std::vector<int> out;
+  Receipt gate = Receipt::waiting(source.graph().strand(), nullptr, Why::sink);
+  source.partition(2).flatten().sink([&](std::unique_ptr<int> p) {
+    out.push_back(*p);
+    return gate;
+  });
+  const Receipt first = source.push(std::make_unique<int>(1));
+  const Receipt second = source.push(std::make_unique<int>(2));
+  REQUIRE(out == std::vector{1});
+  REQUIRE(second.pending());
+  gate.settle();
+  loop.run_ready();
+  REQUIRE(out == std::vector{1, 2});
+  REQUIRE(!second.pending());
+}
+
 TEST_CASE("flatten puts the metadata beside the last item; an empty list is done") {
   Stream<std::vector<int>> source;
   Probe<int, int> probe{source.flatten()};

@@ -112,6 +112,12 @@ TEST_CASE("pluck refuses negative indices with an exception") {
 TEST_CASE("pluck moves a single pick out of an element that nobody else uses") {
   std::pair<int, std::unique_ptr<int>> owner{1, std::make_unique<int>(5)};
   REQUIRE(*one<std::unique_ptr<int>>(std::move(owner), pluck<1>()) == 5);
+  std::vector<std::unique_ptr<int>> list;
+  list.push_back(std::make_unique<int>(6));
+  REQUIRE(*one<std::unique_ptr<int>>(std::move(list), pluck(0)) == 6);
+  std::map<int, std::unique_ptr<int>> map;
+  map[3] = std::make_unique<int>(7);
+  REQUIRE(*one<std::unique_ptr<int>>(std::move(map), pluck(3)) == 7);
 }
 
 TEST_CASE("pluck leaves an element that others use as it is") {

@@ -218,7 +218,7 @@ auto make_accumulate(const char* name, Fn fn, Options... given) {
     using State = typename For::State;
     constexpr bool fits = !For::callable || Fold::fits;
     constexpr bool whole = !For::callable || !Fold::narrows;
-    constexpr bool copies = !fits || (Told::returns_state && !Told::with_state) || std::is_copy_constructible_v<State>;
+    constexpr bool copies = !fits || (Told::returns_state && !Told::with_state) || can_copy<State>;
     static_assert(For::callable,
                   "accumulate: the function must be callable with the state, which is const and has the type of the start "
                   "value or, without one, of the elements, and with an element; it returns the new state");

@@ -86,8 +86,8 @@ auto make_sliding_window(std::size_t n, const SlidingWindow& options) {
   at_least_one("sliding_window", n);
   return [n, options](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(std::copyable<T>, "sliding_window: the elements must be copyable, since each is part of several windows");
-    if constexpr (std::copyable<T>) {
+    static_assert(can_copy<T>, "sliding_window: the elements must be copyable, since each is part of several windows");
+    if constexpr (can_copy<T>) {
       Info info{"sliding_window", std::to_string(n), Shape::collect};
       info.one_to_one = false;
       return std::forward<decltype(stream)>(stream).then(SlidingWindowStep<T>(n, options), std::move(info));
