@@ -3,7 +3,9 @@
 #include <vector>
 
 #include "contract/contract.hpp"
+#include "penstock/ops/tap.hpp"
 #include "penstock/sinks/sink.hpp"
+#include "penstock/sinks/sink_to_vector.hpp"
 
 using namespace penstock;
 using namespace penstock::test;
@@ -29,6 +31,16 @@ CONTRACT(sink) {
   contract.claims.moves = 0;
   contract.ends_here();
   return contract;
+}
+CONTRACT(sink_to_vector) {
+  const auto wire = [](auto& s) {
+    return s.source().tap([&s](const auto& x) { s.arrived(x); }).sink_to_vector();
+  };
+  Contract contract{"sink_to_vector", wire};
+  contract.claims.counts_input = false;  // behind tap it takes what tap passes on
+  contract.claims.moves = 3;             // the vector grows
+  contract.ends_here();
+  return contract.without(Check::function_throws, "takes no function");
 }
 CONTRACT(sink_receipt) {
   Contract contract{"sink receipt", [](auto& s) { return s.source().sink(s.worker()); }};
