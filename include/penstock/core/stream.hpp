@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <exception>
@@ -17,67 +16,9 @@
 #include "penstock/core/handle.hpp"
 #include "penstock/core/operators.hpp"
 #include "penstock/core/step.hpp"
+#include "penstock/core/stream_node.hpp"
 
 namespace penstock {
-
-namespace detail {
-
-/// What `Stream<T> source` stands for: passes on what is emitted at it and what is connected to it.
-template <element T>
-class StreamNode final : public Node, public Receiver<T, StreamNode<T>>, private Task {
- public:
-  explicit StreamNode(std::string name) : Node(Info{"Stream"}) {
-    this->port(static_cast<InletBase&>(*this));
-    this->port(outlet);
-    info().name = std::move(name);
-  }
-
-  template <class V>
-  Pending* take(V&& value, const Context* context) {
-    info().took();
-    return outlet.push(std::forward<V>(value), context);
-  }
-
-  /// Sends the end. Where a cycle begins that waits until nothing goes round in it any more.
-  Pending* end() {
-    const auto closes_cycle = [](const OutletBase* upstream) { return upstream->closes_cycle(); };
-    const std::vector<OutletBase*>& from = this->upstreams();
-    if (graph().idle() || std::none_of(from.begin(), from.end(), closes_cycle)) return outlet.signal({Signal::end});
-    if (!ending_.state()) {
-      ending_ = Receipt::waiting(strand(), &info(), Why::order);
-      graph().when_idle(*this);
-    }
-    return ending_.share();
-  }
-  void shut_down() noexcept override {
-    unlink();
-    std::exchange(ending_, {}).settle(std::make_exception_ptr(Stopped("close: the stream was stopped before")));
-  }
-
-  Outlet<T> outlet;
-
- protected:
-  Pending* take_signal(const Signal& signal) override {
-    return signal.kind == Signal::end ? end() : outlet.signal(signal);
-  }
-
- private:
-  void run() override {
-    if (!graph().idle()) return graph().when_idle(*this);
-    const Receipt ending = std::exchange(ending_, {});
-    std::exception_ptr error;
-    try {
-      static_cast<void>(strand().descend([&] { return Receipt{outlet.signal({Signal::end})}; }));
-    } catch (...) {
-      error = std::current_exception();
-    }
-    ending.settle(std::move(error));
-  }
-
-  Receipt ending_;  // of an end that waits
-};
-
-}  // namespace detail
 
 /// A handle on a place in a graph where elements of type `T` come by: something to emit at, to go on from and to
 /// connect. Cheap to copy; what functions take and return. Default-made it is the source of a new graph.
