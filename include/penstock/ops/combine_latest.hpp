@@ -196,10 +196,6 @@ class CombineLatestNode final : public Node {
   }
   void drop_all(const char* reason) noexcept {
     each_side([&](auto, auto& side) {
-      if (over_ && missing_ == 0 && !side.newest.empty() && !side.newest.emitted()) {
-        info().leaves_out();
-        side.newest.emitted(true);
-      }
       if (side.newest.drop(reason)) info().drops();
     });
     missing_ = sizeof...(Ts);

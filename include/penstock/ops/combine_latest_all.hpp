@@ -124,10 +124,6 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
     return join.finish();
   }
 
-  void pumped(std::exception_ptr error) noexcept {
-    Line::pumped(std::move(error));
-    count_held();
-  }
   void shut_down() noexcept override {
     drop_all("the operator that held it was stopped");
     Line::shut_down();
@@ -193,16 +189,12 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
   }
   void drop_all(const char* reason) noexcept {
     for (const auto& side : sides_) {
-      if (over_ && missing_ == 0 && !side->newest.empty() && !side->newest.emitted()) {
-        this->info().leaves_out();
-        side->newest.emitted(true);
-      }
       if (side->newest.drop(reason)) this->info().drops();
     }
     missing_ = sides_.size();
     count_held();
   }
-  void count_held() noexcept { this->info().holds(sides_.size() - missing_ + this->elements_); }
+  void count_held() noexcept { this->besides(sides_.size() - missing_); }
 
   std::vector<std::unique_ptr<Side>> sides_;
   InputSignals signals_{0};

@@ -123,10 +123,6 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
     return place;
   }
 
-  void pumped(std::exception_ptr error) noexcept {
-    Line::pumped(std::move(error));
-    hold(held_);
-  }
   void shut_down() noexcept override {
     const auto stopped = std::make_exception_ptr(Stopped(this->info().label() + ": stopped with elements in it"));
     for (const auto& side : sides_) side->queue.stop(stopped);
@@ -197,7 +193,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
   }
   void hold(std::size_t n) noexcept {
     held_ = n;
-    this->info().holds(n + this->elements_);
+    this->besides(n);
   }
 
   std::size_t maxsize_;

@@ -91,7 +91,6 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
       this->add(gather(std::move(early.value)), std::move(all));
     }
     count_held();
-    count_held();
     const Receipt last = Receipt::waiting(this->strand(), &this->info(), Why::order);
     this->line_.back().receipt = last;
     Join join{this->strand()};
@@ -121,10 +120,6 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     each_side([&](auto place, auto& side) { gone(place + 1, side); });
   }
 
-  void pumped(std::exception_ptr error) noexcept {
-    Line::pumped(std::move(error));
-    count_held();
-  }
   void shut_down() noexcept override {
     drop_all("the operator that held it was stopped");
     Line::shut_down();
@@ -192,10 +187,6 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
   void drop_all(const char* reason) noexcept {
     for (; !early_.empty(); early_.pop()) this->lose(early_.front().context, reason);
     each_side([&](auto, auto& side) {
-      if (over_ && missing_ == 0 && !side.newest.empty() && !side.newest.emitted()) {
-        this->info().leaves_out();
-        side.newest.emitted(true);
-      }
       if (side.newest.drop(reason)) this->info().drops();
     });
     missing_ = sizeof...(Others);

@@ -221,7 +221,6 @@ class Current {
   bool empty() const noexcept { return !value_.has_value(); }
   const T& value() const noexcept { return *value_; }
   const Context& context() const noexcept { return context_; }
-  bool emitted() const noexcept { return emitted_; }
   void emitted(bool yes) noexcept { emitted_ = yes; }
 
   /// True when an element that was never emitted had to make room.
