@@ -24,6 +24,7 @@
 #include "penstock/ops/map.hpp"
 #include "penstock/ops/map_async.hpp"
 #include "penstock/ops/merge.hpp"
+#include "penstock/ops/on_error.hpp"
 #include "penstock/ops/pairwise.hpp"
 #include "penstock/ops/partition.hpp"
 #include "penstock/ops/partition_unique.hpp"

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "penstock/ops/hop.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "penstock/exec/event_loop.hpp"
+#include "penstock/ops/buffer.hpp"
+#include "penstock/ops/map.hpp"
+#include "penstock/sinks/sink.hpp"
+#include "penstock/testing/ledger.hpp"
+#include "penstock/testing/probe.hpp"
+#include "penstock/testing/scripted_sink.hpp"
+#include "penstock/testing/virtual_loop.hpp"
+
+using namespace penstock;
+using namespace penstock::testing;
+using namespace std::chrono_literals;
+using penstock::test::containing;
+using Ids = std::vector<Ledger::Id>;
+
+namespace {
+
+/// Two loops of one thread, run in turns until both rest.
+void run_both(VirtualLoop& a, VirtualLoop& b) {
+  while (a.run() + b.run() != 0) {
+  }
+}
+
+}  // namespace
+
+TEST_CASE("hop goes on on another loop, in order, with the end behind the elements") {
+  const auto seed = GENERATE(std::uint64_t{0}, 1, 2, 3);
+  VirtualLoop home{seed};
+  VirtualLoop away{seed};
+  Stream<int> source{home};
+  const Stream<int> far = source.hop(away);
+  REQUIRE(far.loop() == &away);
+  REQUIRE(&far.graph() != &source.graph());
+  Probe out{far};
+  for (int i = 0; i < 5; ++i) source.emit(i);
+  const Receipt end = source.push_end();
+  REQUIRE(out.size() == 0);
+  REQUIRE(end.pending());
+  run_both(home, away);
+  REQUIRE(out.values() == std::vector{0, 1, 2, 3, 4});
+  REQUIRE(out.ended());
+  REQUIRE_FALSE(end.pending());
+}
+
+TEST_CASE("a Ref waits at home until its element is through on the other side") {
+  VirtualLoop home;
+  VirtualLoop away;
+  Stream<int> source{home};
+  Ledger ledger;
+  ScriptedSink<int> stuck{source.hop(away), {.stalled = true}};
+  for (int i = 0; i < 3; ++i) source.emit(i, ledger.issue(i));
+  run_both(home, away);
+  REQUIRE(ledger.open() == Ids{0, 1, 2});
+  stuck.complete();
+  run_both(home, away);
+  REQUIRE(ledger.left_out() == Ids{0});
+  away.take_error();
+  stuck.fail();
+  REQUIRE_THROWS_AS(run_both(home, away), ScriptedFailure);
+  run_both(home, away);
+  REQUIRE(ledger.failed() == Ids{1});
+  stuck.complete();
+  run_both(home, away);
+  ledger.check();
+}
+
+TEST_CASE("hop waits when so many elements are on the other side") {
+  VirtualLoop home;
+  VirtualLoop away;
+  Stream<int> source{home};
+  ScriptedSink<int> stuck{source.hop(away, {.bound = 2}), {.stalled = true}};
+  std::vector<Receipt> receipts;
+  for (int i = 0; i < 4; ++i) receipts.push_back(source.push(i));
+  run_both(home, away);
+  const auto pending = [&] {
+    std::vector<bool> all;
+    for (const Receipt& receipt : receipts) all.push_back(receipt.pending());
+    return all;
+  };
+  REQUIRE(pending() == std::vector<bool>{false, false, true, true});
+  stuck.complete();
+  run_both(home, away);
+  REQUIRE(pending() == std::vector<bool>{false, false, false, true});
+  for (int i = 0; i < 3; ++i) {
+    stuck.complete();
+    run_both(home, away);
+  }
+  REQUIRE(pending() == std::vector<bool>{false, false, false, false});
+  REQUIRE(stuck.completed() == std::vector{0, 1, 2, 3});
+}
+
+TEST_CASE("what goes wrong on the other side is reported there and fails the Ref here") {
+  VirtualLoop home;
+  VirtualLoop away;
+  Stream<int> source{home};
+  Ledger ledger;
+  Stream<int> far = source.hop(away);
+  int errors = 0;
+  far.on_background_error([&](const std::exception_ptr&, const Info&) { ++errors; });
+  Probe out{far.map([](int x) {
+    if (x == 1) throw std::domain_error("one");
+    return x;
+  })};
+  for (int i = 0; i < 3; ++i) source.emit(i, ledger.issue(i));
+  run_both(home, away);
+  REQUIRE(errors == 1);
+  REQUIRE(out.values() == std::vector{0, 2});
+  REQUIRE(ledger.failed() == Ids{1});
+  REQUIRE(ledger.left_out() == Ids{0, 2});
+}
+
+TEST_CASE("only values and event times travel") {
+  VirtualLoop home;
+  VirtualLoop away;
+  Stream<int> source{home};
+  Probe out{source.hop(away)};
+  Context context{Ref::with(std::int64_t{7})};
+  context.event_time(123);
+  source.emit(1, context);
+  run_both(home, away);
+  REQUIRE(out.records().at(0).event_time == 123);
+  REQUIRE(out.records().at(0).refs == 0);
+}
+
+TEST_CASE("a hop keeps the graph on the other side alive, and drops what is on its way when its own goes") {
+  VirtualLoop home;
+  VirtualLoop away;
+  Ledger ledger;
+  std::vector<int> out;
+  Receipt waits;
+  {
+    Stream<int> source{home};
+    source.hop(away, {.bound = 1}).sink([&](int x) { out.push_back(x); });
+    source.emit(0, ledger.issue(0));
+    run_both(home, away);
+    REQUIRE(out == std::vector{0});
+    source.emit(1, ledger.issue(1));
+    waits = source.push(2, ledger.issue(2));
+  }
+  run_both(home, away);
+  REQUIRE(out == std::vector{0});
+  REQUIRE_THROWS_AS(waits.get(), Stopped);
+  REQUIRE(ledger.dropped() == Ids{1, 2});
+  ledger.check();
+}
+
+TEST_CASE("when the other side was taken away, elements under way are dropped and emit says so") {
+  VirtualLoop home;
+  VirtualLoop away;
+  Stream<int> source{home};
+  Ledger ledger;
+  const Stream<int> far = source.hop(away);
+  ScriptedSink<int> stuck{far, {.stalled = true}};
+  for (int i = 0; i < 2; ++i) source.emit(i, ledger.issue(i));
+  run_both(home, away);
+  far.destroy();
+  source.emit(2, ledger.issue(2));  // does not know yet
+  run_both(home, away);
+  REQUIRE(ledger.dropped() == Ids{0, 1, 2});
+  REQUIRE_THROWS_AS(source.emit(3, ledger.issue(3)), Stopped);
+  REQUIRE_THROWS_WITH(source.emit(4), containing("hop: the graph on the other loop is gone"));
+  source.wait_idle();
+  home.run();
+  REQUIRE(ledger.failed() == Ids{3});
+}
+
+TEST_CASE("a hop to the loop it comes from works too") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  Probe out{source.hop(loop)};
+  source.emit(1);
+  source.close();
+  REQUIRE(out.values() == std::vector{1});
+  REQUIRE(out.ended());
+}
+
+TEST_CASE("hop carries what cannot be copied over to a thread and back again, in order") {
+  EventLoop home;
+  EventLoop away{background};
+  std::vector<int> out;
+  std::atomic<int> on_the_right_thread{0};
+  Stream<std::unique_ptr<int>> source{home};
+  const std::thread::id me = std::this_thread::get_id();
+  source.hop(away, {.bound = 16})
+      .map([&](std::unique_ptr<int> x) {
+        on_the_right_thread += std::this_thread::get_id() != me ? 1 : 0;
+        *x *= 2;
+        return x;
+      })
+      .hop(home, {.bound = 4})
+      .sink([&](const std::unique_ptr<int>& x) { out.push_back(*x + (std::this_thread::get_id() == me ? 0 : 1)); });
+  int ended = 0;
+  for (int i = 0; i < 5000; ++i) {
+    source.emit(std::make_unique<int>(i), Ref([&](const Ending& ending) { ended += ending.outcome == Outcome::done ? 1 : 0; }));
+  }
+  source.close();
+  home.run();
+  std::vector<int> expected;
+  for (int i = 0; i < 5000; ++i) expected.push_back(2 * i);
+  REQUIRE(out == expected);
+  REQUIRE(on_the_right_thread == 5000);
+  REQUIRE(ended == 5000);
+}
+
+TEST_CASE("a hop may be torn down at any moment while a thread works on its other side") {
+  EventLoop away{background};
+  for (int round = 0; round < 50; ++round) {
+    EventLoop home;
+    std::atomic<int> seen{0};
+    int ended = 0;
+    {
+      Stream<int> source{home};
+      source.hop(away, {.bound = 8}).buffer(2).sink([&](int) { ++seen; });
+      for (int i = 0; i < round; ++i) source.emit(i, Ref([&] { ++ended; }));
+    }
+    home.run();
+    REQUIRE(ended == round);
+    // The other graph ends on its own thread, behind what stands in the queue there.
+    Stream<int> fence{away};
+    fence.emit(0);
+    REQUIRE(seen <= round);
+  }
+}
+
+TEST_CASE("wiring: hop needs a loop on both sides and a bound") {
+  VirtualLoop loop;
+  Stream<int> source;
+  REQUIRE_THROWS_WITH(source.hop(loop), containing("hop needs an event loop on both sides"));
+  REQUIRE_THROWS_WITH(hop(loop, HopOptions{.bound = 0}), containing("hop: the bound must be at least 1"));
+}
