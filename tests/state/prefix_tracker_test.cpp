@@ -153,7 +153,7 @@ TEST_CASE("D2: behind an asynchronous sink that completes out of order the commi
 }
 
 TEST_CASE("the tracker does what a list that is searched from its start does") {
-  const std::uint64_t seed = GENERATE(take(20, random(1, 1'000'000)));
+  const auto seed = static_cast<std::uint64_t>(GENERATE(take(20, random(1, 1'000'000))));
   CAPTURE(seed);
   std::mt19937_64 random{seed};
   struct Modelled {
