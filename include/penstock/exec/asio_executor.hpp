@@ -95,6 +95,11 @@ class LoopExecutor {
  public:
   explicit LoopExecutor(detail::LoopAnchor& anchor) noexcept : anchor_(&anchor) {}
   LoopExecutor(const LoopExecutor& other) noexcept : LoopExecutor(*other.anchor_, other.never_, other.tracked_, other.uncounted_) {}
+  LoopExecutor(LoopExecutor&& other) noexcept
+      : anchor_(other.anchor_),
+        never_(other.never_),
+        tracked_(std::exchange(other.tracked_, false)),
+        uncounted_(other.uncounted_) {}
   LoopExecutor& operator=(LoopExecutor other) noexcept {
     std::swap(anchor_, other.anchor_);
     std::swap(never_, other.never_);

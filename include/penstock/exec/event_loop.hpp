@@ -49,6 +49,9 @@ inline constexpr OneThread one_thread{};
 /// thread except inside its own tasks, so make what emits there on `executor()`: sockets, timers, coroutines. With
 /// `one_thread` everything in the context is inside, and `emit` works before the context runs.
 ///
+/// Several threads may emit only while the loop is run: the first two kinds say `idle` when nobody runs them, and whoever emits
+/// then does the work itself. `asio::make_work_guard(loop.executor())` keeps `run` from returning.
+///
 /// The loop must outlive the graphs that use it. An adopted loop ends where nobody runs its context or on its strand.
 class EventLoop final : public AsioLoop {
  public:
