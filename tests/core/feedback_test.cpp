@@ -208,6 +208,20 @@ TEST_CASE("the end passes a cycle that it comes to from outside") {
   REQUIRE(probe.signals().size() == 1);
 }
 
+TEST_CASE("watermarks pass a cycle that they come to from outside, and taking the outer edge away ends nothing") {
+  Stream<int> source;
+  Stream<int> head;
+  source.connect(head);
+  head.filter([](int x) { return x < 3; }).map(inc).stream().connect(head);
+  Probe probe{head};
+  source.outlet().signal({Signal::watermark, 5});
+  REQUIRE(probe.signals().size() == 1);
+  source.disconnect(head);
+  REQUIRE_FALSE(probe.ended());
+  head.emit(2);
+  REQUIRE(probe.values() == std::vector{2, 3});
+}
+
 TEST_CASE("a closed cycle whose graph goes tells whoever waits for the end") {
   VirtualLoop loop;
   Receipt closing;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/core/graph.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -362,6 +363,26 @@ TEST_CASE("an end that came before an edge counts for it, and one that goes with
   b.disconnect(both);
   REQUIRE(probe.ended());
   REQUIRE_THROWS_WITH(a.emit(1), "emit: the stream was closed before");
+}
+
+TEST_CASE("behind several edges the frontier is that of the slowest, and a barrier comes when all have sent it") {
+  Stream<int> a;
+  Stream<int> b;
+  Stream<int> both;
+  Probe probe{both};
+  a.connect(both);
+  b.connect(both);
+  a.outlet().signal({Signal::watermark, 10});
+  REQUIRE(probe.signals().empty());
+  b.outlet().signal({Signal::watermark, 7});
+  a.outlet().signal({Signal::barrier, 1});
+  b.outlet().signal({Signal::barrier, 1});
+  b.close();  // what has ended holds nothing back
+  REQUIRE_FALSE(probe.ended());
+  std::vector<std::pair<Signal::Kind, std::int64_t>> seen;
+  for (const Signal& signal : probe.signals()) seen.emplace_back(signal.kind, signal.value);
+  REQUIRE(seen == std::vector<std::pair<Signal::Kind, std::int64_t>>{
+                      {Signal::watermark, 7}, {Signal::barrier, 1}, {Signal::watermark, 10}});
 }
 
 TEST_CASE("wait_idle returns at once where nothing runs by itself") {

@@ -41,7 +41,7 @@ class OutletBase {
     std::exception_ptr first;  // what is flushed in one branch may throw; the signal is for all of them
     for (std::size_t i = 0; i < branches_.size(); ++i) {
       try {
-        join.add(branches_[i].inlet->receive(signal));
+        join.add(branches_[i].inlet->receive(*this, signal));
       } catch (...) {
         if (!first) first = std::current_exception();
       }
@@ -74,20 +74,29 @@ class OutletBase {
       throw;
     }
     inlet.upstreams_.push_back(this);
-    if (ended_ || closes_cycle_) ++inlet.ended_;
+    inlet.merged_.add();
+    if (ended_ || closes_cycle_) {
+      ++inlet.ended_;
+      inlet.merged_.leave_out(inlet.upstreams_.size() - 1);
+    }
   }
 
-  /// False when `inlet` was not connected. An inlet that loses its last edge that had not ended gets the end now.
+  /// False when `inlet` was not connected. An inlet that loses its last edge that had not ended gets the end now, unless it
+  /// has none left but one that closes a cycle.
   bool detach(InletBase& inlet) {
     const auto same = [&](const Branch& branch) { return branch.inlet == &inlet; };
     const auto found = std::find_if(branches_.begin(), branches_.end(), same);
     if (found == branches_.end()) return false;
     branches_.erase(found);
     rewire();
-    std::erase(inlet.upstreams_, this);
+    const auto edge = std::find(inlet.upstreams_.begin(), inlet.upstreams_.end(), this);
+    inlet.merged_.remove(static_cast<std::size_t>(edge - inlet.upstreams_.begin()));
+    inlet.upstreams_.erase(edge);
+    const auto from_outside = [](const OutletBase* upstream) { return !upstream->closes_cycle_; };
     if (ended_ || closes_cycle_) {
       --inlet.ended_;
-    } else if (!inlet.upstreams_.empty() && inlet.ended_ == inlet.upstreams_.size()) {
+    } else if (inlet.ended_ == inlet.upstreams_.size() &&
+               std::any_of(inlet.upstreams_.begin(), inlet.upstreams_.end(), from_outside)) {
       static_cast<void>(Receipt{inlet.take_signal({Signal::end})});
     }
     return true;

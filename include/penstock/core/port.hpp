@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -9,25 +10,12 @@
 #include "penstock/core/context.hpp"
 #include "penstock/core/element.hpp"
 #include "penstock/core/receipt.hpp"
+#include "penstock/core/signal.hpp"
 
 namespace penstock {
 
 class Node;
 class OutletBase;
-
-/// What travels on the edges in order with the elements and says something about all that follow.
-struct Signal {
-  enum Kind : std::uint8_t {
-    end,        ///< no element follows
-    reopen,     ///< elements follow after all: a source was started again
-    watermark,  ///< no later element has a time before `value`
-    idle,       ///< nothing for a while: do not wait for this edge
-    active,     ///< the end of `idle`
-    barrier     ///< checkpoint `value`
-  };
-  Kind kind = end;
-  std::int64_t value = 0;
-};
 
 /// The untyped side of a node's input: what wiring, drawing and signals need.
 class InletBase {
@@ -40,11 +28,17 @@ class InletBase {
   Node* node() const noexcept { return node_; }
   const std::vector<OutletBase*>& upstreams() const noexcept { return upstreams_; }
 
-  /// A signal of one of the edges; the end counts only when every edge has ended.
-  Pending* receive(const Signal& signal) {
-    if (signal.kind == Signal::end && ++ended_ < upstreams_.size()) return nullptr;
-    if (signal.kind == Signal::reopen && ended_-- < upstreams_.size()) return nullptr;
-    return take_signal(signal);
+  /// A signal of the edge from `from`. Those of several edges are made one sequence; the end counts only when every edge
+  /// has ended.
+  Pending* receive(const OutletBase& from, const Signal& signal) {
+    const auto place = static_cast<std::size_t>(std::find(upstreams_.begin(), upstreams_.end(), &from) - upstreams_.begin());
+    if (upstreams_.size() == 1) {
+      merged_.take(place, signal, [](const Signal&) {});
+      if (signal.kind == Signal::end) ++ended_;
+      if (signal.kind == Signal::reopen) --ended_;
+      return take_signal(signal);
+    }
+    return receive_one_of(place, signal);
   }
 
  protected:
@@ -54,8 +48,21 @@ class InletBase {
  private:
   friend class Node;
   friend class OutletBase;
+
+  [[gnu::noinline]] Pending* receive_one_of(std::size_t place, const Signal& signal) {
+    if (signal.kind == Signal::end && ++ended_ == upstreams_.size()) return take_signal(signal);
+    if (signal.kind == Signal::reopen && ended_-- == upstreams_.size()) {
+      merged_.take(place, signal, [](const Signal&) {});
+      return take_signal(signal);
+    }
+    Receipt last;  // a later signal waits for those before it
+    merged_.take(place, signal, [&](const Signal& one) { last = Receipt{take_signal(one)}; });
+    return last.release();
+  }
+
   Node* node_ = nullptr;
   std::vector<OutletBase*> upstreams_;
+  detail::InputSignals merged_{0};  // by the place among the upstreams
   std::size_t ended_ = 0;
 };
 

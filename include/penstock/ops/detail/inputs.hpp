@@ -3,15 +3,11 @@
 
 // Not an operator: what those with several inputs have in common.
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "penstock/core/ring.hpp"
 #include "penstock/core/stream.hpp"
@@ -68,87 +64,6 @@ void run_detached(Node& node, Fn fn) noexcept {
     node.graph().report(std::current_exception(), node.info());
   }
 }
-
-/// Makes one sequence of signals out of those of several inputs: the frontier is the least one of the inputs that are not
-/// idle, never goes back, and does not wait for an input that woke up behind it; idle when all are; a barrier when the
-/// last input has delivered it. Ends are left to the operator.
-class InputSignals {
- public:
-  explicit InputSignals(std::size_t n) : inputs_(n) {}
-
-  void add() { inputs_.emplace_back(); }
-  /// There is no such input: it delivers nothing.
-  void leave_out(std::size_t i) { inputs_[i].ended = true; }
-  void remove(std::size_t i) { inputs_.erase(inputs_.begin() + static_cast<std::ptrdiff_t>(i)); }
-  bool ended(std::size_t i) const noexcept { return inputs_[i].ended; }
-  bool all_ended() const noexcept {
-    return std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.ended; });
-  }
-
-  template <class Send>
-  void take(std::size_t i, const Signal& signal, Send send) {
-    Input& input = inputs_[i];
-    switch (signal.kind) {
-      case Signal::end: input.ended = true; break;
-      case Signal::reopen: input = Input{}; return;
-      case Signal::watermark: input.frontier = std::max(input.frontier, signal.value); break;
-      case Signal::idle: input.idle = true; break;
-      case Signal::active: input.idle = false; break;
-      case Signal::barrier: input.barrier = signal.value; break;
-    }
-    review(send);
-  }
-  /// Sends what has become true, also after `remove`.
-  template <class Send>
-  void review(Send send) {
-    bool live = false;
-    bool idle = true;
-    bool waits = false;
-    std::int64_t frontier = std::numeric_limits<std::int64_t>::max();
-    std::int64_t barrier = std::numeric_limits<std::int64_t>::max();
-    for (const Input& input : inputs_) {
-      if (input.ended) continue;
-      live = true;
-      barrier = std::min(barrier, input.barrier);
-      if (input.idle) continue;
-      idle = false;
-      if (input.frontier < frontier_) continue;
-      waits = true;
-      frontier = std::min(frontier, input.frontier);
-    }
-    if (!live) return;
-    if (idle_ && !idle) {
-      idle_ = false;
-      send(Signal{Signal::active, 0});
-    }
-    if (waits && frontier > frontier_) {
-      frontier_ = frontier;
-      send(Signal{Signal::watermark, frontier});
-    }
-    if (barrier > barrier_) {
-      barrier_ = barrier;
-      send(Signal{Signal::barrier, barrier});
-    }
-    if (idle && !idle_) {
-      idle_ = true;
-      send(Signal{Signal::idle, 0});
-    }
-  }
-
- private:
-  static constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
-  struct Input {
-    std::int64_t frontier = lowest;
-    std::int64_t barrier = lowest;
-    bool idle = false;
-    bool ended = false;
-  };
-
-  std::vector<Input> inputs_;
-  std::int64_t frontier_ = lowest;
-  std::int64_t barrier_ = lowest;
-  bool idle_ = false;
-};
 
 /// What one side has that the others have not: mostly nothing or one element, which stands in a slot of its own. The ring
 /// is touched only when a side runs ahead. Of elements over a bound each has a receipt, which settles when so many have left
