@@ -106,6 +106,15 @@ TEST_CASE("row 36: partition joins metadata") {
   REQUIRE(probe.metadata() == std::vector<std::vector<int>>{{1}, {2, 3}});
 }
 
+TEST_CASE("row 57: a buffer takes the vectors of a partition") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  Probe probe{source.partition(1).buffer(1)};
+  source.emit(1);
+  loop.run();
+  REQUIRE(probe.values() == Groups{{1}});
+}
+
 TEST_CASE("P18: partition by a key of maps") {
   using Dict = std::map<std::string, int>;
   Stream<Dict> source;

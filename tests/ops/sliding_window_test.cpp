@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
+#include "penstock/testing/virtual_loop.hpp"
 
 using namespace penstock;
 using testing::Probe;
@@ -49,6 +50,15 @@ TEST_CASE("row 44: sliding_window joins metadata") {
   source.emit(0);
   for (int i = 1; i < 4; ++i) source.emit(i, Context{Ref::with(i)});
   REQUIRE(probe.metadata() == std::vector<std::vector<int>>{{}, {1}, {1, 2}, {2, 3}});
+}
+
+TEST_CASE("row 59: a buffer takes the windows of a sliding_window") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  Probe probe{source.sliding_window(1).buffer(1)};
+  source.emit(1);
+  loop.run();
+  REQUIRE(probe.values() == Windows{{1}});
 }
 
 TEST_CASE("P15: sliding_window counts after each element, in both modes") {

@@ -138,7 +138,7 @@ TEST_CASE("P17: a maxsize of 0 is no bound, keys compare by their own equality, 
 }
 
 TEMPLATE_TEST_CASE("unique does what a list of the last keys does", "", int, Plain) {
-  for (const std::size_t maxsize : {1, 2, 7, 64}) {
+  for (const std::size_t maxsize : std::vector<std::size_t>{1, 2, 7, 64}) {
     Stream<TestType> source;
     Model model{maxsize};
     bool passed = false;

@@ -129,7 +129,7 @@ class Collected : public Stream<std::vector<T>> {
     detail::NodeHandle node_;
   };
 
-  const Flush flush;
+  Flush flush;
 
   /// Flushes with every element of `other`, which becomes part of this graph and waits for the vectors.
   template <class S>

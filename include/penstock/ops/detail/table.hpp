@@ -171,8 +171,8 @@ class Table {
     if (live_ > limit_ / 2 || limit_ == 0) {
       const std::size_t limit = std::max<std::size_t>(8, limit_ * 2);
       if (limit > nowhere / 2) throw std::length_error("too many keys");
-      if constexpr (hashed) slots_.resize(limit * 2);
       entries_.reserve(limit);
+      if constexpr (hashed) slots_.resize(limit * 2);
       limit_ = limit;
     }
     std::erase_if(entries_, [](const Entry& entry) { return !entry.item; });
