@@ -109,6 +109,7 @@ CONTRACT(timed_window_unique) {
   contract.claims.needs_loop = true;
   contract.claims.step = 1ms;
   contract.claims.gathers = true;
+  contract.claims.moves = 5;  // one more into the table of keys
   return contract;
 }
 
