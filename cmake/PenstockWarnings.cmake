@@ -5,5 +5,7 @@ target_compile_options(
   penstock_warnings
   INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
             # g++ keeps sign conversions out of -Wconversion; clang shall say no more than g++.
-            $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-sign-conversion>)
+            $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-sign-conversion>
+            # g++ 12 sees uninitialised memory where a std::optional of a vector is moved.
+            $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_compile_definitions(penstock_warnings INTERFACE BOOST_ASIO_NO_DEPRECATED)

@@ -68,7 +68,9 @@ def descriptions(path):
             if not text.strip():
                 break
             paragraph.append(text.strip())
-        found = Description(path, start + 1, declared_name(lines[at:]) or path.stem, " ".join(paragraph))
+        sentence = re.match(r"(.*?\.)(?:\s|$)", " ".join(paragraph))
+        found = Description(path, start + 1, declared_name(lines[at:]) or path.stem,
+                            sentence.group(1) if sentence else "")
         label = None
         for number, text in enumerate(comment, start + 1):
             match = LABEL.match(text)
@@ -97,7 +99,7 @@ def check(found, report):
     for label, text in found.texts.items():
         if not text.strip():
             report.add(found.path, found.lines[label], f"{found.name}: '{label}:' is empty")
-    if not found.summary or not found.summary.endswith("."):
+    if not found.summary:
         report.add(found.path, found.line, f"{found.name}: the comment starts with a sentence that ends in a full stop")
     example = found.texts.get("Example", "").strip()
     if example and example not in EXAMPLES:

@@ -8,7 +8,7 @@ co_await. Give it a name first; for a class with a constructor, parentheses do a
 """
 import re
 
-KEYWORD = re.compile(r"\bco_await\b")
+KEYWORD = re.compile(r"(?<!\boperator )\bco_await\b")
 _OPEN, _CLOSE = "([{", ")]}"
 _PARTNER = dict(zip(_CLOSE, _OPEN))
 _CONTROL = re.compile(r"\s*(?:else\b|do\b|(?:if|while|for|switch)\s*(?:constexpr\s*)?(?P<open>\())")
