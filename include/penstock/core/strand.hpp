@@ -140,6 +140,13 @@ class Strand {
     if (joined_) joined_->release();
   }
 
+  /// Ends a descent after which there is nothing to do; false when there is.
+  bool rests() noexcept {
+    if ((state_.load(std::memory_order_relaxed) & work) != 0) return false;
+    clear(busy);
+    return true;
+  }
+
   struct Leave {
     Strand& strand;
     int unwinding = std::uncaught_exceptions();
@@ -147,6 +154,7 @@ class Strand {
     Leave(const Leave&) = delete;
     Leave& operator=(const Leave&) = delete;
     ~Leave() noexcept(false) {
+      if (strand.rests()) return;
       if (std::uncaught_exceptions() > unwinding) {
         strand.come_to_rest();
       } else {

@@ -41,22 +41,25 @@ class RangeNode final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
   std::optional<T> next() {
     if (!at_) at_.emplace(std::begin(range_));
     if (*at_ == std::end(range_)) return std::nullopt;
-    std::optional<T> value;
+    T value = take();
+    ++*at_;
+    return std::optional<T>(std::move(value));
+  }
+
+ private:
+  T take() {
     try {
       if constexpr (std::copy_constructible<T>) {
-        value.emplace(**at_);
+        return T(**at_);
       } else {
-        value.emplace(std::move(**at_));
+        return T(std::move(**at_));
       }
     } catch (...) {
       ++*at_;
       throw;
     }
-    ++*at_;
-    return value;
   }
 
- private:
   Range range_;
   std::optional<decltype(std::begin(std::declval<Range&>()))> at_;
 };

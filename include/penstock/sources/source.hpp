@@ -150,8 +150,9 @@ class SourceNode : public SourceBase {
     if (!value) return !asleep_ && end(receipt);
     if (outlet.ended()) [[unlikely]] static_cast<void>(detail::offer(outlet, Signal{Signal::reopen}));
     info().passed();
-    const Context beside = std::move(context);
-    receipt = detail::offer(outlet, std::move(*value), beside);
+    // The context goes along: what is emitted may end the graph, and this with it.
+    receipt = context.empty() ? detail::offer(outlet, std::move(*value), Context{})
+                              : detail::offer(outlet, std::move(*value), Context{std::move(context)});
     return true;
   }
 
