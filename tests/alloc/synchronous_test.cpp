@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a synchronous pipeline allocates for an element once it has warmed up: nothing, but for vectors that are given away.
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 
 #include "catch.hpp"
 #include "penstock/core.hpp"
+#include "penstock/testing/virtual_loop.hpp"
 
 namespace {
 
@@ -158,4 +160,34 @@ TEST_CASE("a Ref costs nothing but its block, which is used again") {
   constexpr std::size_t blocks = 0;
 #endif
   REQUIRE(while_emitting(source, with_ref) == blocks);
+}
+
+TEST_CASE("operators that keep elements allocate nothing once their queues have grown") {
+  using namespace std::chrono_literals;
+  SECTION("without a loop") {
+    Stream<int> source;
+    source.buffer(10).sink(add);
+    source.buffer(10, keep_one_per([](int x) { return x % 7; })).sink(add);
+    source.latest().sink(add);
+    source.map([](int x) { return x + 1; }).on_error(Retry{}).sink(add);
+    REQUIRE(while_emitting(source) == 0);
+  }
+  SECTION("on a loop") {
+    VirtualLoop loop;
+    Stream<int> source{loop};
+    source.buffer(10).sink(add);
+    source.latest().sink(add);
+    source.delay(5ms).sink(add);
+    source.debounce(3ms).sink(add);
+    source.sample(4ms).sink(add);
+    source.timeout(20ms).sink(add);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    source.rate_limit(1ms).sink(add);  // its receipts are pooled
+#endif
+    const auto emit = [&](const Stream<int>& s, int i) {
+      static_cast<void>(s.push(i));
+      if (i % 10 == 9) loop.run_for(10ms);
+    };
+    REQUIRE(while_emitting(source, emit) == 0);
+  }
 }
