@@ -6,9 +6,10 @@
 
 int main() {
   penstock::Stream<int> source;
+  const auto append = [](const std::string& s, int x) { return s + std::to_string(x); };
 #ifdef BAD
-  source.accumulate([](const std::string& s, int x) { return s + std::to_string(x); }).sink([](const auto&) {});
+  source.apply(penstock::accumulate(append));
 #else
-  source.accumulate([](const std::string& s, int x) { return s + std::to_string(x); }, std::string{}).sink([](const auto&) {});
+  auto texts = source.accumulate(append, std::string{}).stream();
 #endif
 }

@@ -6,8 +6,8 @@ int main() {
   penstock::Stream<double> source;
   const auto add = [](double sum, double x) { return sum + x; };
 #ifdef BAD
-  source.accumulate(add, 0).sink([](int) {});
+  source.apply(penstock::accumulate(add, 0));
 #else
-  source.accumulate(add, 0.0).sink([](double) {});
+  auto sums = source.accumulate(add, 0.0).stream();
 #endif
 }
