@@ -94,7 +94,8 @@ struct Claims {
   /// Elements share a window. A signal comes behind the window that is being filled, and so behind elements that came after
   /// it; a barrier comes before it, because what is held is saved.
   bool gathers = false;
-  bool splits = false;         ///< makes several elements of one, and gives its Refs to the last
+  /// Some elements come out without Refs: of several that are made of one, or on another strand.
+  bool unnamed = false;
   /// What becomes of an element on which its function throws; done: it comes out elsewhere.
   Outcome thrown_on = Outcome::failed;
   bool counts_input = true;    ///< its Info counts what it takes
@@ -231,7 +232,7 @@ class Contract {
   std::unique_ptr<Scene> scene(Mode mode, bool same_input = false) const {
     auto made = std::make_unique<Scene>(claims.inputs, mode.looped, mode.seed, same_input);
     wire_(*made);
-    for (const auto& end : made->ends()) end->splits = claims.splits;
+    for (const auto& end : made->ends()) end->unnamed = claims.unnamed;
     return made;
   }
 
@@ -572,6 +573,7 @@ class Contract {
     {
       Stage<MoveOnly> stage{claims.inputs, mode.looped, mode.seed};
       wire_move_only_(stage);
+      for (const auto& end : stage.ends()) end->unnamed = claims.unnamed;
       play(stage, several);
       stage.close();
       drain(stage);

@@ -83,7 +83,7 @@ struct EndLog {
   bool stalled = false;
   bool keeps_orphans = false;
   bool gets_signals = true;
-  bool splits = false;   // elements come without Refs, and are named by their numbers
+  bool unnamed = false;  // elements come without Refs, and are named by their numbers
   bool consumes = true;  // moves from what it is given, as most sinks do
   std::size_t throws_at = never;
   std::vector<Ledger::Id> thrown;
@@ -130,7 +130,10 @@ class EndNode final : public Node, public Receiver<T, EndNode<T>> {
     log.ledger.saw(context);
     Event event{Ledger::ids(context), std::vector<Ledger::Id>{}, std::nullopt};
     if (!counted_in(value, *event.values)) event.values.reset();
-    if (log.splits && event.ids.empty() && event.values) event.ids = *event.values;
+    if (log.unnamed && event.ids.empty() && event.values) {
+      event.ids = *event.values;
+      for (const Ledger::Id id : event.ids) log.ledger.saw(id);
+    }
     const std::size_t number = log.outputs++;
     // What is taken for good is moved from, as a real sink would.
     if constexpr (!std::is_lvalue_reference_v<V>) {
@@ -257,10 +260,7 @@ class Stage {
   }
   /// To be called when everything is wired.
   void wired() {
-    for (const Stream<T>& source : sources_) {
-      source.on_background_error(
-          [state = state_](std::exception_ptr error, const Info&) { state->errors.push_back(std::move(error)); });
-    }
+    for (const Stream<T>& source : sources_) listen(source);
   }
 
   // For checks.
@@ -357,9 +357,14 @@ class Stage {
     std::vector<std::exception_ptr> errors;
   };
 
+  void listen(const Handle& stream) {
+    stream.on_background_error(
+        [state = state_](std::exception_ptr error, const Info&) { state->errors.push_back(std::move(error)); });
+  }
   template <class U>
   void end_stream(Stream<U> stream) {
     if (!node_) node_ = &stream.node();
+    listen(stream);  // it may be in a graph of its own
     auto log = std::make_shared<detail::EndLog>();
     log->ledger = state_->ledger;
     attach_end(stream.outlet(), log);
@@ -375,7 +380,7 @@ class Stage {
       log->attach_another = [&outlet, from = log.get()] {
         auto another = std::make_shared<detail::EndLog>();
         another->ledger = from->ledger;
-        another->splits = from->splits;
+        another->unnamed = from->unnamed;
         attach_end(outlet, another);
         return another;
       };
