@@ -62,7 +62,7 @@ CONTRACT(timed_window_unique) {
       Contract{"timed_window_unique", [](auto& s) { return s.source().timed_window_unique(3ms, s.calls(number)); }}, 200);
   contract.claims.needs_loop = true;
   contract.claims.step = 1ms;
-  contract.claims.moves = 5;
+  contract.claims.moves = 5;  // one more into the table of keys
   return contract;
 }
 CONTRACT(unique) {

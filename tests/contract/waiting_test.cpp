@@ -10,7 +10,6 @@
 #include "penstock/ops/rate_limit.hpp"
 #include "penstock/ops/sample.hpp"
 #include "penstock/ops/timed_window.hpp"
-#include "penstock/ops/timed_window_unique.hpp"
 #include "penstock/ops/timeout.hpp"
 
 using namespace penstock;
@@ -102,15 +101,3 @@ CONTRACT(timed_window) {
   contract.claims.gathers = true;
   return contract;
 }
-CONTRACT(timed_window_unique) {
-  Contract contract = holds(Contract{"timed_window_unique", [](auto& s) {
-                                       return s.source().timed_window_unique(3ms, [](const auto& x) { return x.value(); });
-                                     }}, 200);
-  contract.claims.needs_loop = true;
-  contract.claims.step = 1ms;
-  contract.claims.gathers = true;
-  contract.claims.moves = 5;  // one more into the table of keys
-  return contract;
-}
-
-// hop is not here: its Refs do not travel, and the contract knows elements by them. See tests/ops/hop_test.cpp.
