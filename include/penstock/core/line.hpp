@@ -82,7 +82,8 @@ class LineBase : public Node {
   template <class V>
   Item& add(V&& value, Context context, Mark mark = {}, Receipt receipt = {}) {
     context.bind(strand());
-    Item& item = line_.push(std::optional<T>(std::forward<V>(value)), std::move(context), Signal{}, std::move(receipt), std::move(mark));
+    Item& item = line_.push(std::optional<T>(std::forward<V>(value)), std::move(context), Signal{}, std::move(receipt),
+                            std::move(mark));
     elements(elements_ + 1);
     pump_.wake();
     return item;
@@ -91,7 +92,8 @@ class LineBase : public Node {
   /// has gone through.
   Pending* add(const Signal& signal) {
     if (!LineBase::busy()) return owner().pass(signal);
-    if (signal.kind == Signal::watermark && !line_.empty() && !line_.back().value && line_.back().signal.kind == signal.kind) {
+    const bool behind_a_signal = !line_.empty() && !line_.back().value;
+    if (signal.kind == Signal::watermark && behind_a_signal && line_.back().signal.kind == signal.kind) {
       line_.back().signal = signal;
       return nullptr;
     }

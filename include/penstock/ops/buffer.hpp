@@ -71,7 +71,8 @@ struct Bytes {
 };
 
 template <element T, class Keep, class Size>
-class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>, public Receiver<T, BufferNode<T, Keep, Size>> {
+class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
+                         public Receiver<T, BufferNode<T, Keep, Size>> {
   using Line = LineNode<BufferNode, T, Bytes>;
   using Line::line_;
   using Index = typename Keep::template Index<T>;
@@ -227,7 +228,8 @@ struct KeepOnePer;
 template <class... Options>
 auto buffer(std::size_t n, Options... options) {
   if (n == 0) detail::bad_argument("buffer: n must be at least 1");
-  return [n, plain = detail::pick<BufferOptions>(options...), keep = detail::pick<detail::KeepOnePer>(detail::KeepAll{}, options...),
+  return [n, plain = detail::pick<BufferOptions>(options...),
+          keep = detail::pick<detail::KeepOnePer>(detail::KeepAll{}, options...),
           size = detail::pick<MeasuredBy>(MeasuredBy<detail::OwnSize>{}, options...)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     using Size = decltype(size.fn);

@@ -223,7 +223,8 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
   }
   void give_up(const char* reason) noexcept {
     const auto stopped = [&](const Receipt& receipt) {
-      if (receipt.state()) receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": the element was not through")));
+      if (!receipt.state()) return;
+      receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": the element was not through")));
     };
     for (; !sent_.empty(); sent_.pop()) {
       sent_.front().context.drop(reason);
@@ -334,7 +335,9 @@ auto hop(Loop& loop, Options... options) {
   return [&loop, bound = given.bound](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     const Stream<T> from = stream.stream();
-    if (!from.loop()) detail::misuse("hop needs an event loop on both sides: give one to the source, as in Stream<int> source{loop}");
+    if (!from.loop()) {
+      detail::misuse("hop needs an event loop on both sides: give one to the source, as in Stream<int> source{loop}");
+    }
     auto bridge = std::make_shared<detail::Bridge<T>>(*from.loop(), loop);
     auto* graph = new Graph(&loop);
     const Stream<T> far{graph->add(std::make_unique<detail::LandingNode<T>>(bridge)).outlet};

@@ -316,7 +316,8 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
   Pending* give_up(const In& value, const Context* context, std::exception_ptr error) {
     if constexpr (covers) this->info().fails();
     if constexpr (diverts) {
-      return letters_.outlet.push(DeadLetter<In>{value, Context::of(context), this->info().label(), std::move(error)}, context);
+      DeadLetter<In> letter{value, Context::of(context), this->info().label(), std::move(error)};
+      return letters_.outlet.push(std::move(letter), context);
     } else {
       if (policy_ == OnError::propagate) std::rethrow_exception(error);
       if (context) context->drop(skipped);
@@ -487,7 +488,8 @@ template <class... Policies>
 auto on_error(Policies... policies) {
   constexpr bool retries = (std::same_as<Policies, Retry> || ...);
   constexpr std::size_t others = ((std::same_as<Policies, Retry> ? 0 : 1) + ... + 0);
-  constexpr bool known = ((std::same_as<Policies, Retry> || std::same_as<Policies, OnError> || detail::is_divert<Policies>)&&...);
+  constexpr bool known =
+      ((std::same_as<Policies, Retry> || std::same_as<Policies, OnError> || detail::is_divert<Policies>) && ...);
   constexpr bool right = known && others <= 1 && sizeof...(Policies) - others <= 1 && sizeof...(Policies) > 0;
   static_assert(right, "on_error: takes OnError::skip, OnError::propagate or divert_to(letters), a Retry{...}, or both");
   if constexpr (right) {
