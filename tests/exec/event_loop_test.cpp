@@ -22,6 +22,7 @@
 #include "penstock/core.hpp"
 #include "penstock/exec/event_loop.hpp"
 #include "penstock/ops/timed_window.hpp"
+#include "penstock/sources/from_range.hpp"
 
 using namespace std::chrono_literals;
 using penstock::background;
@@ -394,6 +395,45 @@ TEST_CASE("D13: a loop that is given is the loop that is used") {
   source.emit(1);
   REQUIRE(ran == std::this_thread::get_id());
   REQUIRE(source.loop() == &loop);
+}
+
+TEST_CASE("graphs may be wired, changed and dropped by several threads while the loop runs") {
+  EventLoop loop{background};
+  std::atomic<int> windows{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      Stream<int> all{loop};
+      for (int k = 0; k < 50; ++k) {
+        Stream<int> source{loop};
+        auto window = source.timed_window(100us);
+        static_cast<void>(window.sink([&](const std::vector<int>&) { ++windows; }));
+        source.connect(all);
+        source.emit(k);
+        source.disconnect(all);
+        window.destroy();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  Stream<int> last{loop};
+  std::promise<void> rang;
+  static_cast<void>(last.timed_window(100us).sink([&, first = true](const std::vector<int>&) mutable {
+    if (std::exchange(first, false)) rang.set_value();
+  }));
+  rang.get_future().get();
+}
+
+TEST_CASE("a source on an adopted context may be started before that runs") {
+  asio::io_context context;
+  EventLoop loop{context};
+  auto source = penstock::from_range(loop, {1, 2, 3});
+  std::vector<int> seen;
+  static_cast<void>(source.sink([&](int x) { seen.push_back(x); }));
+  source.start();
+  REQUIRE(seen.empty());
+  context.run();
+  REQUIRE(seen == std::vector<int>{1, 2, 3});
 }
 
 TEST_CASE("a waiting thread takes over when nobody runs the loop any more") {

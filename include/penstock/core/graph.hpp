@@ -41,6 +41,7 @@ class Graph {
       detail::misuse(std::string{what} +
                      " needs an event loop: give one to the source, as in Stream<int> source{loop}");
     }
+    const Hold hold{loop()};
     N& added = *node;
     nodes_.push_back(std::move(node));
     added.join(*this, *strand_);
@@ -55,6 +56,7 @@ class Graph {
     if (a.loop() && b.loop() && a.loop() != b.loop()) {
       detail::misuse("Stream: cannot join graphs of two different event loops; bring the elements over with hop()");
     }
+    const Hold hold{a.loop() ? a.loop() : b.loop()};
     if (a.strand_->descending() && b.strand_->descending()) {
       detail::misuse("Stream: cannot join two graphs while both have an element under way");
     }
@@ -77,10 +79,12 @@ class Graph {
 
   /// Connects now or, while an element is under way, after it.
   void connect(OutletBase& outlet, InletBase& inlet, std::uint64_t ticket) {
+    const Hold hold{loop()};
     later([&outlet, &inlet, ticket] { outlet.attach(inlet, ticket); });
   }
   void connect(OutletBase& outlet, InletBase& inlet) { connect(outlet, inlet, outlet.ticket()); }
   void disconnect(OutletBase& outlet, InletBase& inlet) {
+    const Hold hold{loop()};
     later([&outlet, &inlet] {
       if (outlet.detach(inlet)) inlet.node()->disconnected(inlet);
     });
@@ -89,6 +93,7 @@ class Graph {
   /// Takes `node` out of the graph: no edge leads to it or from it, what it held is dropped. It is deleted when the last
   /// handle to it is gone. A second call does nothing.
   void destroy(Node& node) {
+    const Hold hold{loop()};
     if (std::exchange(node.destroyed_, true)) return;
     later([this, &node] {
       node.shut_down();
@@ -186,6 +191,7 @@ class Graph {
     if (graph.handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       graph.expire();
     } else if (last_of_node && destroyed) {
+      const Hold hold{graph.loop()};
       graph.later([&graph, &node] { graph.erase_if_unused(node); });
     }
   }

@@ -80,22 +80,16 @@ class Handle {
       void handle(std::exception_ptr error, const Info& where) override { fn_(std::move(error), where); }
       Fn fn_;
     };
-    graph().on_error(std::make_unique<Calls>(std::move(fn)));
+    on_strand([&] { graph().on_error(std::make_unique<Calls>(std::move(fn))); });
   }
 
  protected:
   Handle() = default;
   explicit Handle(Node& node) : handle_(node) {}
-  /// Does `fn` on the strand and waits for it: what other threads may ask of a running graph.
+  /// Does `fn` while no task of the loop runs: what other threads may ask of a running graph.
   template <class Fn>
   void on_strand(Fn fn) const {
-    auto errand = [&fn] {
-      fn();
-      return Receipt{};
-    };
-    if (Loop* loop = this->loop(); loop && loop->position() == Position::elsewhere) {
-      return detail::Errand<decltype(errand)>{*loop, errand}.send();
-    }
+    const Hold hold{loop()};
     fn();
   }
   void rename(std::string name) const { handle_->info().name = std::move(name); }

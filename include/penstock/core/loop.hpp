@@ -50,6 +50,11 @@ class Loop {
   virtual TimePoint now() const noexcept = 0;
   virtual Position position() const noexcept = 0;
 
+  /// Holds the loop until `leave`: no task of it runs in another thread, and the caller counts as inside. From any thread,
+  /// also where nobody runs the loop, and nested as often as one likes. For changes to what runs on it; see Hold.
+  virtual void enter() noexcept {}
+  virtual void leave() noexcept {}
+
   /// Runs `task` soon, never inside this call. Only where `position()` is not `elsewhere`.
   virtual void post(Task& task) noexcept = 0;
   /// The same from any thread. The task must stay alive until it has run or was discarded.
@@ -78,6 +83,22 @@ class Loop {
 
  protected:
   ~Loop() = default;
+};
+
+/// Holds a loop, if there is one, to the end of the block.
+class Hold {
+ public:
+  explicit Hold(Loop* loop) noexcept : loop_(loop) {
+    if (loop_) loop_->enter();
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() {
+    if (loop_) loop_->leave();
+  }
+
+ private:
+  Loop* loop_;
 };
 
 inline void Timer::cancel() noexcept {

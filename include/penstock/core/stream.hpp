@@ -225,6 +225,7 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
  private:
   template <class... All>
   auto& build(std::vector<Info> infos, std::tuple<All...> steps) {
+    const Hold hold{source_.loop()};
     auto& node = source_.graph().add(
         std::make_unique<detail::ChainNode<In, All...>>(std::move(infos), std::move(steps)));
     source_.graph().connect(source_.outlet(), node, ticket_);
@@ -241,6 +242,7 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
 /// How operators with a node of their own are wired: makes an `N` in the graph of `upstream` and connects its inlet.
 template <class N, element T, class... Args>
 N& attach(const Stream<T>& upstream, Args&&... args) {
+  const Hold hold{upstream.loop()};
   Graph& graph = upstream.graph();
   N& node = graph.add(std::make_unique<N>(std::forward<Args>(args)...));
   graph.connect(upstream.outlet(), static_cast<Inlet<T>&>(node));

@@ -150,6 +150,7 @@ class LoopExecutor {
     if (!loop) return;
     const Position position = loop->position();
     if (!never_ && (position == Position::inside || (uncounted_ && position == Position::idle))) {
+      const Hold hold{loop};
       try {
         std::decay_t<Fn> now(std::forward<Fn>(fn));
         now();

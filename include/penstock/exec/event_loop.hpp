@@ -160,17 +160,37 @@ class EventLoop final : public AsioLoop {
 
   Position position() const noexcept override {
     const std::thread::id me = std::this_thread::get_id();
+    if (holder_.load(std::memory_order_relaxed) == me) return Position::inside;
     const std::thread::id runner = runner_.load(std::memory_order_acquire);
     if (runner == me) return Position::inside;
     if (owned_) return runner == std::thread::id{} && !background_ ? Position::idle : Position::elsewhere;
     if (home_ == me) return known_->get_executor().running_in_this_thread() ? Position::inside : Position::idle;
-    const bool over = known_ && home_ == std::thread::id{} && known_->stopped() && runner == std::thread::id{};
+    const bool over = known_ && home_ == std::thread::id{} && known_->stopped();
     return over ? Position::idle : Position::elsewhere;
   }
 
+  void enter() noexcept override {
+    const std::thread::id me = std::this_thread::get_id();
+    if (holder_.load(std::memory_order_relaxed) != me) {
+      held_.lock();
+      holder_.store(me, std::memory_order_relaxed);
+    }
+    ++depth_;
+  }
+  void leave() noexcept override {
+    if (depth_ == 1) {
+      if (!ready_.empty()) schedule();
+      arm();
+      if ((work_ != 0) != guarded_) guard();
+      holder_.store(std::thread::id{}, std::memory_order_relaxed);
+    }
+    if (--depth_ == 0) held_.unlock();
+  }
+
   void post(Task& task) noexcept override {
+    enter();
     ready_.push(task);
-    schedule();
+    leave();
   }
   void post_remote(Task& task) override {
     bool first;
@@ -182,12 +202,13 @@ class EventLoop final : public AsioLoop {
     if (first && !ending_) asio::post(executor_, Turn{life_});
   }
   void set(Timer& timer, TimePoint deadline) override {
+    const Hold hold{this};
     timers_.set(timer, deadline);
-    if (!in_turn_) arm();
   }
   void cancel(Timer& timer) noexcept override {
+    enter();
     timers_.cancel(timer);
-    if (!in_turn_) arm();
+    leave();
   }
 
   void before_wait() const override {
@@ -224,6 +245,7 @@ class EventLoop final : public AsioLoop {
   }
 
   void report(std::exception_ptr error) noexcept override {
+    const Hold hold{this};
     if (!error_) error_ = std::move(error);
     if (!owned_ && known_) schedule();
   }
@@ -239,7 +261,7 @@ class EventLoop final : public AsioLoop {
   struct Turn {
     std::shared_ptr<Life> life;
     void operator()() const {
-      if (life->loop) life->loop->turn(false);
+      if (life->loop) life->loop->turn(0);
     }
   };
 
@@ -286,7 +308,6 @@ class EventLoop final : public AsioLoop {
   }
 
   void run_until(const std::atomic<bool>& done) {
-    // In an adopted context the turns say who runs the loop.
     if (owned_ && !take_over()) return;
     const Inside inside{owned_ ? this : nullptr};
     if (stopped_) detail::misuse("wait: the loop was stopped before that was done what is waited for");
@@ -304,26 +325,24 @@ class EventLoop final : public AsioLoop {
     }
   }
 
-  void schedule() noexcept {
+  void schedule() noexcept {  // held
     if (scheduled_ || ending_) return;
     scheduled_ = true;
     asio::post(executor_, Turn{life_});
   }
 
-  // Runs what is ready, but lets Asio have its turn after a while.
-  void turn(bool due) {
+  // Runs what is ready, but lets Asio have its turn after a while. With `rang` the alarm of that number has gone off.
+  void turn(std::uint64_t rang) {
     constexpr int at_most = 256;
-    struct End {
-      EventLoop& loop;
-      std::thread::id before;
-      ~End() { loop.end_turn(before); }
-    };
     {
-      const End end{*this, runner_.exchange(std::this_thread::get_id())};
-      in_turn_ = true;
-      scheduled_ = true;
+      const Hold hold{this};
+      if (rang == 0) {
+        scheduled_ = false;
+      } else if (rang == arming_) {
+        armed_ = false;
+        timers_.take_due(now(), ready_);
+      }
       take_remote();
-      if (due) timers_.take_due(now(), ready_);
       try {
         for (int i = 0; i < at_most; ++i) {
           Task* task = ready_.pop();
@@ -337,19 +356,7 @@ class EventLoop final : public AsioLoop {
     }
     if (!owned_ && known_) throw_error();
   }
-  void end_turn(std::thread::id before) noexcept {
-    in_turn_ = false;
-    scheduled_ = false;
-    if (!ready_.empty()) schedule();
-    arm();
-    if ((work_ != 0) != guarded_) guard();
-    if (before == std::thread::id{}) {
-      leave([] {});
-    } else {
-      runner_.store(before, std::memory_order_release);
-    }
-  }
-  bool here() const noexcept { return runner_.load(std::memory_order_acquire) == std::this_thread::get_id() && in_turn_; }
+  bool here() const noexcept { return holder_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
   void take_remote() noexcept {
     const std::lock_guard lock{mutex_};
@@ -372,9 +379,7 @@ class EventLoop final : public AsioLoop {
     const auto since = std::chrono::duration_cast<std::chrono::steady_clock::duration>(armed_for_.time_since_epoch());
     timer_->expires_at(std::chrono::steady_clock::time_point{since});
     timer_->async_wait([life = life_, arming = ++arming_](const boost::system::error_code&) {
-      if (!life->loop || life->loop->arming_ != arming) return;
-      life->loop->armed_ = false;
-      life->loop->turn(true);
+      if (life->loop) life->loop->turn(arming);
     });
   }
 
@@ -408,6 +413,10 @@ class EventLoop final : public AsioLoop {
   std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{this});
   std::thread::id home_{};
 
+  // Whoever touches the tasks, the timers or a graph holds the loop: a turn, what runs inside of it, and wiring.
+  std::mutex held_;
+  std::atomic<std::thread::id> holder_{};
+  int depth_ = 0;
   TaskQueue ready_;
   TimerQueue timers_{*this};
   std::optional<asio::steady_timer> timer_;
@@ -415,7 +424,6 @@ class EventLoop final : public AsioLoop {
   std::uint64_t arming_ = 0;
   bool armed_ = false;
   bool scheduled_ = false;
-  bool in_turn_ = false;
   bool ending_ = false;
   std::exception_ptr error_;
   std::atomic<std::thread::id> runner_{};
