@@ -22,6 +22,7 @@
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/latest.hpp"
 #include "penstock/ops/map.hpp"
+#include "penstock/ops/map_async.hpp"
 #include "penstock/ops/merge.hpp"
 #include "penstock/ops/partition.hpp"
 #include "penstock/ops/rate_limit.hpp"
@@ -63,9 +64,11 @@ enum class Kind {
   take,
   skip,
   delay,
-  rate_limit
+  rate_limit,
+  map_async,
+  map_async_unordered
 };
-inline constexpr int kinds = static_cast<int>(Kind::rate_limit) + 1;
+inline constexpr int kinds = static_cast<int>(Kind::map_async_unordered) + 1;
 
 inline std::uint64_t mixed(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15U;
@@ -83,6 +86,18 @@ inline Ids joined(const Sequence& all) {
   for (const Ids& each : all) ids.insert(ids.end(), each.begin(), each.end());
   return ids;
 }
+
+/// A call that takes a random time.
+struct Call final : Timer {
+  Call(Ids i, Completion<Ids> d) : ids(std::move(i)), done(std::move(d)) {}
+  void run() override {
+    done(std::move(ids));
+    delete this;
+  }
+  void discard() noexcept override { delete this; }
+  Ids ids;
+  Completion<Ids> done;
+};
 
 /// What runs that are not about failures are: nothing throws, and the graph lives until everything has come to rest.
 enum class Fate { plain, failures, destroyed };
@@ -301,6 +316,20 @@ class RandomGraph {
       }
       case Kind::delay: return add({kind, "delay", {a}, 0, from.delay(static_cast<Duration::rep>(1 + below(6)) * 1ms), nullptr, nullptr});
       case Kind::rate_limit: return add({kind, "rate_limit", {a}, 0, from.rate_limit(1ms), nullptr, nullptr});
+      case Kind::map_async:
+      case Kind::map_async_unordered: {
+        // Some calls take no time, and some of these are over before the function returns.
+        const auto call = [this, poisons, salt](Ids ids, Completion<Ids> done) {
+          if (poisons && below(16) == 0) throw std::domain_error("poison");
+          const std::uint64_t time = mixed(salt ^ below(1000)) % 6;
+          if (time == 0) return done(std::move(ids));
+          loop_.set(*new Call(std::move(ids), std::move(done)), loop_.now() + static_cast<Duration::rep>(time - 1) * 1ms);
+        };
+        const bool ordered = kind == Kind::map_async;
+        const std::size_t n = 1 + below(4);
+        return add({kind, ordered ? "map_async" : "map_async unordered", {a}, n,
+                    from.map_async(call, {.parallelism = n, .ordered = ordered}), nullptr, nullptr});
+      }
     }
   }
 
@@ -418,7 +447,8 @@ class RandomGraph {
       case Kind::map:
       case Kind::buffer:
       case Kind::delay:
-      case Kind::rate_limit: return in;
+      case Kind::rate_limit:
+      case Kind::map_async: return in;
       case Kind::filter:
       case Kind::fused:
         for (const Ids& ids : in) {
@@ -471,6 +501,11 @@ class RandomGraph {
                 place(i) + " made of\n  " + text(recorded(vertex.inputs[0])) + " and\n  " + text(recorded(vertex.inputs[1])) + "\n  " + text(out));
       } else if (vertex.kind == Kind::timed_window) {
         require(joined(out) == joined(recorded(vertex.inputs[0])), place(i) + " lost or moved something: " + text(out));
+      } else if (vertex.kind == Kind::map_async_unordered) {
+        Sequence in = recorded(vertex.inputs[0]), same = out;
+        std::sort(in.begin(), in.end());
+        std::sort(same.begin(), same.end());
+        require(in == same, place(i) + " lost something: " + text(out));
       } else if (vertex.kind == Kind::drop_oldest || vertex.kind == Kind::drop_newest || vertex.kind == Kind::latest) {
         const auto lost = without(recorded(vertex.inputs[0]), out);
         require(lost.has_value(), place(i) + " passed on what did not come or out of order: " + text(out));
@@ -496,7 +531,7 @@ class RandomGraph {
     for (std::size_t i = 0; i < vertices_.size(); ++i) {
       const Vertex& vertex = vertices_[i];
       if (vertex.kind == Kind::source || vertex.inputs.size() > 1) continue;
-      if (vertex.kind == Kind::partition || vertex.kind == Kind::timed_window) continue;
+      if (vertex.kind == Kind::partition || vertex.kind == Kind::timed_window || vertex.kind == Kind::map_async_unordered) continue;
       require(without(recorded(vertex.inputs[0]), recorded(i)).has_value(), place(i) + " passed on out of order: " + text(recorded(i)));
     }
   }
