@@ -199,6 +199,12 @@ class Stage {
   Stage& operator=(const Stage&) = delete;
   ~Stage() {
     drop();
+    // Who waits for a receipt holds a share of it: one that never settled would never end.
+    for (const auto& end : ends_) {
+      for (const detail::EndLog::Open& open : end->open) open.receipt.settle();
+      for (const Receipt& orphan : end->orphans) orphan.settle();
+    }
+    run_ready();
     for (const auto& end : ends_) *end = {};
   }
 
