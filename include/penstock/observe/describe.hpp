@@ -155,7 +155,7 @@ class Tree {
 ///     └─ partition: 4      in 6, out 1, held 2
 ///        └─ sink           in 1
 ///
-/// The text is the same for the same graph. Called from another thread it waits for the strand, as `snapshot` says.
+/// The text is the same for the same graph. From any thread, as `snapshot` says.
 template <class>
 std::string describe(const Graph& graph) {
   return detail::Tree{snapshot(graph)}.text();

@@ -137,7 +137,7 @@ inline const char* dot_shape(Shape shape) {
 /// inputs, double octagons for sources and trapeziums for sinks. A grey frame holds the steps of one fused node, a dashed
 /// arrow is feedback, and a number at an arrow says which of several inputs, or outputs, it is.
 ///
-/// Called from another thread it waits for the strand, as `snapshot` says.
+/// From any thread, as `snapshot` says.
 template <class>
 std::string to_dot(const Graph& graph) {
   const detail::Drawing drawing{snapshot(graph)};

@@ -48,7 +48,7 @@ inline std::string mermaid_quoted(std::string_view text) {
 /// The whole graph in Mermaid's language, which Markdown pages and chats draw. Frames, dashed arrows and numbers mean what
 /// they mean in `to_dot`.
 ///
-/// Called from another thread it waits for the strand, as `snapshot` says.
+/// From any thread, as `snapshot` says.
 template <class>
 std::string to_mermaid(const Graph& graph) {
   const detail::Drawing drawing{snapshot(graph)};

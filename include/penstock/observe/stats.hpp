@@ -202,22 +202,12 @@ class SnapshotTaker {
 
 }  // namespace detail
 
-/// Everything that can be told of `graph` now. From another thread than its loop's it is taken on the strand, when no
-/// element is under way, and the caller waits for that; everywhere else it is taken at once. A graph without a loop has
-/// no strand to ask: the numbers are read as they stand, from any thread, but nobody may wire or name its operators
-/// meanwhile.
+/// Everything that can be told of `graph` now, from any thread. In a graph with a loop no element is under way meanwhile, but
+/// for one whose function asks: another thread holds the loop for that long. A graph without a loop has nothing to hold: the
+/// numbers are read as they stand, and nobody may wire or name its operators meanwhile.
 inline GraphSnapshot snapshot(const Graph& graph) {
-  GraphSnapshot taken;
-  auto take = [&] {
-    taken = detail::SnapshotTaker{graph}.take();
-    return Receipt{};
-  };
-  if (Loop* loop = graph.loop(); loop && loop->position() == Position::elsewhere) {
-    detail::Errand<decltype(take)>{*loop, take}.send();
-  } else {
-    static_cast<void>(take());
-  }
-  return taken;
+  const Hold hold{graph.loop()};
+  return detail::SnapshotTaker{graph}.take();
 }
 inline GraphSnapshot snapshot(const Handle& handle) { return snapshot(handle.graph()); }
 

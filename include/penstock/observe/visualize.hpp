@@ -110,7 +110,7 @@ inline void run_graphviz(const std::string& file, const std::string& format, con
 /// program `dot` has to be installed; .dot (see `to_dot`) and .mmd (see `to_mermaid`) need no program.
 ///
 /// Throws std::invalid_argument for another extension, std::runtime_error when the file cannot be made; the sentence says
-/// why. Called from another thread it waits for the strand, as `snapshot` says.
+/// why. From any thread, as `snapshot` says.
 template <class>
 void visualize(const Graph& graph, const std::string& file) {
   const std::size_t name = file.find_last_of('/');
