@@ -22,7 +22,6 @@ namespace {
 
 constexpr const char* no_function = "takes no function";
 constexpr const char* never_waits = "never makes an emitter wait";
-constexpr const char* drops_bursts = "drops most of a burst, as it says";
 
 Contract holds(Contract contract, std::size_t bound) {
   contract.claims.bound = bound;

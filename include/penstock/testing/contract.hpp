@@ -174,7 +174,7 @@ class Contract {
   void run(Check check) const {
     for (const bool looped : {false, true}) {
       if (!looped && claims.needs_loop) continue;
-      for (const std::uint64_t seed : {0, 1, 2, 3}) {
+      for (std::uint64_t seed = 0; seed < 4; ++seed) {
         if (!looped && seed != 0) continue;
         const Mode mode{looped, seed};
         try {

@@ -261,7 +261,7 @@ class Stage {
     } else if constexpr (requires { result.begin() != result.end(); }) {
       for (auto& each : result) end(each);
     } else {
-      std::apply([this](auto&... each) { (end(each), ...); }, result);
+      std::apply([this](auto&... each) { (this->end(each), ...); }, result);
     }
   }
   /// To be called when everything is wired.
