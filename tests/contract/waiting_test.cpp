@@ -48,6 +48,16 @@ CONTRACT(buffer_drop_newest) {
   return sheds(Contract{"buffer drop_newest",
                         [](auto& s) { return s.source().buffer(3, {.overflow = WhenFull::drop_newest}); }}, 4);
 }
+CONTRACT(buffer_fail) {
+  constexpr const char* fails = "an element too many fails, as it says";
+  return holds(Contract{"buffer fail", [](auto& s) { return s.source().buffer(3, {.overflow = WhenFull::fail}); }}, 4)
+      .without(Check::waits, never_waits)
+      .without(Check::burst, fails)
+      .without(Check::stopped, fails)
+      .without(Check::out_of_order, fails)
+      .without(Check::signals, fails)
+      .without(Check::ends, fails);
+}
 CONTRACT(buffer_keep_one_per) {
   const auto key = [](const auto& x) { return x.value() % 3; };
   Contract contract =
