@@ -421,7 +421,7 @@ TEST_CASE("graphs may be wired, changed and dropped by several threads while the
   static_cast<void>(last.timed_window(100us).sink([&, first = true](const std::vector<int>&) mutable {
     if (std::exchange(first, false)) rang.set_value();
   }));
-  rang.get_future().get();
+  REQUIRE_NOTHROW(rang.get_future().get());  // the timers still go
 }
 
 TEST_CASE("a source on an adopted context may be started before that runs") {
