@@ -190,3 +190,38 @@ TEST_CASE("from_range copies each element once and moves it on") {
   CHECK(Counted::counts().copies == 10);
   CHECK(Counted::counts().moves <= 20);
 }
+
+TEST_CASE("from_range stops behind the element in which it was stopped, and goes on behind it, in values that lie side by side") {
+  VirtualLoop loop;
+  const auto source = from_range(loop, std::vector{1, 2, 3, 4, 5});
+  std::vector<int> seen;
+  const Sink sink = source.sink([&](int x) {
+    seen.push_back(x);
+    if (x == 2) source.stop();
+    if (x == 4) throw std::runtime_error("four");
+  });
+  source.start();
+  loop.run();
+  CHECK(seen == std::vector{1, 2});
+  CHECK(source.info().out.get() == 2);
+  source.start();
+  CHECK_THROWS_WITH(loop.run(), "four");
+  loop.run();
+  CHECK(seen == std::vector{1, 2, 3, 4, 5});
+  CHECK(source.info().out.get() == 5);
+  CHECK(source.stopped());
+}
+
+TEST_CASE("from_range gives the other tasks of a loop their turn after 64 values that lie side by side") {
+  VirtualLoop loop;
+  const auto source = from_range(loop, std::vector<int>(200, 1));
+  std::size_t seen = 0;
+  std::size_t seen_by_other = 0;
+  const Sink sink = source.sink([&](int) {
+    if (++seen == 1) asio::post(loop.executor(), [&] { seen_by_other = seen; });
+  });
+  source.start();
+  loop.run();
+  CHECK(seen == 200);
+  CHECK(seen_by_other == 64);
+}

@@ -9,6 +9,8 @@
 
 namespace penstock::detail {
 
+struct NotContiguous;
+
 /// Pushes one element into what is behind `outlet`, as one descent. An exception marks its Refs as failed.
 template <class T>
 Receipt offer(Outlet<T>& outlet, T&& value, const Context& context) {
@@ -22,6 +24,23 @@ Receipt offer(Outlet<T>& outlet, T&& value, const Context& context) {
       throw;
     }
   });
+}
+
+/// Pushes elements of a batch, as one descent, until one waits or the descent has something to do at its end.
+template <class T>
+Receipt offer_all(Outlet<T>& outlet, Batch<T>& batch) {
+  batch.strand = &outlet.strand();
+  return outlet.strand().descend([&] { return Receipt{outlet.push_all(batch)}; });
+}
+
+/// Where the elements of a range that lie side by side begin; nothing for other ranges.
+template <class Range>
+auto first_of(Range& range) {
+  if constexpr (requires { std::size(range), *std::data(range); }) {
+    return std::data(range);
+  } else {
+    return static_cast<NotContiguous*>(nullptr);
+  }
 }
 
 /// Sends a signal into what is behind `outlet`, as one descent.

@@ -91,16 +91,4 @@ void Stream<T>::disconnect(const Stream& downstream) const {
   detail::misuse("disconnect: \"" + downstream.info().label() + "\" is not connected to \"" + this->info().label() + "\"");
 }
 
-template <element T>
-template <class Range>
-void Stream<T>::emit_all(Range&& range) const {
-  for (auto&& value : range) {
-    if constexpr (std::is_lvalue_reference_v<Range> || std::is_const_v<std::remove_reference_t<decltype(value)>>) {
-      emit(T(value));
-    } else {
-      emit(T(std::move(value)));
-    }
-  }
-}
-
 }  // namespace penstock

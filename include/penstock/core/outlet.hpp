@@ -214,7 +214,7 @@ class Outlet final : public OutletBase {
       return target_->push(value, context);
     }
   }
-  Pending* push_all(Batch<T>& batch, const Context* context) { return target_->push_all(batch, context); }
+  Pending* push_all(Batch<T>& batch) { return target_->push_all(batch); }
 
  private:
   void rewire() override {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -66,12 +67,28 @@ class InletBase {
   std::size_t ended_ = 0;
 };
 
-/// Elements that are handed over together. Whoever takes them moves `next` on, and stops behind an element that has to
-/// wait; the rest stays with the giver.
+/// Elements that are handed over together, with nothing beside them. Whoever takes them moves `next` on before each, and
+/// stops behind an element that has to wait and behind one that has put something off to the end of the descent; the rest
+/// stays with the giver. So a batch does the same as its elements one by one.
 template <class T>
 struct Batch {
-  T* next;
-  T* end;
+  /// Values are copied out of a batch, everything else is moved.
+  using Item = std::conditional_t<detail::by_value<T>, const T, T>;
+
+  Item* next;
+  Item* end;
+  const Strand* strand;
+
+  bool empty() const noexcept { return next == end; }
+  /// The next one, to be passed on.
+  decltype(auto) take() noexcept {
+    if constexpr (detail::by_value<T>) {
+      return T(*next++);
+    } else {
+      return std::move(*next++);
+    }
+  }
+  bool interrupted() const noexcept { return strand->puts_off(); }
 };
 
 namespace detail {
@@ -103,7 +120,7 @@ class InletInterface<T> : public InletBase {
 template <element T>
 class Inlet : public detail::InletInterface<T> {
  public:
-  virtual Pending* push_all(Batch<T>& batch, const Context* context) = 0;
+  virtual Pending* push_all(Batch<T>& batch) = 0;
   /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges are wired.
   virtual Inlet& entry() noexcept { return *this; }
 
@@ -113,12 +130,28 @@ class Inlet : public detail::InletInterface<T> {
 
 namespace detail {
 
+/// Counts what is taken out of a batch to the end of the block.
+template <class T>
+class CountTaken {
+ public:
+  CountTaken(Counter& counter, const Batch<T>& batch) noexcept : counter_(counter), batch_(batch), first_(batch.next) {}
+  CountTaken(const CountTaken&) = delete;
+  CountTaken& operator=(const CountTaken&) = delete;
+  ~CountTaken() { counter_.add(static_cast<std::uint64_t>(batch_.next - first_)); }
+
+ private:
+  Counter& counter_;
+  const Batch<T>& batch_;
+  const typename Batch<T>::Item* first_;
+};
+
 template <element T, class Self>
 class BatchReceiver : public Inlet<T> {
  public:
-  Pending* push_all(Batch<T>& batch, const Context* context) final {
-    while (batch.next != batch.end) {
-      if (Pending* pending = self().take(std::move(*batch.next++), context)) return pending;
+  Pending* push_all(Batch<T>& batch) override {
+    while (!batch.empty()) {
+      Pending* pending = self().take(batch.take(), nullptr);
+      if (pending || batch.interrupted()) return pending;
     }
     return nullptr;
   }

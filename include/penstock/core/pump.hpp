@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <utility>
 
@@ -20,6 +21,8 @@ namespace penstock::detail {
 template <class Owner>
 class Pump final : public Task {
  public:
+  static constexpr int turn = 64;  // elements
+
   explicit Pump(Owner& owner) noexcept : owner_(owner) {}
   ~Pump() override {
     if (ended_) *ended_ = true;
@@ -28,6 +31,8 @@ class Pump final : public Task {
   /// True while an element is being emitted or waits further down.
   bool active() const noexcept { return ended_ != nullptr || waits_for_.state() != nullptr; }
 
+  /// For an owner that emits several elements at once: how many it was.
+  void count(std::size_t emitted) noexcept { left_ -= static_cast<int>(emitted) - 1; }
   /// Goes on soon.
   void wake() noexcept {
     if (!active()) owner_.strand().post(*this);
@@ -58,7 +63,7 @@ class Pump final : public Task {
       done(last.error());
       if (ended) return;
     }
-    for (int left = owner_.loop() ? turn : 1; left > 0; --left) {
+    for (left_ = owner_.loop() ? turn : 1; left_ > 0; --left_) {
       Receipt receipt;
       std::exception_ptr error;
       bool more = true;
@@ -88,8 +93,6 @@ class Pump final : public Task {
   }
 
  private:
-  static constexpr int turn = 64;
-
   void done(std::exception_ptr error) noexcept {
     if constexpr (requires { owner_.pumped(error); }) {
       owner_.pumped(std::move(error));
@@ -101,6 +104,7 @@ class Pump final : public Task {
   Owner& owner_;
   Receipt waits_for_;
   bool* ended_ = nullptr;  // set while running
+  int left_ = 0;           // of the turn
 };
 
 }  // namespace penstock::detail

@@ -174,6 +174,10 @@ class ChainNode final : public Node, public Receiver<In, ChainNode<In, Steps...>
       in_.add();
       return chain_.push(std::forward<V>(value), context);
     }
+    Pending* push_all(Batch<In>& batch) override {
+      const CountTaken count{in_, batch};
+      return chain_.push_all(batch);
+    }
 
    protected:
     Pending* take_signal(const Signal&) override { return nullptr; }

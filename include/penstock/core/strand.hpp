@@ -44,6 +44,13 @@ class Strand {
   /// True when an element may simply be pushed: no loop to ask, nothing under way.
   bool plain() const noexcept { return state_.load(std::memory_order_relaxed) == 0; }
 
+  /// True when the end of the descent has something to do.
+  bool puts_off() const noexcept { return (state_.load(std::memory_order_relaxed) & work) != 0; }
+  /// Ends the batch that is under way behind its present element.
+  void interrupt() noexcept {
+    if (descending()) set(work);
+  }
+
   /// Runs `task` soon: on the loop, or without one as soon as nothing is under way.
   [[gnu::noinline]] void post(Task& task) noexcept {
     Strand& strand = root();

@@ -27,6 +27,12 @@ class StreamNode final : public Node, public Receiver<T, StreamNode<T>>, private
     return outlet.push(std::forward<V>(value), context);
   }
 
+  Pending* push_all(Batch<T>& batch) override {
+    if (!info().counting) return outlet.push_all(batch);
+    const CountTaken count{info().in, batch};
+    return outlet.push_all(batch);
+  }
+
   /// Sends the end. Where a cycle begins that waits until nothing goes round in it any more.
   Pending* end() {
     const auto closes_cycle = [](const OutletBase* upstream) { return upstream->closes_cycle(); };

@@ -152,10 +152,21 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
   const char* needs_loop() const noexcept override { return "from_queue: other threads"; }
 
   std::optional<T> next() {
-    if (at_ == batch_.size() && !take_out()) return wait_or_end();
-    T& value = batch_[at_++];
-    if (++emitted_ == give_back_) give_back();
-    return std::move(value);
+    const std::scoped_lock lock{state_->mutex};
+    if (state_->closed && state_->elements.empty()) return std::nullopt;
+    return this->nothing_yet();
+  }
+  /// In lots of a quarter of the capacity, after each of which its places are given back.
+  Batch<T>& at_hand() {
+    if (lot_.empty()) {
+      if (left() == 0) take_out();
+      lot_.end = lot_.next + std::min<std::size_t>(left(), std::max<std::size_t>(1, state_->capacity / 4));
+    }
+    return lot_;
+  }
+  void used(std::size_t n) {
+    used_ += n;
+    if (lot_.empty()) give_back();
   }
 
   void called() noexcept { this->wake(); }
@@ -166,31 +177,25 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
 
  private:
   /// All that waits in one go: the lock is taken once a batch. The two vectors change places and keep their memory.
-  bool take_out() {
+  void take_out() {
     batch_.clear();
-    at_ = 0;
-    give_back();
     const std::scoped_lock lock{state_->mutex};
     std::swap(batch_, state_->elements);
+    lot_.next = batch_.data();
     state_->under_way = batch_.size();
     state_->asleep = batch_.empty() && !state_->closed;
-    return !batch_.empty();
   }
-  std::nullopt_t wait_or_end() {
-    const std::scoped_lock lock{state_->mutex};
-    if (state_->closed && state_->elements.empty()) return std::nullopt;
-    return this->nothing_yet();
-  }
+  std::size_t left() const noexcept { return static_cast<std::size_t>(batch_.data() + batch_.size() - lot_.next); }
   void give_back() {
-    if (emitted_ == 0) return;
     const std::scoped_lock lock{state_->mutex};
-    state_->under_way -= std::exchange(emitted_, 0);
+    if (state_->under_way == 0) return;  // let go meanwhile
+    state_->under_way -= std::exchange(used_, 0);
     state_->room.notify_all();
   }
   void let_go() noexcept {
     const std::scoped_lock lock{state_->mutex};
     if (!state_->node) return;
-    this->info().drops(state_->elements.size() + batch_.size() - at_);
+    this->info().drops(state_->elements.size() + left());
     state_->node = nullptr;
     state_->loop = nullptr;
     state_->closed = true;
@@ -201,9 +206,8 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
 
   std::shared_ptr<QueueState<T>> state_;
   std::vector<T> batch_;
-  std::size_t at_ = 0;
-  std::size_t emitted_ = 0;  // since places were given back
-  std::size_t give_back_ = std::max<std::size_t>(1, state_->capacity / 4);
+  Batch<T> lot_{};
+  std::size_t used_ = 0;  // since places were given back
 };
 
 }  // namespace detail

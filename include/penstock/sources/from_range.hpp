@@ -26,6 +26,13 @@ namespace detail {
 template <class Range>
 using RangeValue = std::iter_value_t<decltype(std::begin(std::declval<Range&>()))>;
 
+/// Values that lie side by side: emitted in batches.
+template <class Range>
+concept array_of_values = by_value<RangeValue<Range>> && requires(Range& range) {
+  { std::data(range) } -> std::convertible_to<const RangeValue<Range>*>;
+  std::size(range);
+};
+
 template <class Range>
 class RangeNode final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
  public:
@@ -62,6 +69,26 @@ class RangeNode final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
 
   Range range_;
   std::optional<decltype(std::begin(std::declval<Range&>()))> at_;
+};
+
+template <class Range>
+  requires(array_of_values<Range>)
+class RangeNode<Range> final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
+ public:
+  using T = RangeValue<Range>;
+
+  RangeNode(Range range, OnFailure on_failure)
+      : RangeNode::SourceNode(Info{"from_range"}, on_failure), range_(std::move(range)) {}
+
+  void on_start() {
+    if (rest_.next == nullptr || this->outlet.ended()) rest_ = {std::data(range_), std::data(range_) + std::size(range_), nullptr};
+  }
+  Batch<T>& at_hand() noexcept { return rest_; }
+  std::optional<T> next() noexcept { return std::nullopt; }
+
+ private:
+  Range range_;
+  Batch<T> rest_{};
 };
 
 template <class Range>

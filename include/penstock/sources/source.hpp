@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -102,6 +104,7 @@ class SourceBase : public Node {
   void halt() noexcept {
     running_.store(false, std::memory_order_relaxed);
     asleep_ = false;
+    strand().interrupt();
     has_stopped();
   }
 
@@ -119,7 +122,13 @@ class SourceBase : public Node {
 ///
 /// in which `return later(time)` and `return nothing_yet()` say that there is nothing at the moment. What `next` throws is
 /// reported, and it is asked again unless the source stops on failures. It may set `context` for the element that it
-/// returns, and have an `on_start` and `on_stop` of its own. from_periodic.hpp holds a small one.
+/// returns, and have an `on_start` and `on_stop` of its own. from_periodic.hpp holds a small one. A source that has many
+/// elements side by side may also have
+///
+///     Batch<T>& at_hand();       // those that come next; none: ask `next`
+///     void used(std::size_t n);  // when it likes to know: so many of them were emitted
+///
+/// and they are emitted together, with nothing beside them.
 template <element T, class Self>
 class SourceNode : public SourceBase {
  public:
@@ -146,14 +155,44 @@ class SourceNode : public SourceBase {
   void has_stopped() noexcept final { self().on_stop(); }
 
   bool emit_next(Receipt& receipt) final {
+    if constexpr (requires { self().at_hand(); }) {
+      if (Batch<T>& batch = self().at_hand(); !batch.empty()) return emit_batch(batch, receipt);
+    }
     std::optional<T> value = self().next();
     if (!value) return !asleep_ && end(receipt);
-    if (outlet.ended()) [[unlikely]] static_cast<void>(detail::offer(outlet, Signal{Signal::reopen}));
+    reopen();
     info().passed();
     // The context goes along: what is emitted may end the graph, and this with it.
     receipt = context.empty() ? detail::offer(outlet, std::move(*value), Context{})
                               : detail::offer(outlet, std::move(*value), Context{std::move(context)});
     return true;
+  }
+
+  bool emit_batch(Batch<T>& batch, Receipt& receipt) {
+    reopen();
+    receipt = this->strand().descend([&] {  // nothing of this may be touched behind it: it may have ended the graph
+      Batch<T> now{batch.next, batch.end, &this->strand()};
+      if (this->loop()) now.end = now.next + std::min<std::ptrdiff_t>(detail::Pump<SourceBase>::turn, now.end - now.next);
+      const Used used{batch, now, *this};
+      return Receipt{outlet.push_all(now)};
+    });
+    return true;
+  }
+  struct Used {
+    Batch<T>& batch;
+    Batch<T>& now;
+    SourceNode& source;
+    ~Used() {
+      const auto n = static_cast<std::size_t>(now.next - batch.next);
+      batch.next = now.next;
+      source.info().passed(n);
+      source.pump_.count(n);
+      if constexpr (requires { source.self().used(n); }) source.self().used(n);
+    }
+  };
+
+  void reopen() {
+    if (outlet.ended()) [[unlikely]] static_cast<void>(detail::offer(outlet, Signal{Signal::reopen}));
   }
 
   bool end(Receipt& receipt) {
