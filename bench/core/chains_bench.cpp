@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Workloads a to f: what a graph of cheap operators costs beside the loop one would have written by hand.
+#include "core/chains.hpp"
+#include "graph.hpp"
+
+namespace bench {
+namespace {
+
+constexpr std::int64_t n = 65536;
+
+const Registration registered{[] {
+  using namespace chains;
+  add(hand1("a", n, A::hand()));
+  add(graph("a", "fused", n, A::fused, {{.ratio = 1.2}}, {.nanoseconds = 1}));
+
+  add(hand("b", n, B::hand()));
+  add(hand1("b", n, B::hand()));
+  add(graph("b", "fused", n, B::fused, {{.ratio = 1.2}}, {.nanoseconds = 1}));
+  add(graph("b", "dynamic", n, B::dynamic, {{.ratio = 1.2}}, {.nanoseconds = 2}));
+
+  add(hand("c2", n, C2::hand()));
+  add(hand1("c2", n, C2::hand()));
+  add(graph("c2", "fused", n, C2::fused, {{.ratio = 1.25}}, {.nanoseconds = 1}));
+  add(graph("c2", "dynamic", n, C2::dynamic, {{.ratio = 3.0}}, {.nanoseconds = 11}));
+
+  add(hand("d", n, D::hand()));
+  add(hand1("d", n, D::hand()));
+  add(graph("d", "fused", n, D::fused, {{.ratio = 1.15}}, {.nanoseconds = 1}));
+  add(graph("d", "dynamic", n, D::dynamic, {{.ratio = 1.5}}, {.nanoseconds = 4}));
+
+  add(hand1("e", n, E::hand()));
+  add(graph("e", "dynamic", n, E::dynamic, {{.ratio = 7}}, {.nanoseconds = 8}));
+
+  add(hand1("f", n, F::hand()));
+  add(graph("f", "dynamic", n, F::dynamic, {{.ratio = 2.5}}, {.nanoseconds = 4}));
+}};
+
+}  // namespace
+}  // namespace bench
