@@ -121,8 +121,9 @@ class [[nodiscard]] Completion {
  public:
   explicit Completion(detail::CallOf<R>& call) noexcept : call_(&call) {}
   Completion(Completion&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
-  Completion& operator=(Completion other) noexcept {
-    std::swap(call_, other.call_);
+  Completion& operator=(Completion&& other) noexcept {
+    Completion old(std::move(other));
+    std::swap(call_, old.call_);
     return *this;
   }
   ~Completion() {

@@ -29,12 +29,20 @@ class Context {
   Context() = default;
   Context(Ref ref) { add(std::move(ref)); }  // NOLINT: `emit(x, ref)` is what users write
   Context(const Context& other) : time_(other.time_), trace_(other.trace_) { append_refs(other); }
-  Context(Context&& other) noexcept { swap(other); }
+  Context(Context&& other) noexcept
+      : first_(std::move(other.first_)),
+        more_(std::move(other.more_)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        time_(std::exchange(other.time_, no_event_time)),
+        trace_(std::exchange(other.trace_, nullptr)) {}
   ~Context() {
     if (size_ != 0) clear();
   }
-  Context& operator=(Context other) noexcept {
-    swap(other);
+  Context& operator=(const Context& other) { return *this = Context(other); }
+  Context& operator=(Context&& other) noexcept {
+    Context old(std::move(other));
+    swap(old);
     return *this;
   }
 

@@ -269,8 +269,10 @@ class NodeHandle {
     if (node_) Graph::retain(*node_);
   }
   NodeHandle(NodeHandle&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
-  NodeHandle& operator=(NodeHandle other) noexcept {
-    std::swap(node_, other.node_);
+  NodeHandle& operator=(const NodeHandle& other) noexcept { return *this = NodeHandle(other); }
+  NodeHandle& operator=(NodeHandle&& other) noexcept {
+    Node* const old = std::exchange(node_, std::exchange(other.node_, nullptr));
+    if (old) Graph::release(*old);
     return *this;
   }
   ~NodeHandle() {

@@ -76,7 +76,7 @@ class LineBase : public Node {
   void leaving(const Item&) noexcept {}
 
  protected:
-  explicit LineBase(Info info) : Node(std::move(info)), pump_(owner()) { this->info().one_to_one = false; }
+  explicit LineBase(Info info) : Node(std::move(info)), pump_(*this) { this->info().one_to_one = false; }
 
   /// Puts an element at the end of the line.
   template <class V>
@@ -141,7 +141,7 @@ class LineBase : public Node {
   Ring<Item> line_;
   std::size_t elements_ = 0;  // in the line, which has signals too
   Receipt under_way_;         // of the element that was emitted last
-  Pump<Self> pump_;
+  Pump<Self, LineBase> pump_;
 
  private:
   std::size_t besides_ = 0;

@@ -18,12 +18,14 @@ namespace penstock::detail {
 /// and calls `wake()` whenever there is something to emit. Without `pumped`, errors are reported like all of background
 /// work. On a loop others get their turn after some elements; without one the pump runs when the element under way has
 /// come to rest. Nothing is allocated, and recursion is impossible: what is woken meanwhile waits.
-template <class Owner>
+///
+/// The owner is named as its base class where the pump is a member of that, as it is not there yet when the pump is made.
+template <class Owner, class Base = Owner>
 class Pump final : public Task {
  public:
   static constexpr int turn = 64;  // elements
 
-  explicit Pump(Owner& owner) noexcept : owner_(owner) {}
+  explicit Pump(Base& owner) noexcept : base_(owner) {}
   ~Pump() override {
     if (ended_) *ended_ = true;
   }
@@ -35,7 +37,7 @@ class Pump final : public Task {
   void count(std::size_t emitted) noexcept { left_ -= static_cast<int>(emitted) - 1; }
   /// Goes on soon.
   void wake() noexcept {
-    if (!active()) owner_.strand().post(*this);
+    if (!active()) owner().strand().post(*this);
   }
   /// Goes on at once: for tasks of the owner, such as timers, that run outside of any element.
   void go() noexcept {
@@ -56,19 +58,19 @@ class Pump final : public Task {
   }
 
   void run() noexcept override {
-    StrandRef strand{owner_.strand()};  // what is emitted may end the graph, and the pump with it
+    StrandRef strand{owner().strand()};  // what is emitted may end the graph, and the pump with it
     bool ended = false;
     ended_ = &ended;
     if (const Receipt last = std::exchange(waits_for_, {}); last.state()) {
       done(last.error());
       if (ended) return;
     }
-    for (left_ = owner_.loop() ? turn : 1; left_ > 0; --left_) {
+    for (left_ = owner().loop() ? turn : 1; left_ > 0; --left_) {
       Receipt receipt;
       std::exception_ptr error;
       bool more = true;
       try {
-        more = owner_.pump(receipt);
+        more = owner().pump(receipt);
       } catch (...) {
         error = std::current_exception();
       }
@@ -78,7 +80,7 @@ class Pump final : public Task {
       }
       if (!more) {
         ended_ = nullptr;
-        return owner_.graph().rested();
+        return owner().graph().rested();
       }
       if (receipt.pending()) {
         ended_ = nullptr;
@@ -93,15 +95,16 @@ class Pump final : public Task {
   }
 
  private:
+  Owner& owner() const noexcept { return static_cast<Owner&>(base_); }
   void done(std::exception_ptr error) noexcept {
-    if constexpr (requires { owner_.pumped(error); }) {
-      owner_.pumped(std::move(error));
+    if constexpr (requires { owner().pumped(error); }) {
+      owner().pumped(std::move(error));
     } else if (error) {
-      owner_.graph().report(std::move(error), owner_.info());
+      owner().graph().report(std::move(error), owner().info());
     }
   }
 
-  Owner& owner_;
+  Base& base_;
   Receipt waits_for_;
   bool* ended_ = nullptr;  // set while running
   int left_ = 0;           // of the turn

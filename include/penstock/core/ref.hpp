@@ -142,8 +142,10 @@ class Ref {
     if (block_) block_->retain();
   }
   Ref(Ref&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-  Ref& operator=(Ref other) noexcept {
-    std::swap(block_, other.block_);
+  Ref& operator=(const Ref& other) noexcept { return *this = Ref(other); }
+  Ref& operator=(Ref&& other) noexcept {
+    detail::RefBlock* const old = std::exchange(block_, std::exchange(other.block_, nullptr));
+    if (old) old->release();
     return *this;
   }
   ~Ref() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <type_traits>
 #include <utility>
 
 #include "penstock/core/loop.hpp"
@@ -93,10 +94,18 @@ class Strand {
 
   /// Calls `fn` as one descent: what it posts, connects or disconnects waits for its end.
   template <class Fn>
-  decltype(auto) descend(Fn&& fn) {
+  auto descend(Fn&& fn) {
     if (descending()) return fn();
-    Leave leave{*this};
-    return fn();
+    begin();
+    // What is thrown at the end must find a result to destroy that is not yet returned: clang forgets one that is.
+    if constexpr (std::is_void_v<decltype(fn())>) {
+      guarded(fn);
+      if (!rests()) end();
+    } else {
+      auto result = guarded(fn);
+      if (!rests()) end();
+      return result;
+    }
   }
 
   /// The two halves of `descend` on a strand that was plain, for the one caller that cannot afford more. `rest` answers
@@ -154,21 +163,15 @@ class Strand {
     return true;
   }
 
-  struct Leave {
-    Strand& strand;
-    int unwinding = std::uncaught_exceptions();
-    explicit Leave(Strand& s) : strand(s) { strand.begin(); }
-    Leave(const Leave&) = delete;
-    Leave& operator=(const Leave&) = delete;
-    ~Leave() noexcept(false) {
-      if (strand.rests()) return;
-      if (std::uncaught_exceptions() > unwinding) {
-        strand.come_to_rest();
-      } else {
-        strand.end();
-      }
+  template <class Fn>
+  auto guarded(Fn& fn) {
+    try {
+      return fn();
+    } catch (...) {
+      come_to_rest();
+      throw;
     }
-  };
+  }
 
   static constexpr std::uint32_t busy = 1;
   static constexpr std::uint32_t looped = 2;
@@ -200,8 +203,10 @@ class StrandRef {
     if (strand_) strand_->retain();
   }
   StrandRef(StrandRef&& other) noexcept : strand_(std::exchange(other.strand_, nullptr)) {}
-  StrandRef& operator=(StrandRef other) noexcept {
-    std::swap(strand_, other.strand_);
+  StrandRef& operator=(const StrandRef& other) noexcept { return *this = StrandRef(other); }
+  StrandRef& operator=(StrandRef&& other) noexcept {
+    Strand* const old = std::exchange(strand_, std::exchange(other.strand_, nullptr));
+    if (old) old->release();
     return *this;
   }
   ~StrandRef() {

@@ -100,7 +100,9 @@ class LoopExecutor {
         never_(other.never_),
         tracked_(std::exchange(other.tracked_, false)),
         uncounted_(other.uncounted_) {}
-  LoopExecutor& operator=(LoopExecutor other) noexcept {
+  LoopExecutor& operator=(const LoopExecutor& other) noexcept { return *this = LoopExecutor(other); }
+  LoopExecutor& operator=(LoopExecutor&& given) noexcept {
+    LoopExecutor other(std::move(given));
     std::swap(anchor_, other.anchor_);
     std::swap(never_, other.never_);
     std::swap(tracked_, other.tracked_);
