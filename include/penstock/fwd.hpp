@@ -14,6 +14,7 @@
 
 namespace penstock {
 
+struct AsView;
 struct BufferOptions;
 struct DelayOptions;
 struct Frequencies;

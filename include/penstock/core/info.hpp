@@ -18,10 +18,10 @@ class Counter {
     return *this;
   }
 
-  std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-  void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
-  void add(std::uint64_t n = 1) noexcept { set(get() + n); }
-  void subtract(std::uint64_t n = 1) noexcept { set(get() - n); }
+  [[gnu::always_inline]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+  [[gnu::always_inline]] void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
+  [[gnu::always_inline]] void add(std::uint64_t n = 1) noexcept { set(get() + n); }
+  [[gnu::always_inline]] void subtract(std::uint64_t n = 1) noexcept { set(get() - n); }
 
  private:
   std::atomic<std::uint64_t> value_{0};

@@ -143,6 +143,7 @@ class Operators {
   /// The last n elements, with every element.
   PENSTOCK_MEMBER(sliding_window, (class... Options), (std::size_t n, Options... options), (n, std::move(options)...))
   PENSTOCK_MEMBER(sliding_window, (class S = Self), (std::size_t n, detail::Later<SlidingWindow, S> options), (n, std::move(options)))
+  PENSTOCK_MEMBER(sliding_window, (class S = Self), (std::size_t n, detail::Later<AsView, S> view, detail::Later<SlidingWindow, S> options), (n, view, std::move(options)))
   /// Every element with the one before it.
   PENSTOCK_MEMBER(pairwise, (class S = Self), (), <S>())
   /// Keeps elements until it is told to flush.

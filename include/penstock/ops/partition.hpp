@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -15,7 +16,9 @@
 
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
+#include "penstock/ops/detail/block.hpp"
 #include "penstock/ops/detail/joined.hpp"
 #include "penstock/ops/detail/key.hpp"
 #include "penstock/ops/detail/table.hpp"
@@ -23,38 +26,124 @@
 namespace penstock {
 namespace detail {
 
-/// Elements on their way into one vector, and what came beside them.
+inline constexpr std::size_t largest_reserve = 4096;
+
+/// Elements on their way into one vector, whose memory is there before them. Written through a place of its own, because
+/// reading the size of a vector right behind a push_back waits for the store.
 template <class T>
+class OwnedItems {
+ public:
+  using Out = std::vector<T>;
+
+  OwnedItems() = default;
+  OwnedItems(OwnedItems&& other) noexcept
+      : items_(std::move(other.items_)), at_(std::exchange(other.at_, {})), limit_(std::exchange(other.limit_, {})) {}
+  OwnedItems& operator=(OwnedItems&& other) noexcept {
+    items_ = std::move(other.items_);
+    at_ = std::exchange(other.at_, {});
+    limit_ = std::exchange(other.limit_, {});
+    return *this;
+  }
+
+  bool full() const noexcept { return at_ == limit_; }
+  std::size_t size() const noexcept {
+    if constexpr (plain) {
+      return at_ ? static_cast<std::size_t>(at_ - items_.data()) : 0;
+    } else {
+      return at_;
+    }
+  }
+  /// Of one that is not full.
+  template <class V>
+  [[gnu::always_inline]] void put(V&& value) {
+    if constexpr (plain) {
+      ::new (static_cast<void*>(at_)) T(std::forward<V>(value));
+    } else {
+      items_.emplace_back(std::forward<V>(value));
+    }
+    ++at_;
+  }
+  void grow(std::size_t capacity) {
+    if constexpr (plain) {
+      const std::size_t n = size();
+      items_.resize(capacity);
+      at_ = items_.data() + n;
+      limit_ = items_.data() + capacity;
+    } else {
+      items_.reserve(capacity);
+      limit_ = capacity;
+    }
+  }
+  /// Calls `fn` with the items. There are none from then on.
+  template <class Fn>
+  decltype(auto) give(Fn fn) {
+    return fn(take());
+  }
+  Out take() noexcept {
+    if constexpr (plain) items_.resize(size());
+    at_ = limit_ = {};
+    return std::exchange(items_, {});
+  }
+
+ private:
+  static constexpr bool plain = std::is_trivial_v<T> && !std::same_as<T, bool>;
+
+  Out items_;
+  std::conditional_t<plain, T*, std::size_t> at_{};
+  std::conditional_t<plain, T*, std::size_t> limit_{};
+};
+
+/// Elements that will be lent together, in memory that is used again.
+template <class T>
+class LentItems {
+ public:
+  using Out = View<T>;
+
+  bool full() const noexcept { return block_.full(); }
+  std::size_t size() const noexcept { return block_.size(); }
+  template <class V>
+  [[gnu::always_inline]] void put(V&& value) {
+    block_.add(std::forward<V>(value));
+  }
+  void grow(std::size_t capacity) { block_.grow(capacity); }
+  template <class Fn>
+  decltype(auto) give(Fn fn) {
+    struct Back {
+      Block<T>& to;
+      Block<T> items;
+      ~Back() {
+        items.clear();
+        if (to.capacity() == 0) to = std::move(items);
+      }
+    } const back{block_, std::move(block_)};
+    return fn(View<T>{back.items.begin(), back.items.size()});
+  }
+
+ private:
+  Block<T> block_;
+};
+
+/// Items and what came beside them.
+template <class Items>
 class Group {
  public:
   Group() = default;
-  Group(Group&& other) noexcept = default;
-  Group& operator=(Group&& other) noexcept = default;
+  explicit Group(Items&& memory) noexcept : items(std::move(memory)) {}
 
   /// True when there are `n` now.
   template <class V>
-  [[gnu::always_inline]] bool add(V&& value, const Context* context, std::size_t n) {
-    if (size_ == 0) items_.reserve(std::min<std::size_t>(n, largest_reserve));
-    items_.emplace_back(std::forward<V>(value));
-    ++size_;
-    if (context) [[unlikely]] context_.append(*context);
-    return size_ == n;
+  [[gnu::always_inline]] bool add(V&& value, const Context* beside, std::size_t n) {
+    if (items.full()) [[unlikely]] make_room(n);
+    items.put(std::forward<V>(value));
+    if (beside) [[unlikely]] context.append(*beside);
+    return items.size() == n;
   }
-  // An own number, because reading the vector's size right after a push_back waits for the store.
-  std::size_t size() const noexcept { return size_; }
-  const Context& context() const noexcept { return context_; }
-  std::vector<T> take_items() noexcept {
-    size_ = 0;
-    return std::exchange(items_, {});
+  [[gnu::noinline]] void make_room(std::size_t n) {
+    items.grow(std::min(n, std::max(largest_reserve, items.size() * 2)));
   }
-  Context take_context() noexcept { return std::exchange(context_, {}); }
 
- private:
-  static constexpr std::size_t largest_reserve = 4096;
-
-  std::vector<T> items_;
-  std::size_t size_ = 0;
-  Context context_;
+  Items items;
+  Context context;
 };
 
 inline constexpr const char* stopped_partition = "partition was stopped before its vector was full";
@@ -78,58 +167,77 @@ class Watermarks {
   std::int64_t last_ = no_event_time;
 };
 
-template <class T>
+template <class T, class Items>
 class PartitionStep : public Step {
  public:
   template <class>
-  using output = std::vector<T>;
+  using output = typename Items::Out;
 
   explicit PartitionStep(std::size_t n) : n_(n) {}
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
-    if (group_.add(std::forward<V>(value), context, n_)) return flush(next);
-    info().holds(group_.size());
+    if (group_.items.full() || context) [[unlikely]] {
+      // Where it travels in a register it stays in one.
+      using Given = std::conditional_t<by_value<T>, T, V&&>;
+      return take<Given>(std::forward<V>(value), context, next);
+    }
+    group_.items.put(std::forward<V>(value));
+    if (group_.items.full()) return flush_full(next);
+    info().holds(group_.items.size());
     return nullptr;
   }
 
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
-    if (signal.kind == Signal::end && group_.size() != 0) {
+    if (signal.kind == Signal::end && group_.items.size() != 0) {
       return signal_after(
           node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
     }
     return watermarks_.pass(
-        signal, [&](auto look) { look(group_.context()); }, [&](const Signal& passed) { return next.signal(passed); });
+        signal, [&](auto look) { look(group_.context); }, [&](const Signal& passed) { return next.signal(passed); });
   }
   void shut_down() noexcept {
-    group_.context().drop(stopped_partition);
-    info().drops(group_.size());
+    group_.context.drop(stopped_partition);
+    info().drops(group_.items.size());
     info().holds(0);
     group_ = {};
   }
 
  private:
+  template <class Given, class Next>
+  [[gnu::noinline]] Pending* take(Given value, const Context* context, Next& next) {
+    if (group_.add(std::forward<Given>(value), context, n_)) return flush(next);
+    info().holds(group_.items.size());
+    return nullptr;
+  }
+  template <class Next>
+  [[gnu::noinline]] Pending* flush_full(Next& next) {
+    if (group_.items.size() == n_) return flush(next);
+    info().holds(group_.items.size());
+    return nullptr;
+  }
   template <class Next>
   Pending* flush(Next& next) {
-    std::vector<T> items = group_.take_items();
     info().holds(0);
     info().passed();
-    if (group_.context().empty()) [[likely]] return next(std::move(items), nullptr);
-    const Context joined = group_.take_context();
-    return emit_joined(next, std::move(items), joined);
+    if (group_.context.empty()) [[likely]] {
+      return group_.items.give([&](auto&& items) { return next(std::move(items), nullptr); });
+    }
+    const Context joined = std::exchange(group_.context, {});
+    return group_.items.give([&](auto&& items) { return emit_joined(next, std::move(items), joined); });
   }
 
   std::size_t n_;
-  Group<T> group_;
+  Group<Items> group_;
   Watermarks watermarks_;
 };
 
-template <class T, class Fn>
+template <class T, class Fn, class Items>
 class PartitionByStep : public Step {
  public:
   template <class>
-  using output = std::vector<T>;
+  using output = typename Items::Out;
 
   PartitionByStep(std::size_t n, Fn key) : n_(n), key_(std::move(key)) {}
 
@@ -137,11 +245,13 @@ class PartitionByStep : public Step {
   Pending* operator()(V&& value, const Context* context, Next& next) {
     auto&& key = this->run(key_, std::as_const(value));
     auto place = groups_.find(key);
-    if (place == groups_.nowhere) place = groups_.add(KeyType<Fn, T>(std::forward<decltype(key)>(key)));
+    if (place == groups_.nowhere) {
+      place = groups_.add(KeyType<Fn, T>(std::forward<decltype(key)>(key)), Group<Items>(std::move(spare_)));
+    }
     const bool filled = groups_[place].value.add(std::forward<V>(value), context, n_);
     info().holds(++held_);
     if (!filled) return nullptr;
-    Group<T> full = std::move(groups_[place].value);
+    Group<Items> full = std::move(groups_[place].value);
     groups_.erase(place);
     return flush(std::move(full), next);
   }
@@ -149,13 +259,13 @@ class PartitionByStep : public Step {
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
     if (signal.kind != Signal::end || groups_.empty()) {
-      const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value.context()); }); };
+      const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value.context); }); };
       return watermarks_.pass(signal, held, [&](const Signal& passed) { return next.signal(passed); });
     }
     auto flush_all = [&](Join& join) {
       std::exception_ptr error;
       while (!groups_.empty()) {
-        Group<T> group = std::move(groups_[groups_.oldest()].value);
+        Group<Items> group = std::move(groups_[groups_.oldest()].value);
         groups_.erase(groups_.oldest());
         try {
           join.add(flush(std::move(group), next));
@@ -168,7 +278,7 @@ class PartitionByStep : public Step {
     return signal_after(node().strand(), flush_all, [&] { return next.signal(signal); });
   }
   void shut_down() noexcept {
-    groups_.for_each([](const auto& item) { item.value.context().drop(stopped_partition); });
+    groups_.for_each([](const auto& item) { item.value.context.drop(stopped_partition); });
     info().drops(held_);
     held_ = 0;
     info().holds(0);
@@ -177,16 +287,23 @@ class PartitionByStep : public Step {
 
  private:
   template <class Next>
-  Pending* flush(Group<T> group, Next& next) {
-    held_ -= group.size();
+  Pending* flush(Group<Items> group, Next& next) {
+    held_ -= group.items.size();
     info().holds(held_);
     info().passed();
-    return emit_joined(next, group.take_items(), group.context());
+    // What was lent leaves its memory behind, for the next key.
+    struct Spare {
+      Items& to;
+      Items& from;
+      ~Spare() { to = std::move(from); }
+    } const spare{spare_, group.items};
+    return group.items.give([&](auto&& items) { return emit_joined(next, std::move(items), group.context); });
   }
 
   std::size_t n_;
   [[no_unique_address]] KeyOf<Fn> key_;
-  Table<KeyType<Fn, T>, Group<T>> groups_;
+  Table<KeyType<Fn, T>, Group<Items>> groups_;
+  Items spare_;
   Watermarks watermarks_;
   std::size_t held_ = 0;
 };
@@ -216,7 +333,7 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
   bool busy() const noexcept override { return Line::busy() || !groups_.empty(); }
   void shut_down() noexcept override {
     Line::shut_down();
-    groups_.for_each([](const auto& item) { item.value->group.context().drop(stopped_partition); });
+    groups_.for_each([](const auto& item) { item.value->group.context.drop(stopped_partition); });
     groups_.clear();
     this->info().drops(held_);
     hold(0);
@@ -247,7 +364,7 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
     if (signal.kind == Signal::end) {
       while (!groups_.empty()) flush(groups_.oldest());
     }
-    const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value->group.context()); }); };
+    const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value->group.context); }); };
     return watermarks_.pass(signal, held, [&](const Signal& passed) { return Line::add(passed); });
   }
 
@@ -257,30 +374,30 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
     void run() override { node.expired(*this); }
     PartitionNode& node;
     Key key;
-    Group<T> group;
+    Group<OwnedItems<T>> group;
   };
 
   auto open(Key key) {
     auto timed = std::make_unique<Timed>(*this, key);
     return groups_.add(std::move(key), std::move(timed));
   }
-  Group<T> close(std::uint32_t place) {
-    Group<T> group = std::move(groups_[place].value->group);
+  Group<OwnedItems<T>> close(std::uint32_t place) {
+    Group<OwnedItems<T>> group = std::move(groups_[place].value->group);
     groups_.erase(place);
-    hold(held_ - group.size());
+    hold(held_ - group.items.size());
     return group;
   }
 
   Pending* full(std::uint32_t place) {
-    Group<T> group = close(place);
+    Group<OwnedItems<T>> group = close(place);
     if (Line::busy()) {
       const Receipt receipt = Receipt::waiting(this->strand(), &this->info(), Why::order);
-      Line::add(group.take_items(), group.take_context(), {}, receipt);
+      Line::add(group.items.take(), std::move(group.context), {}, receipt);
       return receipt.share();
     }
     this->info().passed();
     auto push = [this](std::vector<T>&& items, const Context* context) { return this->outlet.push(std::move(items), context); };
-    Pending* pending = emit_joined(push, group.take_items(), group.context());
+    Pending* pending = emit_joined(push, group.items.take(), group.context);
     if (groups_.empty()) this->graph().rested();
     return pending;
   }
@@ -291,8 +408,8 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
     this->pump_.go();
   }
   void flush(std::uint32_t place) {
-    Group<T> group = close(place);
-    Line::add(group.take_items(), group.take_context());
+    Group<OwnedItems<T>> group = close(place);
+    Line::add(group.items.take(), std::move(group.context));
   }
 
   Pending* wait_behind() {
@@ -321,7 +438,28 @@ inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
 
 struct NoKey {};
 
-template <class Fn, class Timeout>
+/// Of the options of partition the one that is the key.
+inline NoKey key_among() { return {}; }
+template <class First, class... Rest>
+auto key_among(First first, Rest... rest) {
+  if constexpr (is_duration<First> || std::same_as<First, AsView>) {
+    return key_among(std::move(rest)...);
+  } else {
+    return owned(std::move(first));
+  }
+}
+/// And the one that is the timeout.
+inline NoKey timeout_among() { return {}; }
+template <class First, class... Rest>
+auto timeout_among(const First& first, const Rest&... rest) {
+  if constexpr (is_duration<First>) {
+    return first;
+  } else {
+    return timeout_among(rest...);
+  }
+}
+
+template <bool viewed, class Fn, class Timeout>
 auto make_partition(std::size_t n, Fn key, Timeout timeout) {
   constexpr bool timed = is_duration<Timeout>;
   constexpr bool keyed = !std::is_same_v<Fn, NoKey>;
@@ -335,12 +473,14 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
   return [n, limit, key = std::move(key), detail = std::move(detail)](auto&& stream) {
     static_cast<void>(limit);
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
+    using Items = std::conditional_t<viewed, LentItems<T>, OwnedItems<T>>;
     using Key = std::conditional_t<keyed, Fn, OneGroup>;
+    PENSTOCK_KEEPS("partition", T);
     constexpr bool is_key = key_of<Key, T>;
-    static_assert(is_key,
+    static_assert(is_key || !keepable<T>,
                   "partition: the key must be callable with a const element of the stream and return a value, or be a member, "
                   "key or index of the elements");
-    if constexpr (is_key) {
+    if constexpr (is_key && keepable<T>) {
       constexpr bool comparable = std::equality_comparable<KeyType<Key, T>> && std::copyable<KeyType<Key, T>>;
       static_assert(comparable, "partition: the keys must be comparable with == and copyable");
       if constexpr (comparable && timed) {
@@ -357,9 +497,9 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
         Info info{"partition", detail, Shape::collect};
         info.one_to_one = false;
         if constexpr (keyed) {
-          return std::forward<decltype(stream)>(stream).then(PartitionByStep<T, Fn>(n, key), std::move(info));
+          return std::forward<decltype(stream)>(stream).then(PartitionByStep<T, Fn, Items>(n, key), std::move(info));
         } else {
-          return std::forward<decltype(stream)>(stream).then(PartitionStep<T>(n), std::move(info));
+          return std::forward<decltype(stream)>(stream).then(PartitionStep<T, Items>(n), std::move(info));
         }
       }
     }
@@ -378,10 +518,12 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
 /// @param options  in any order, told apart by their types
 ///                 - a duration: so long after its first element a vector is emitted also when it is not full. 0 means as soon
 ///                   as the loop gets round to it. This needs an event loop;
+///                 - `as_view`: emits a `View<T>` of memory that is used again, valid during the push only; what would keep
+///                   one does not compile, and a timeout does not go with it;
 ///                 - a key: a function of a const element, a pointer to a member, or an index or key as `pluck` takes them.
 ///                   Each key then has a vector of its own, which is forgotten when it has been emitted.
 ///
-/// Emits `std::vector<T>`. A watermark that comes while elements with an event time are held waits for the next one.
+/// Emits `std::vector<T>`, or with `as_view` a `View<T>`. A watermark that comes while elements with an event time are held waits for the next one.
 ///
 /// Back-pressure: the element that fills a vector waits for it; the others do not, unless a vector that the timer has emitted
 ///                waits.
@@ -389,35 +531,22 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
 /// Errors:        std::invalid_argument here when n is 0 or the timeout is negative, std::logic_error when there is a timeout
 ///                and no event loop; what the key function throws comes back through emit; what goes wrong behind a vector that
 ///                the timer has emitted is reported.
-/// Cost:          one look-up with a key, otherwise a move; one allocation a vector.
+/// Cost:          one look-up with a key, otherwise a move; one allocation a vector, none with `as_view`.
 /// Recovery:      state: the elements of the unfinished vectors.
 /// Example:       examples/02_operators/partition.cpp
 /// See also:      partition_unique, timed_window, sliding_window, buffer
 template <class... Options>
 auto partition(std::size_t n, Options... options) {
-  static_assert(sizeof...(Options) <= 2, "partition: takes n, at most one timeout and at most one key");
-  static_assert((std::size_t{detail::is_duration<Options>} + ... + 0) <= 1, "partition: takes one timeout, not two");
-  static_assert((std::size_t{!detail::is_duration<Options>} + ... + 0) <= 1, "partition: takes one key, not two");
+  constexpr std::size_t timeouts = (std::size_t{detail::is_duration<Options>} + ... + 0);
+  constexpr std::size_t views = (std::size_t{std::same_as<Options, AsView>} + ... + 0);
+  static_assert(sizeof...(Options) <= 3, "partition: takes n, at most one timeout, at most one key, and as_view");
+  static_assert(timeouts <= 1, "partition: takes one timeout, not two");
+  static_assert(sizeof...(Options) <= timeouts + views + 1, "partition: takes one key, not two");
+  static_assert(timeouts == 0 || views == 0,
+                "partition: as_view does not go with a timeout, since what the timer emits may have to wait");
   detail::at_least_one("partition", n);
-  if constexpr (sizeof...(Options) == 0) {
-    return detail::make_partition(n, detail::NoKey{}, detail::NoKey{});
-  } else {
-    return [n](auto first, auto... rest) {
-      if constexpr (detail::is_duration<decltype(first)>) {
-        if constexpr (sizeof...(rest) == 0) {
-          return detail::make_partition(n, detail::NoKey{}, first);
-        } else {
-          return detail::make_partition(n, detail::owned(std::move(rest))..., first);
-        }
-      } else {
-        if constexpr (sizeof...(rest) == 0) {
-          return detail::make_partition(n, detail::owned(std::move(first)), detail::NoKey{});
-        } else {
-          return detail::make_partition(n, detail::owned(std::move(first)), rest...);
-        }
-      }
-    }(std::move(options)...);
-  }
+  auto timeout = detail::timeout_among(options...);
+  return detail::make_partition<views != 0>(n, detail::key_among(std::move(options)...), timeout);
 }
 
 }  // namespace penstock
