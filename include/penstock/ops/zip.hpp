@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <tuple>
@@ -71,6 +72,7 @@ class ZipNode final : public Node {
     }
     each_side([&](auto, auto& side) { port(static_cast<InletBase&>(side)); });
     port(outlet);
+    review();
   }
 
   void connect(Graph& graph, Args&... args) {
@@ -80,26 +82,40 @@ class ZipNode final : public Node {
     std::apply([&](auto&... parts) { (one(parts, args), ...); }, parts_);
   }
 
+  /// As long as nothing is special an element goes into the slot of its side, or with those in the slots of the others into
+  /// a tuple, and `filled_` is all that is looked at.
   template <std::size_t I, class V>
-  Pending* take(V&& value, const Context* context) {
-    info().took();
-    auto& side = std::get<I>(parts_);
-    if (missing_ == 1 && side.queue.empty()) {
-      if (context || contexts_ != 0) return complete_with_contexts<I>(std::forward<V>(value), context);
+  [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
+    constexpr Sides mine = Sides{1} << I;
+    if (!context && filled_ == (all_sides ^ mine)) {
       Out out = gather<I>(std::forward<V>(value));
-      advance<I>();
-      if (ended_) [[unlikely]] return emit_before_end(std::move(out), nullptr);
+      each_side([&](auto place, auto& side) {
+        if (place != I) side.queue.take_away();
+      });
+      filled_ = 0;
+      count(1, 1, 0);
       return outlet.push(std::move(out), nullptr);
     }
-    return keep(side.queue, std::forward<V>(value), context);
+    if (!context && (filled_ & (mine | special)) == 0) {
+      std::get<I>(parts_).queue.put(std::forward<V>(value));
+      const Sides filled = sides == 2 ? mine : filled_ | mine;  // of two the other is empty: nothing to be read first
+      filled_ = filled;
+      count(1, 0, slots(filled));
+      return nullptr;
+    }
+    // What travels in a register stays in one.
+    using T = typename std::tuple_element_t<I, std::tuple<Args...>>::value_type;
+    return take_with_care<I, std::conditional_t<by_value<T>, T, V&&>>(std::forward<V>(value), context);
   }
 
   Pending* signal(std::size_t i, const Signal& signal) {
     Join join{strand()};
     signals_.take(i, signal, [&](const Signal& merged) { join.add(outlet.signal(merged)); });
     ended_ = any_side([&](auto place, auto&) { return signals_.ended(place); });
+    review();
     if (over_ && !over()) {
       over_ = false;
+      review();
       join.add(outlet.signal({Signal::reopen}));
     }
     if (!over_ && over()) join.add(end());
@@ -122,7 +138,16 @@ class ZipNode final : public Node {
   Outlet<Out> outlet;
 
  private:
+  using Sides = std::uint64_t;
   static constexpr std::size_t sides = (std::size_t{is_input<Args>} + ...);
+  static constexpr Sides special = Sides{1} << 63;
+  static constexpr Sides all_sides = [] {
+    Sides bits = 0;
+    std::size_t place = 0;
+    ((bits |= Sides{is_input<Args>} << place++), ...);
+    return bits;
+  }();
+  static_assert(sizeof...(Args) < 63, "zip: takes at most 62 streams and literals");
 
   template <std::size_t... Is>
   static auto parts_type(std::index_sequence<Is...>)
@@ -171,32 +196,40 @@ class ZipNode final : public Node {
       return std::as_const(std::get<J>(parts_).value);
     }
   }
+  template <std::size_t I, class Given>
+  [[gnu::noinline]] Pending* take_with_care(Given value, const Context* context) {
+    if ((filled_ & all_sides) != (all_sides ^ Sides{1} << I)) return keep<I>(std::forward<Given>(value), context);
+    if (context || contexts_ != 0) return complete_with_contexts<I>(std::forward<Given>(value), context);
+    Out out = gather<I>(std::forward<Given>(value));
+    advance<I>();
+    if (ended_) return emit_before_end(std::move(out), nullptr);
+    return outlet.push(std::move(out), nullptr);
+  }
   /// Takes off what has gone into a tuple with an element of side `I`, which had nothing.
   template <std::size_t I>
   void advance() {
-    missing_ = 1;
     each_side([&](auto place, auto& side) {
-      if (place == I) return;
-      side.queue.pop();
-      missing_ += side.queue.empty();
+      if (place != I) side.queue.pop();
     });
-    info().holds(held_ -= sides - 1);
-    info().passed();
+    review();
+    count(1, 1, all_held());
   }
 
-  template <class T, class V>
-  [[gnu::noinline]] Pending* keep(SideQueue<T>& queue, V&& value, const Context* context) {
+  template <std::size_t I, class V>
+  Pending* keep(V&& value, const Context* context) {
     if (over_) {
       if (context) context->drop(zip_over);
+      info().took();
       info().drops();
       return nullptr;
     }
-    const bool first = queue.empty();
+    auto& queue = std::get<I>(parts_).queue;
     queue.push(std::forward<V>(value), context);
-    missing_ -= first;
     contexts_ += context != nullptr;
-    info().holds(++held_);
-    return queue.size() > maxsize_ ? queue.wait(strand(), info()) : nullptr;
+    Pending* pending = queue.size() > maxsize_ ? queue.wait(strand(), info()) : nullptr;
+    review();
+    count(1, 0, all_held());
+    return pending;
   }
 
   template <std::size_t I, class V>
@@ -239,15 +272,40 @@ class ZipNode final : public Node {
   }
   void drop_all(const char* reason) noexcept {
     each_side([&](auto, auto& side) { info().drops(side.queue.drop(reason)); });
-    missing_ = sides;
-    contexts_ = held_ = 0;
-    info().holds(0);
+    contexts_ = 0;
+    review();
+    count(0, 0, all_held());
+  }
+  /// Brings `filled_` in line with the rest.
+  void review() noexcept {
+    filled_ = ended_ || over_ || contexts_ != 0 || maxsize_ == 0 ? special : 0;
+    each_side([&](auto place, auto& side) {
+      if (!side.queue.empty()) filled_ |= Sides{1} << place;
+      if (!side.queue.plain()) filled_ |= special;
+    });
+  }
+  /// All of it inline: a call would cost the fast path its registers.
+  [[gnu::always_inline]] void count(std::uint64_t taken, std::uint64_t passed, std::uint64_t held) noexcept {
+    Info& info = this->info();
+    if (!info.counting) return;
+    info.in.add(taken);
+    if (passed != 0) info.out.add(passed);
+    info.held.set(held);
+  }
+  [[gnu::always_inline]] static constexpr std::uint64_t slots(Sides filled) noexcept {
+    std::uint64_t n = 0;
+    for (std::size_t i = 0; i < sizeof...(Args); ++i) n += filled >> i & 1;
+    return n;
+  }
+  [[gnu::noinline]] std::size_t all_held() noexcept {
+    std::size_t n = 0;
+    each_side([&](auto, auto& side) { n += side.queue.size(); });
+    return n;
   }
 
+  Sides filled_ = 0;          // a bit for each side that has something, and `special`
   std::size_t maxsize_;
-  std::size_t missing_ = sides;  // sides that have nothing
-  std::size_t contexts_ = 0;     // elements held that have something beside them
-  std::size_t held_ = 0;
+  std::size_t contexts_ = 0;  // elements held that have something beside them
   bool ended_ = false;  // at least one side has
   bool over_ = false;
   InputSignals signals_{sizeof...(Args)};

@@ -73,8 +73,17 @@ class SideQueue {
  public:
   bool empty() const noexcept { return !first_.has_value(); }
   std::size_t size() const noexcept { return first_ ? 1 + more_.size() : 0; }
+  /// True when there is nothing but, at most, the slot.
+  bool plain() const noexcept { return more_.empty() && waiters_.empty() && context_.empty(); }
   T& front() noexcept { return *first_; }
   const Context& context() const noexcept { return context_; }
+
+  /// `push` and `pop` of one that is plain.
+  template <class V>
+  [[gnu::always_inline]] void put(V&& value) {
+    first_.emplace(std::forward<V>(value));
+  }
+  [[gnu::always_inline]] void take_away() noexcept { first_.reset(); }
 
   template <class V>
   void push(V&& value, const Context* context) {
