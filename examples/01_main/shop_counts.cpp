@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <map>
 #include <unordered_map>
@@ -124,9 +125,10 @@ void show(const Table& table, std::size_t best) {
   std::vector<std::pair<Table::key_type, Counts>> rows(table.begin(), table.end());
   std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.second.cents > b.second.cents; });
   rows.resize(std::min(best, rows.size()));
-  fmt::print("{:<14} {:<20} {:>7} {:>7} {:>9} {:>11}\n", "hour", "brand", "views", "carts", "purchases", "revenue");
+  fmt::print("{} of {} hours and brands, by revenue:\n", rows.size(), table.size());
+  fmt::print("{:<16}  {:<20} {:>7} {:>7} {:>9} {:>11}\n", "hour (UTC)", "brand", "views", "carts", "purchases", "revenue");
   for (const auto& [key, row] : rows) {
-    fmt::print("{:<14} {:<20.20} {:>7} {:>7} {:>9} {:>11.2f}\n", key.first, key.second, row.views, row.carts,
+    fmt::print("{}:00  {:<20.20} {:>7} {:>7} {:>9} {:>11.2f}\n", key.first, key.second, row.views, row.carts,
                row.purchases, static_cast<double>(row.cents) / 100);
   }
   fmt::print("\n");
@@ -155,7 +157,7 @@ Counts views, carts, purchases and revenue by brand and hour.
   --input DIR         events*.csv there: event_time,event_type,product_id,price,user_id,user_session;
                       without it a shop is made up, and its files are followed while they are written
   --brands FILE       product_id,category_id,category_code,brand; without it DIR/items.csv
-  --dead-letter FILE  where damaged rows go, with file, line and reason
+  --dead-letter FILE  where damaged rows go, with file, line and reason; without it a file of the temporary folder
   --follow            waits for more, until Ctrl-C
   --seed N            another made-up shop
   --events N          how many events it writes; without it 100000
@@ -167,18 +169,31 @@ Options parse_options(int argc, char** argv) {
                   {"--dead-letter", fs::temp_directory_path() / "shop_counts_dead_letters.csv"}};
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
-    if (!options.contains(name) || (name != "--follow" && i + 1 == argc)) {
-      fmt::print(name == "--help" ? stdout : stderr, "{}", usage);
-      std::exit(name == "--help" ? 0 : 2);
+    if (name == "--help") {
+      fmt::print("{}", usage);
+      std::exit(0);
     }
+    if (!options.contains(name)) throw Bad(fmt::format("no option {}; --help lists them", name));
+    if (name != "--follow" && i + 1 == argc) throw Bad(fmt::format("{} needs a value", name));
     options[name] = name == "--follow" ? "yes" : argv[++i];
   }
   return options;
 }
 
+std::uint64_t number(const Options& options, const char* name) {
+  const std::string& text = options.at(name);
+  std::uint64_t n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error == std::errc{} && end == text.data() + text.size() && n > 0) return n;
+  throw Bad(fmt::format("{} needs a whole number from 1 on, not \"{}\"", name, text));
+}
+
 int run(Options options) {
   std::optional<penstock::testing::ShopFiles> shop;
-  if (options["--input"].empty()) shop.emplace(std::stoull(options["--seed"]), std::stoull(options["--events"]));
+  if (options["--input"].empty()) {
+    shop.emplace(number(options, "--seed"), number(options, "--events"));
+    fmt::print("A made-up shop writes {} events, which are counted while it does.\n\n", options["--events"]);
+  }
   const fs::path input = shop ? shop->directory() : fs::path{options["--input"]};
   const fs::path items = options["--brands"].empty() ? input / "items.csv" : fs::path{options["--brands"]};
   const Brands brands = options["--brands"].empty() && !fs::exists(items) ? Brands{} : read_brands(items);
@@ -203,16 +218,16 @@ int run(Options options) {
   };
 
   const auto table = std::make_shared<Table>();
-  int damaged_rows = 0;
-  auto [events, damaged] = lines.map(parse).split();
+  int rows = 0, damaged_rows = 0;
+  auto [events, damaged] = lines.tap([&](const Line&) { ++rows; }).map(parse).split();
   const Stream<SharedTable> counted = events.filter(counts).map(with_brand, std::cref(brands)).accumulate(count, table);
   damaged.tap([&](const Damaged&) { ++damaged_rows; })
       .map(dead_letter)
       .sink_to_textfile(options["--dead-letter"], {.append = false});
   if (is_terminal(STDOUT_FILENO)) counted.sample(1s).sink([](const SharedTable& now) { show(*now, 8); });
   if (is_terminal(STDERR_FILENO)) {
-    lines.accumulate([](int n, const Line&) { return n + 1; }, 0).sample(100ms).sink([&](int n) {
-      fmt::print(stderr, "\r{} rows of {} files, {} damaged\x1b[K", n, files.size(), damaged_rows);
+    lines.sample(100ms).sink([&](const Line&) {
+      fmt::print(stderr, "\r{} rows of {} files, {} damaged\x1b[K", rows, files.size(), damaged_rows);
     });
   }
 
@@ -236,7 +251,7 @@ int run(Options options) {
   if (is_terminal(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
   show(*table, 20);
   const bool same = count_again(files, brands) == std::pair{*table, damaged_rows};
-  fmt::print("{} files, {} damaged rows in {}\n", files.size(), damaged_rows, options["--dead-letter"]);
+  fmt::print("{} rows of {} files, {} of them damaged: see {}\n", rows, files.size(), damaged_rows, options["--dead-letter"]);
   fmt::print("A plain loop over the same files counts {}.\n", same ? "the same" : "something else");
   return same ? 0 : 1;
 }

@@ -108,7 +108,7 @@ std::string expected_table(const fs::path& input, std::vector<std::string>& dama
   for (std::size_t i = 0; i < std::min<std::size_t>(20, sorted.size()); ++i) {
     const Row& row = sorted[i];
     char buffer[200];
-    std::snprintf(buffer, sizeof buffer, "%-14s %-20.20s %7d %7d %9d %8ld.%02ld\n", row.hour.c_str(), row.brand.c_str(),
+    std::snprintf(buffer, sizeof buffer, "%s:00  %-20.20s %7d %7d %9d %8ld.%02ld\n", row.hour.c_str(), row.brand.c_str(),
                   row.views, row.carts, row.purchases, row.cents / 100, row.cents % 100);
     text += buffer;
   }
@@ -130,8 +130,8 @@ TEST_CASE("shop_counts prints for the cosmetics shop what a count of its own fin
   REQUIRE_FALSE(table.empty());
   CHECK_THAT(ran.out, penstock::test::containing("revenue\n" + table + "\n"));
   CHECK_THAT(ran.out, penstock::test::containing("A plain loop over the same files counts the same."));
-  CHECK_THAT(ran.out, penstock::test::containing("5 files, " + std::to_string(damaged.size()) + " damaged rows in " +
-                                                 (dir / "letters.csv").string()));
+  CHECK_THAT(ran.out, penstock::test::containing(" rows of 5 files, " + std::to_string(damaged.size()) +
+                                                 " of them damaged: see " + (dir / "letters.csv").string()));
 
   std::istringstream letters{dir.read("letters.csv")};
   std::vector<std::string> found;
@@ -174,7 +174,7 @@ TEST_CASE("shop_counts names each damaged row with its file, its line and what i
                 good);
   const Ran ran = run(dir, "--input " + dir.path().string() + " --dead-letter " + (dir / "letters.csv").string());
   CHECK(ran.code == 0);
-  CHECK_THAT(ran.out, penstock::test::containing("2024-01-01 10  nails, inc                 0       0         2        5.00\n"));
+  CHECK_THAT(ran.out, penstock::test::containing("2024-01-01 10:00  nails, inc                 0       0         2        5.00\n"));
   const std::string at = (dir / "events_1.csv").string() + ",";
   CHECK(dir.read("letters.csv") ==
         at + "3,\"\"\"veiw\"\" is not a type of event\",\"2024-01-01 10:00:00 UTC,veiw,7,2.50,1,s\"\n" +
@@ -191,8 +191,17 @@ TEST_CASE("shop_counts explains itself, and refuses what it does not know") {
   const Ran help = run(dir, "--help");
   CHECK(help.code == 0);
   CHECK_THAT(help.out, penstock::test::containing("usage: shop_counts"));
-  CHECK(run(dir, "--speed 3").code == 2);
-  CHECK(run(dir, "--input").code == 2);
+  const Ran unknown = run(dir, "--speed 3");
+  CHECK(unknown.code == 2);
+  CHECK_THAT(unknown.err, penstock::test::containing("no option --speed"));
+  const Ran value = run(dir, "--input");
+  CHECK(value.code == 2);
+  CHECK_THAT(value.err, penstock::test::containing("--input needs a value"));
+  for (const std::string number : {"-5", "0", "many", "5x", "99999999999999999999999"}) {
+    const Ran wrong = run(dir, "--events " + number);
+    CHECK(wrong.code == 2);
+    CHECK_THAT(wrong.err, penstock::test::containing("--events needs a whole number from 1 on, not \"" + number + "\""));
+  }
   const Ran nothing = run(dir, "--input " + dir.path().string());
   CHECK(nothing.code == 2);
   CHECK_THAT(nothing.err, penstock::test::containing("no events*.csv in " + dir.path().string()));
