@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "contract/contract.hpp"
+#include "penstock/ops/map.hpp"
 #include "penstock/ops/tap.hpp"
 #include "penstock/sinks/sink.hpp"
+#include "penstock/sinks/sink_to_textfile.hpp"
 #include "penstock/sinks/sink_to_vector.hpp"
 
 using namespace penstock;
@@ -20,6 +23,19 @@ Contract ends(Contract contract) {
       .without(Check::signals, "nothing comes out of it")
       .without(Check::rewired, "nothing comes out of it");
 }
+
+/// An element that is a line of text, and has arrived when it is read as one.
+template <class T, class Read>
+struct Line {
+  operator std::string_view() const {
+    read(element);
+    return "line";
+  }
+  T element;
+  mutable Read read;
+};
+template <class T, class Read>
+Line(T, Read) -> Line<T, Read>;
 
 }  // namespace
 
@@ -41,6 +57,17 @@ CONTRACT(sink_to_vector) {
   contract.claims.moves = 3;             // the vector grows
   contract.ends_here();
   return contract.without(Check::function_throws, "takes no function");
+}
+CONTRACT(sink_to_textfile) {
+  const auto wire = [](auto& s) {
+    auto read = s.calls([&s](const auto& x) { s.arrived(x); });
+    return s.source().map([read](auto x) { return Line{std::move(x), read}; }).sink_to_textfile("/dev/null");
+  };
+  Contract contract{"sink_to_textfile", wire};
+  contract.claims.counts_input = false;  // behind map it takes what map passes on
+  contract.claims.moves = 2;             // into map's argument, and into the line
+  contract.ends_here();
+  return contract;
 }
 CONTRACT(sink_receipt) {
   Contract contract{"sink receipt", [](auto& s) { return s.source().sink(s.worker()); }};

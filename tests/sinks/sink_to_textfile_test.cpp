@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -113,6 +114,22 @@ TEST_CASE("everything that converts to a string_view can be written") {
   texts.emit("y");
   texts.close();
   CHECK(dir.read("texts.txt") == "y");
+}
+
+TEST_CASE("an element that throws when it is read as text is one that failed, and the file goes on without it") {
+  struct Text {
+    operator std::string_view() const { return text ? text : throw std::domain_error("no text"); }
+    const char* text;
+  };
+  const TemporaryDirectory dir;
+  const Stream<Text> source;
+  const Sink sink = source.sink_to_textfile(dir / "out.txt");
+  source.emit(Text{"a"});
+  CHECK_THROWS_AS(source.emit(Text{nullptr}), std::domain_error);
+  source.emit(Text{"b"});
+  CHECK(sink.info().failed.get() == 1);
+  source.close();
+  CHECK(dir.read("out.txt") == "a\nb\n");
 }
 
 TEST_CASE("a file that cannot be opened is an error where the sink is wired, which names it") {

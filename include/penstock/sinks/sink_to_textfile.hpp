@@ -38,12 +38,13 @@ class TextFileStep : public Step {
 
   template <class V, class Next>
   Pending* operator()(V&& value, const Context*, Next&) {
-    const auto write = [this](std::string_view line) {
+    const auto write = [this](const auto& element) {  // a text of the user's may throw when it is read
+      const std::string_view line = element;
       if (!put(line) || !put(options_.end) || (options_.flush && std::fflush(file_.get()) != 0)) {
         file_error("sink_to_textfile: cannot write to", path_);
       }
     };
-    this->run(write, static_cast<std::string_view>(std::as_const(value)));
+    this->run(write, std::as_const(value));
     return nullptr;
   }
 
