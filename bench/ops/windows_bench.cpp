@@ -32,6 +32,8 @@ class Ring {
 
 /// A vector that was given away.
 void consume_owned(std::vector<Value> values) { consume(values); }
+void consume_lent(const std::vector<Value>& values) { consume(values); }
+void consume_view(penstock::View<Value> values) { consume(values); }
 
 auto g_hand() {
   return [ring = Ring{}](Value x) mutable {
@@ -64,22 +66,24 @@ using penstock::Stream;
 
 const Registration registered{[] {
   add(hand1("g", n, g_hand()));
-  add(graph("g", "fused", n,
-            [](const Stream<Value>& source) { source.sliding_window(window).sink(consume_owned); }, {{.ratio = 1.3}}));
+  add(graph("g", "fused", n, [](const Stream<Value>& source) { source.sliding_window(window).sink(consume_owned); },
+            {{.ratio = 1.3}}));
 
   add(hand1("gv", n, gv_hand()));
-  add(graph("gv", "lent", n, [](const Stream<Value>& source) {
-    source.sliding_window(window).sink([](const std::vector<Value>& now) { consume(now); });
-  }));
+  add(graph("gv", "view", n,
+            [](const Stream<Value>& source) { source.sliding_window(window, penstock::as_view).sink(consume_view); },
+            {{.ratio = 1.2}}));
+  add(graph("gv", "vector", n, [](const Stream<Value>& source) { source.sliding_window(window).sink(consume_lent); }));
 
   add(hand1("h", n, h_hand()));
-  add(graph("h", "fused", n,
-            [](const Stream<Value>& source) { source.partition(part).sink(consume_owned); }, {{.ratio = 1.1}}));
+  add(graph("h", "fused", n, [](const Stream<Value>& source) { source.partition(part).sink(consume_owned); },
+            {{.ratio = 1.1}}));
 
   add(hand1("hr", n, hr_hand()));
-  add(graph("hr", "owned", n, [](const Stream<Value>& source) {
-    source.partition(part).sink([](const std::vector<Value>& items) { consume(items); });
-  }));
+  add(graph("hr", "view", n,
+            [](const Stream<Value>& source) { source.partition(part, penstock::as_view).sink(consume_view); },
+            {{.ratio = 1.5}}));
+  add(graph("hr", "vector", n, [](const Stream<Value>& source) { source.partition(part).sink(consume_lent); }));
 }};
 
 }  // namespace
