@@ -7,6 +7,7 @@
 
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 
 namespace penstock {
 namespace detail {
@@ -22,6 +23,7 @@ class FeedbackEdge final : public LineNode<FeedbackEdge<T>, T>, public Receiver<
  public:
   explicit FeedbackEdge(std::size_t bound)
       : Line(Info{"feedback", bound ? std::to_string(bound) : std::string{}, Shape::collect}), bound_(bound) {
+    PENSTOCK_KEEPS("connect", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
     this->outlet.close_cycle();

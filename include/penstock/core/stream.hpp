@@ -127,6 +127,7 @@ class Stream : public Handle, public Operators<Stream<T>> {
 
   /// Sends everything that comes by here also into `downstream`, which must have been made with `Stream<T> name`. An edge
   /// that closes a cycle is a feedback edge: see `connect_feedback` for its bound.
+  /// The end of a cycle waits until the whole graph is idle, work beside the cycle included.
   void connect(const Stream& downstream) const { connect_feedback(downstream, 0); }
   /// @param bound  elements that may wait on the edge when it closes a cycle; one more throws Overflow. 0: no bound.
   void connect_feedback(const Stream& downstream, std::size_t bound) const;

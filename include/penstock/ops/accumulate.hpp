@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/lent.hpp"
 
 namespace penstock {
@@ -108,6 +109,7 @@ class AccumulateStep : public Step {
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
+    PENSTOCK_KEEPS("accumulate", State);
     if constexpr (!Started) {
       if (!state_) [[unlikely]] {
         state_.emplace(State(std::as_const(value)));

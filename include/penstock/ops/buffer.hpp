@@ -10,6 +10,7 @@
 
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/pick.hpp"
 
 namespace penstock {
@@ -81,6 +82,7 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
   BufferNode(std::size_t n, BufferOptions options, Keep keep, Size size)
       : Line(Info{"buffer", n == unlimited ? std::string{} : std::to_string(n), Shape::collect}),
         n_(n), options_(options), index_{std::move(keep)}, size_(std::move(size)) {
+    PENSTOCK_KEEPS("buffer", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/joined.hpp"
 
 namespace penstock {
@@ -17,6 +18,7 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
  public:
   CollectNode() : Node(Info{"collect", {}, Shape::collect}) {
     this->info().one_to_one = false;
+    PENSTOCK_KEEPS("collect", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(outlet);
   }

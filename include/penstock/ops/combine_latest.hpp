@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/inputs.hpp"
 
 namespace penstock {
@@ -110,6 +111,7 @@ class CombineLatestNode final : public Node {
     info().one_to_one = false;
     for (std::size_t i = 0; i < sizeof...(Ts); ++i) emits_[i] = emit_on.names(i, *inputs[i]);
     each_side([&](auto, auto& side) { port(static_cast<InletBase&>(side)); });
+    PENSTOCK_KEEPS("combine_latest", std::tuple<Ts...>);
     port(outlet);
   }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "penstock/core/line.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/combine_latest.hpp"
 
 namespace penstock {
@@ -44,6 +45,7 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
 
   explicit CombineLatestAllNode(bool all_emit)
       : Line(Info{"combine_latest_all", {}, Shape::join}), all_emit_(all_emit) {
+    PENSTOCK_KEEPS("combine_latest_all", T);
     this->port(this->outlet);
   }
 

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/ops/detail/newest.hpp"
 
@@ -16,7 +17,9 @@ class DebounceNode final : public NewestNode<DebounceNode<T>, T> {
 
  public:
   explicit DebounceNode(Duration quiet)
-      : Newest(Info{"debounce", to_text(quiet), Shape::time}), quiet_(quiet), alarm_(*this) {}
+      : Newest(Info{"debounce", to_text(quiet), Shape::time}), quiet_(quiet), alarm_(*this) {
+    PENSTOCK_KEEPS("debounce", T);
+  }
 
   const char* needs_loop() const noexcept override { return "debounce"; }
   void shut_down() noexcept override {

@@ -7,6 +7,7 @@
 
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 
 namespace penstock {
@@ -28,6 +29,7 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T
  public:
   DelayNode(Duration time, std::size_t bound)
       : Line(Info{"delay", to_text(time), Shape::time}), time_(time), bound_(bound), alarm_(*this) {
+    PENSTOCK_KEEPS("delay", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
   }

@@ -9,6 +9,7 @@
 
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 
 namespace penstock {
 namespace detail {
@@ -66,6 +67,7 @@ class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark
 
  public:
   explicit FlattenNode(const char* name) : Line(Info{name}) {
+    PENSTOCK_KEEPS("flatten", Item);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
   }

@@ -12,6 +12,7 @@
 
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/pick.hpp"
 
 namespace penstock {
@@ -135,6 +136,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
  public:
   HopNode(std::shared_ptr<Bridge<T>> bridge, Stream<T> far, std::size_t bound)
       : Node(Info{"hop", {}, Shape::time}), bridge_(std::move(bridge)), far_(std::move(far)), bound_(bound) {
+    PENSTOCK_KEEPS("hop", T);
     this->port(static_cast<InletBase&>(*this));
     info().one_to_one = false;
     bridge_->home = this;

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/newest.hpp"
 
 namespace penstock {
@@ -12,7 +13,9 @@ namespace detail {
 template <element T>
 class LatestNode final : public NewestNode<LatestNode<T>, T> {
  public:
-  LatestNode() : NewestNode<LatestNode, T>(Info{"latest", {}, Shape::time}) {}
+  LatestNode() : NewestNode<LatestNode, T>(Info{"latest", {}, Shape::time}) {
+    PENSTOCK_KEEPS("latest", T);
+  }
 };
 
 }  // namespace detail

@@ -13,6 +13,7 @@
 #include "penstock/core/pump.hpp"
 #include "penstock/core/ring.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 
 namespace penstock {
 
@@ -73,6 +74,7 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
       : Node(Info{"map_async", std::to_string(options.parallelism)}),
         options_(options),
         fn_(new Block(std::move(fn), std::move(args))) {
+    PENSTOCK_KEEPS("map_async", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(outlet);
     info().one_to_one = false;

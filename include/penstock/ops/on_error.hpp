@@ -14,6 +14,7 @@
 #include "penstock/core/feedback.hpp"
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/ops/detail/pick.hpp"
 
@@ -149,6 +150,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
  public:
   GuardNode(Info info, S step, Retry retry, OnError policy)
       : Line(std::move(info)), step_(std::move(step)), retry_(retry), policy_(policy), random_(retry.seed), alarm_(*this) {
+    PENSTOCK_KEEPS("on_error", In);
     this->port(static_cast<InletBase&>(*this));
     if constexpr (!std::is_void_v<Out>) this->port(tail_.tail());
     if constexpr (diverts) this->port(letters_.outlet);

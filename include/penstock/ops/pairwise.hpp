@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/joined.hpp"
 
 namespace penstock {
@@ -19,6 +20,7 @@ class PairwiseStep : public Step {
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
+    PENSTOCK_KEEPS("pairwise", T);
     if (!before_) [[unlikely]] {
       before_.emplace(std::as_const(value));
       context_ = Context::of(context);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/joined.hpp"
 #include "penstock/ops/detail/key.hpp"
 #include "penstock/ops/detail/table.hpp"
@@ -27,6 +28,7 @@ class PartitionUniqueStep : public Step {
 
   template <class V, class Next>
   Pending* operator()(V&& value, const Context* context, Next& next) {
+    PENSTOCK_KEEPS("partition_unique", T);
     auto&& key = this->run(key_, std::as_const(value));
     if (const auto place = elements_.find(key); place != elements_.nowhere) {
       info().leaves_out();

@@ -9,6 +9,7 @@
 
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 
 namespace penstock {
@@ -21,6 +22,7 @@ class RateLimitNode final : public LineNode<RateLimitNode<T>, T>, public Receive
  public:
   explicit RateLimitNode(Duration interval)
       : Line(Info{"rate_limit", to_text(interval), Shape::time}), interval_(interval), alarm_(*this) {
+    PENSTOCK_KEEPS("rate_limit", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
   }

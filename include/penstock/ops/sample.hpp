@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/ops/detail/newest.hpp"
 
@@ -16,7 +17,9 @@ class SampleNode final : public NewestNode<SampleNode<T>, T> {
 
  public:
   explicit SampleNode(Duration interval)
-      : Newest(Info{"sample", to_text(interval), Shape::time}), grid_{{}, interval}, alarm_(*this) {}
+      : Newest(Info{"sample", to_text(interval), Shape::time}), grid_{{}, interval}, alarm_(*this) {
+    PENSTOCK_KEEPS("sample", T);
+  }
 
   const char* needs_loop() const noexcept override { return "sample"; }
   void added() override { grid_.origin = this->clock().now(); }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/pick.hpp"
 #include "penstock/ops/detail/timed_window.hpp"
 
@@ -27,6 +28,7 @@ class Gathered {
   std::size_t size() const noexcept { return size_; }
   Context context() { return std::exchange(context_, {}); }
   std::vector<T> take() {
+    PENSTOCK_KEEPS("timed_window", T);
     size_ = 0;
     return std::exchange(values_, {});
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/key.hpp"
 #include "penstock/ops/detail/pick.hpp"
 #include "penstock/ops/detail/table.hpp"
@@ -21,7 +22,9 @@ namespace detail {
 template <element T, class Fn>
 class GatheredUnique {
  public:
-  GatheredUnique(Keep keep, Fn key) : keep_(keep), key_(std::move(key)) {}
+  GatheredUnique(Keep keep, Fn key) : keep_(keep), key_(std::move(key)) {
+    PENSTOCK_KEEPS("timed_window_unique", T);
+  }
 
   template <class V>
   bool add(V&& value, const Context* context) {

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/inputs.hpp"
 
 namespace penstock {
@@ -71,6 +72,7 @@ class ZipNode final : public Node {
       if (!is_side[i]) signals_.leave_out(i);
     }
     each_side([&](auto, auto& side) { port(static_cast<InletBase&>(side)); });
+    PENSTOCK_KEEPS("zip", std::tuple<typename Args::value_type...>);
     port(outlet);
     review();
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "penstock/core/line.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/zip.hpp"
 
 namespace penstock {
@@ -42,6 +43,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
   using Out = std::vector<T>;
 
   explicit ZipAllNode(ZipOptions options) : Line(Info{"zip_all", {}, Shape::join}), maxsize_(options.maxsize) {
+    PENSTOCK_KEEPS("zip_all", T);
     this->port(this->outlet);
   }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "penstock/core/line.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/detail/inputs.hpp"
 
 namespace penstock {
@@ -44,6 +45,7 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
   using Out = std::tuple<T, Others...>;
 
   ZipLatestNode() : Line(Info{"zip_latest", {}, Shape::join}), sides_((static_cast<void>(sizeof(Others)), this)...) {
+    PENSTOCK_KEEPS("zip_latest", std::tuple<T, Others...>);
     this->port(static_cast<InletBase&>(*this));
     each_side([&](auto, auto& side) { this->port(static_cast<InletBase&>(side)); });
     this->port(this->outlet);

@@ -9,6 +9,7 @@
 
 #include "penstock/core/async_call.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/ops/on_error.hpp"
 
 namespace penstock {
@@ -56,6 +57,7 @@ class AsyncSink final : public Node, public Receiver<T, AsyncSink<T, Fn, Args...
  public:
   AsyncSink(Fn fn, std::tuple<Args...> args)
       : Node(Info{"sink", {}, Shape::sink}), fn_(new Block(std::move(fn), std::move(args))) {
+    PENSTOCK_KEEPS("sink", T);
     this->port(static_cast<InletBase&>(*this));
   }
   ~AsyncSink() override { fn_->release(); }

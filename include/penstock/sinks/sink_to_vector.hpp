@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 
 namespace penstock {
 namespace detail {
@@ -77,6 +78,7 @@ auto sink_to_vector(Into&... into) {
   static_assert(sizeof...(Into) <= 1, "sink_to_vector: takes at most one vector");
   return [... into = &into](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
+    PENSTOCK_KEEPS("sink_to_vector", T);
     const Info info{"sink_to_vector", {}, Shape::sink};
     if constexpr (sizeof...(Into) == 0) {
       auto values = std::make_shared<std::vector<T>>();

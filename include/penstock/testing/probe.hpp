@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/core/view.hpp"
 #include "penstock/testing/ledger.hpp"
 
 namespace penstock::testing {
@@ -37,6 +38,7 @@ class ProbeNode final : public Node, public Receiver<T, ProbeNode<T, Data>> {
  public:
   explicit ProbeNode(std::shared_ptr<ProbeLog<T, Data>> log)
       : Node(Info{"probe", {}, Shape::sink}), log_(std::move(log)) {
+    PENSTOCK_KEEPS("Probe", T);
     this->port(static_cast<InletBase&>(*this));
   }
 
