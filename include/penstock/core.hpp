@@ -38,6 +38,7 @@
 #include "penstock/ops/starmap.hpp"
 #include "penstock/ops/take.hpp"
 #include "penstock/ops/tap.hpp"
+#include "penstock/ops/tee.hpp"
 #include "penstock/ops/timed_window.hpp"
 #include "penstock/ops/timed_window_unique.hpp"
 #include "penstock/ops/timeout.hpp"

@@ -56,6 +56,8 @@ template <class = void>
 auto concat();
 template <class Fn, class... Args>
 auto tap(Fn fn, Args... args);
+template <class... Branches>
+auto tee(Branches... branches);
 
 // Which elements
 template <class... Bounds>

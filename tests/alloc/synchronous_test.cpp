@@ -91,6 +91,14 @@ TEST_CASE("a chain of steps allocates nothing for an element") {
   REQUIRE(while_emitting(source) == 0);
 }
 
+TEST_CASE("the branches of a tee allocate nothing for an element") {
+  Stream<int> source;
+  const auto adds = [](auto s) { return s.sink(add); };
+  const auto selects = [adds](auto s) { return s.tee(adds).filter([](int x) { return x % 3 != 0; }).sink(add); };
+  source.tee(adds, selects, adds, adds).map([](int x) { return x + 1; }).tee(adds, adds).sink(add);
+  REQUIRE(while_emitting(source) == 0);
+}
+
 TEST_CASE("tuples that are made and taken apart allocate nothing") {
   Stream<int> source;
   auto pairs = source.map([](int x) { return std::tuple(x, 2 * x, 3.0); });

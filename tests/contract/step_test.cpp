@@ -10,6 +10,8 @@
 #include "penstock/ops/starmap.hpp"
 #include "penstock/ops/take.hpp"
 #include "penstock/ops/tap.hpp"
+#include "penstock/ops/tee.hpp"
+#include "penstock/sinks/sink.hpp"
 
 using namespace penstock;
 using namespace penstock::test;
@@ -51,6 +53,15 @@ CONTRACT(starmap) {
 }
 CONTRACT(tap) {
   Contract contract{"tap", [](auto& s) { return s.source().tap(s.calls([](const auto&) {})); }};
+  contract.claims.moves = 0;
+  return contract;
+}
+CONTRACT(tee) {
+  Contract contract{"tee", [](auto& s) {
+                      const auto ignore = [](const auto&) {};
+                      const auto rest = [ignore](auto branch) { return branch.filter(even).sink(ignore); };
+                      return s.source().tee([f = s.calls(ignore)](auto branch) { return branch.sink(f); }, rest);
+                    }};
   contract.claims.moves = 0;
   return contract;
 }

@@ -12,6 +12,7 @@
 #include "penstock/ops/accumulate.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"
+#include "penstock/ops/tee.hpp"
 #include "penstock/ops/zip.hpp"
 #include "penstock/sinks/sink.hpp"
 
@@ -69,6 +70,50 @@ TEST_CASE("a graph is a tree: branches in the order of writing, the steps of a c
           "└─ filter        in 6, out 3, left out 3\n"
           "   map           in 3, out 3\n"
           "   sink          in 3\n");
+}
+
+TEST_CASE("the branches of a tee are branches, and so is the rest of its chain") {
+  Stream<int> source{"numbers"};
+  source.map(inc)
+      .tee([](auto s) { return s.filter(even).named("evens").sink(ignore); },
+           [](auto s) { return s.tee([](auto t) { return t.sink(ignore).named("inner"); }).map(inc).sink(ignore); })
+      .map(inc)
+      .sink(ignore);
+  for (int i = 0; i < 6; ++i) source.emit(i);
+  REQUIRE(source.describe() ==
+          "numbers; Stream       out 6\n"
+          "└─ map                in 6, out 6\n"
+          "   tee                in 6, out 6\n"
+          "   ├─ evens; filter   in 6, out 3, left out 3\n"
+          "   │  sink            in 3\n"
+          "   ├─ tee             in 6, out 6\n"
+          "   │  ├─ inner; sink  in 6\n"
+          "   │  └─ map          in 6, out 6\n"
+          "   │     sink         in 6\n"
+          "   └─ map             in 6, out 6\n"
+          "      sink            in 6\n");
+}
+
+TEST_CASE("nodes behind a tee stand behind its branches") {
+  Stream<int> source;
+  Stream<int> teed = source.tee([](auto s) { return s.sink(ignore); });
+  source.graph().counting(false);
+  REQUIRE(source.describe() ==
+          "Stream\n"
+          "└─ tee\n"
+          "   └─ sink\n");
+  teed.map(inc).sink(ignore);
+  teed.zip(source).sink([](const auto&) {});
+  source.graph().counting(false);
+  REQUIRE(source.describe() ==
+          "Stream\n"
+          "├─ tee\n"
+          "│  ├─ sink\n"
+          "│  ├─ map\n"
+          "│  │  sink\n"
+          "│  └─ zip #1\n"
+          "│     └─ sink\n"
+          "└─ → zip #1\n");
 }
 
 TEST_CASE("what was told before is a reference") {

@@ -18,6 +18,7 @@
 #include "penstock/observe/visualize.hpp"
 #include "penstock/ops/accumulate.hpp"
 #include "penstock/ops/map.hpp"
+#include "penstock/ops/tee.hpp"
 #include "penstock/ops/zip.hpp"
 #include "penstock/sinks/sink.hpp"
 
@@ -134,6 +135,31 @@ TEST_CASE("the steps of a fused chain stand in a frame") {
   Stream<int> single;
   single.sink([](int) {});
   REQUIRE(count(single.to_dot(), "subgraph") == 0);
+}
+
+TEST_CASE("the branches of a tee are drawn as branches inside of the frame") {
+  Stream<int> source{"source"};
+  const auto end = [](auto s) { return s.sink([](int) {}).named("end"); };
+  source
+      .tee([&](auto s) { return s.map(inc).named("a").sink([](int) {}); },
+           [&](auto s) { return s.tee(end).map(inc).named("b").sink([](int) {}); })
+      .map(inc)
+      .named("c")
+      .sink([](int) {});
+  const std::string dot = source.to_dot();
+  REQUIRE(count(dot, "shape=") == 10);
+  REQUIRE(count(dot, " -> ") == 9);
+  REQUIRE(count(dot, "subgraph cluster_") == 1);
+  for (const char* edge : {"\"source Stream\" -> \"tee-1\"", "\"tee-1\" -> \"a map\"", "\"a map\" -> \"sink-1\"",
+                           "\"tee-1\" -> \"tee-2\"", "\"tee-2\" -> \"end sink\"", "\"tee-2\" -> \"b map\"", "\"b map\" -> \"sink-2\"",
+                           "\"tee-1\" -> \"c map\"", "\"c map\" -> \"sink-3\""}) {
+    REQUIRE_THAT(dot, containing(std::string{edge} + ";"));
+  }
+  for (const char* edge : {"n0 --> n1", "n1 --> n2", "n2 --> n3", "n1 --> n4", "n4 --> n5", "n4 --> n6", "n6 --> n7",
+                           "n1 --> n8", "n8 --> n9"}) {
+    REQUIRE_THAT(source.to_mermaid(), containing("  " + std::string{edge} + "\n"));
+  }
+  REQUIRE(count(source.to_mermaid(), " --> ") == 9);
 }
 
 TEST_CASE("every shape is drawn as Streamz draws it") {

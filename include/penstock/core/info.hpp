@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -53,6 +54,8 @@ struct Info {
   Shape shape;            ///< for drawings
   bool one_to_one = true; ///< every element taken comes out or fails; when false, `out` is counted
   bool selects = false;   ///< not one to one, but what is not left out comes out: `out` needs no counter
+  std::size_t after = 1;  ///< fused: takes its elements from the step so many places before it
+  std::size_t depth = 0;  ///< in a branch of a tee, which may be in one of another: of how many
 
   bool counting = true;   ///< when false the counters below stand still
   Counter in;             ///< elements taken
@@ -64,6 +67,7 @@ struct Info {
   Counter waiting;        ///< receipts open now
   Counter blocked_ns;     ///< time that settled receipts were open, by the loop's clock
   Counter late_errors;    ///< failures of background work that no caller saw
+  Counter missed;         ///< first in a branch of a tee: not taken, because a branch before it threw
 
   void took(std::uint64_t n = 1) noexcept { if (counting) in.add(n); }
   void passed(std::uint64_t n = 1) noexcept { if (counting) out.add(n); }
@@ -76,4 +80,15 @@ struct Info {
   std::string label() const { return name.empty() ? std::string{op} : name; }
 };
 
+namespace detail {
+
+/// Of the Infos of a chain that of its last operator. Those of branches stand behind their tee and end nothing.
+template <class Infos>
+auto& last_of(Infos& infos) noexcept {
+  auto last = infos.end() - 1;
+  while (last->depth != 0) --last;
+  return *last;
+}
+
+}  // namespace detail
 }  // namespace penstock

@@ -19,9 +19,9 @@ class Graph;
 /// strand only. Operators derive from it, register their ports in the constructor, and push through their outlets.
 class Node {
  public:
-  explicit Node(Info info) : infos_{std::move(info)} {}
+  explicit Node(Info info) : infos_{std::move(info)}, info_(&infos_.back()) {}
   /// A chain of fused steps is one node with one Info for each step.
-  explicit Node(std::vector<Info> infos) : infos_(std::move(infos)) {}
+  explicit Node(std::vector<Info> infos) : infos_(std::move(infos)), info_(&detail::last_of(infos_)) {}
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   virtual ~Node() = default;
@@ -35,7 +35,7 @@ class Node {
 
   std::vector<Info>& infos() noexcept { return infos_; }
   const std::vector<Info>& infos() const noexcept { return infos_; }
-  Info& info() noexcept { return infos_.back(); }
+  Info& info() noexcept { return *info_; }
 
   const std::vector<InletBase*>& inlets() const noexcept { return inlets_; }
   const std::vector<OutletBase*>& outlets() const noexcept { return outlets_; }
@@ -80,6 +80,7 @@ class Node {
   Graph* graph_ = nullptr;
   Strand* strand_ = nullptr;
   std::vector<Info> infos_;
+  Info* info_;
   std::vector<InletBase*> inlets_;
   std::vector<OutletBase*> outlets_;
   std::atomic<std::size_t> handles_{0};

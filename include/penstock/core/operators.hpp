@@ -33,10 +33,13 @@ struct LaterType {
 template <class T, class Dependent>
 using Later = typename LaterType<T, Dependent>::type;
 
-/// What an operator is given for `stream`: a chain to fuse with when it is a temporary, otherwise a stream to share.
+/// What an operator is given for `stream`: a chain to fuse with when it is a temporary, otherwise a stream to share. What
+/// cannot be shared is used up.
 template <class S>
 decltype(auto) operand(S&& stream) {
-  if constexpr (std::is_lvalue_reference_v<S>) {
+  if constexpr (requires { std::remove_cvref_t<S>::single_use; }) {
+    return std::move(const_cast<std::remove_cvref_t<S>&>(stream));
+  } else if constexpr (std::is_lvalue_reference_v<S>) {
     return const_cast<std::remove_cvref_t<S>&>(stream).stream();
   } else {
     return std::move(stream);
@@ -118,6 +121,8 @@ class Operators {
   PENSTOCK_MEMBER(concat, (class S = Self), (), <S>())
   /// Lets a function look at every element.
   PENSTOCK_MEMBER(tap, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
+  /// Hangs branches on a chain that are fused with it.
+  PENSTOCK_MEMBER(tee, (class... Branches), (Branches... branches), (std::move(branches)...))
 
   // Which elements
   /// Passes on the elements at some positions.

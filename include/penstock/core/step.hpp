@@ -61,6 +61,40 @@ class Step {
 
 namespace detail {
 
+/// How many Infos a step has: its own, and those of steps inside of it.
+template <class S>
+inline constexpr std::size_t infos_of = 1;
+template <class S>
+  requires requires { S::infos; }
+inline constexpr std::size_t infos_of<S> = S::infos;
+
+/// Puts what is known of one more step behind what is known of a chain.
+template <class S>
+void add_info(std::vector<Info>& infos, Info info, S& step) {
+  if (!infos.empty()) info.after = static_cast<std::size_t>(&infos.back() - &last_of(infos)) + 1;
+  infos.push_back(std::move(info));
+  if constexpr (infos_of<S> > 1) step.add_infos(infos);
+}
+
+/// Takes the last step away: returns `fn(the steps before it, the step, its Info)`.
+template <class... Steps, class Fn>
+auto split_last(std::vector<Info>& infos, std::tuple<Steps...>& steps, Fn fn) {
+  constexpr std::size_t last = sizeof...(Steps) - 1;
+  Info info = std::move(infos.back());
+  infos.pop_back();
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return fn(std::tuple<std::tuple_element_t<I, std::tuple<Steps...>>...>(std::move(std::get<I>(steps))...),
+              std::move(std::get<last>(steps)), std::move(info));
+  }(std::make_index_sequence<last>{});
+}
+/// Whether there is one that has but one Info.
+template <class... Steps>
+inline constexpr bool has_last = false;
+template <class First, class... Rest>
+inline constexpr bool has_last<First, Rest...> = has_last<Rest...>;
+template <class Last>
+inline constexpr bool has_last<Last> = infos_of<Last> == 1;
+
 /// A step and all that follow it, nested by value: what the compiler sees is one function.
 template <class Step, class Next>
 class Link {
@@ -76,7 +110,7 @@ class Link {
 
   void place(Node& node, Info* info) noexcept {
     step_.place(node, *info);
-    next_.place(node, info + 1);
+    next_.place(node, info + infos_of<Step>);
   }
   void shut_down() noexcept {
     step_.shut_down();

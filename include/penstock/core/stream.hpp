@@ -215,7 +215,7 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
   auto then(Step step, Info info) && {
     if (made_) detail::misuse("Chain: a chain that was used before cannot be moved from; use it by its name");
     std::vector<Info> infos = std::move(infos_);
-    infos.push_back(std::move(info));
+    detail::add_info(infos, std::move(info), step);
     auto steps = std::tuple_cat(std::move(steps_), std::tuple<Step>(std::move(step)));
     if constexpr (std::is_void_v<typename detail::Fold<In, Steps..., Step>::value>) {
       return Sink{build<Steps..., Step>(std::move(infos), std::move(steps))};
@@ -237,24 +237,18 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
 
   /// Takes the last step away: returns `fn(the chain before it, the step, its Info)`.
   template <class Fn>
-    requires(sizeof...(Steps) > 0)
+    requires(detail::has_last<Steps...>)
   auto without_last(Fn fn) && {
     if (made_) detail::misuse("Chain: a chain that was used before cannot be moved from; use it by its name");
-    Info info = std::move(infos_.back());
-    infos_.pop_back();
-    using All = std::tuple<Steps...>;
-    constexpr std::size_t last = sizeof...(Steps) - 1;
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      Chain<In, std::tuple_element_t<I, All>...> before{
-          std::move(source_), ticket_, std::move(infos_),
-          std::tuple<std::tuple_element_t<I, All>...>(std::move(std::get<I>(steps_))...)};
-      return fn(std::move(before), std::move(std::get<last>(steps_)), std::move(info));
-    }(std::make_index_sequence<last>{});
+    return detail::split_last(infos_, steps_, [&]<class... Before>(std::tuple<Before...> before, auto step, Info info) {
+      return fn(Chain<In, Before...>{std::move(source_), ticket_, std::move(infos_), std::move(before)}, std::move(step),
+                std::move(info));
+    });
   }
 
   /// Names the last operator.
   Chain named(std::string name) && {
-    infos_.back().name = std::move(name);
+    detail::last_of(infos_).name = std::move(name);
     return std::move(*this);
   }
 

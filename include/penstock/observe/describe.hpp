@@ -57,8 +57,13 @@ inline std::size_t width(std::string_view text) {
 class Tree {
  public:
   explicit Tree(const GraphSnapshot& snapshot) : snapshot_(snapshot), behind_(snapshot.operators.size()) {
+    below_.resize(snapshot.operators.size(), nothing);
     for (const EdgeStats& edge : snapshot.edges) {
-      if (!edge.fused) behind_[edge.from].push_back(edge.to);
+      if (edge.fused && !edge.branch) {
+        below_[edge.from] = edge.to;
+      } else {
+        behind_[edge.from].push_back(edge.to);
+      }
     }
     number_references();
     std::vector<bool> seen(snapshot.operators.size());
@@ -123,12 +128,11 @@ class Tree {
       }
       // The steps of a chain stand below each other; a new branch is drawn where a new node begins.
       const std::string below = here.root ? "" : here.before + (here.last ? "   " : "│  ");
-      const std::size_t node = snapshot_.operators[i].node;
-      for (;; ++i) {
+      for (;; i = below_[i]) {
         seen[i] = true;
         const OperatorStats& stats = snapshot_.operators[i];
         lines_.push_back({(i == here.at ? branch : below) + describe(stats) + numbers_[i], describe_counters(stats)});
-        if (i + 1 == snapshot_.operators.size() || snapshot_.operators[i + 1].node != node) break;
+        if (below_[i] == nothing) break;
       }
       for (std::size_t b = behind_[i].size(); b-- > 0;) {
         open.push_back({behind_[i][b], below, false, b + 1 == behind_[i].size()});
@@ -136,8 +140,10 @@ class Tree {
     }
   }
 
+  static constexpr auto nothing = static_cast<std::size_t>(-1);
   const GraphSnapshot& snapshot_;
-  std::vector<std::vector<std::size_t>> behind_;
+  std::vector<std::vector<std::size_t>> behind_;  // branches
+  std::vector<std::size_t> below_;                // the next step of the chain
   std::vector<std::string> numbers_;
   std::vector<Line> lines_;
 };
@@ -145,9 +151,9 @@ class Tree {
 }  // namespace detail
 
 /// The whole graph as a text tree. Sources first; what is behind an operator is a branch below it, in the order in which it
-/// was written; steps that were fused into one node stand below each other without a branch. An operator that is
-/// reached a second time is a reference, `→ zip #1`. Beside each operator, while the graph counts: elements in and out,
-/// and what was left out, dropped, failed, is held or waits, where there is any.
+/// was written; steps that were fused into one node stand below each other without a branch, but for those behind a tee. An
+/// operator that is reached a second time is a reference, `→ zip #1`. Beside each operator, while the graph counts: elements
+/// in and out, and what was left out, dropped, failed, is held or waits, where there is any.
 ///
 ///     numbers; Stream      out 6
 ///     ├─ map               in 6, out 6

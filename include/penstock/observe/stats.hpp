@@ -49,6 +49,7 @@ struct EdgeStats {
   std::size_t inlet = 0;     ///< which inlet of `to`
   std::size_t inlets = 1;    ///< of so many
   bool fused = false;        ///< inside one node: a plain function call
+  bool branch = false;       ///< from a tee, which has several fused ones
 };
 
 /// A copy of all that can be told of a graph: what descriptions, drawings and numbers are made from. Sources come first and
@@ -134,9 +135,17 @@ class SnapshotTaker {
     first(node) = snapshot_.operators.size();
     std::optional<std::uint64_t> in;
     if (const std::uint64_t counted = node.infos().front().in.get(); counted > 0 || edges_into(node) > 0) in = counted;
-    for (std::size_t i = 0; i < node.infos().size(); ++i) {
-      const Info& info = node.infos()[i];
+    const std::vector<Info>& infos = node.infos();
+    const std::size_t begin = first(node);
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+      const Info& info = infos[i];
       OperatorStats stats;
+      if (i > 0) {
+        // What a branch takes is what its tee has taken, whatever becomes of it in another branch.
+        const OperatorStats& from = snapshot_.operators[begin + i - info.after];
+        in = info.depth > infos[i - info.after].depth ? from.in : from.out;
+      }
+      if (in) *in -= std::min(*in, info.missed.get());
       stats.op = info.op;
       stats.detail = info.detail;
       stats.name = info.name;
@@ -152,8 +161,8 @@ class SnapshotTaker {
       stats.blocked = Duration{info.blocked_ns.get()};
       stats.late_errors = info.late_errors.get();
 
-      const bool last = i + 1 == node.infos().size();
-      if (!last || !node.outlets().empty()) {
+      const bool last = &info == &last_of(infos);
+      if (leads_on(infos, i) || (last && !node.outlets().empty())) {
         const std::uint64_t counted = info.out.get();
         if (!info.one_to_one && !info.selects) {
           stats.out = counted;
@@ -167,14 +176,24 @@ class SnapshotTaker {
           if (const auto taken = taken_behind(node)) stats.out = std::max(stats.out.value_or(0), *taken);
         }
       }
-      in = stats.out;
       snapshot_.operators.push_back(std::move(stats));
     }
   }
 
+  /// Whether a step in the node takes from the one at `i`.
+  static bool leads_on(const std::vector<Info>& infos, std::size_t i) {
+    return i + 1 < infos.size() && infos[i + 1].after == 1;
+  }
+
   void add_edges(const Node& node) {
-    const std::size_t last = first(node) + node.infos().size() - 1;
-    for (std::size_t i = first(node); i < last; ++i) snapshot_.edges.push_back({i, i + 1, 0, 1, 0, 1, true});
+    const std::vector<Info>& infos = node.infos();
+    const std::size_t begin = first(node);
+    const std::size_t last = begin + static_cast<std::size_t>(&last_of(infos) - infos.data());
+    for (std::size_t i = 1; i < infos.size(); ++i) {
+      const std::size_t from = i - infos[i].after;
+      const bool branch = from + 1 < infos.size() && infos[from + 1].depth > infos[from].depth;
+      snapshot_.edges.push_back({begin + from, begin + i, 0, 1, 0, 1, true, branch});
+    }
     for (std::size_t i = 0; i < node.outlets().size(); ++i) {
       for (const OutletBase::Branch& branch : node.outlets()[i]->branches()) {
         const Node& target = *branch.inlet->node();
