@@ -13,6 +13,7 @@
 #include "penstock/exec/event_loop.hpp"
 #include "penstock/ops/hop.hpp"
 #include "penstock/sinks/sink.hpp"
+#include "penstock/sources/from_queue.hpp"
 
 namespace bench {
 namespace {
@@ -96,6 +97,25 @@ class Hop {
   penstock::Stream<Value> source_{here_};
 };
 
+/// A source that takes out of a bounded queue what another thread pushes.
+template <class Fn>
+class FromQueue {
+ public:
+  explicit FromQueue(Fn fn) : source_(penstock::from_queue(there_, queue_)) {
+    source_.sink([fn = std::move(fn)](Value value) mutable { fn(value); });
+    source_.start();
+  }
+  void push(Value value) { queue_.push(value); }
+  void wait_until_empty() {
+    while (queue_.size() != 0) std::this_thread::yield();
+  }
+
+ private:
+  penstock::EventLoop there_{penstock::background};
+  penstock::Queue<Value> queue_{4096};
+  penstock::Source<Value> source_;
+};
+
 template <template <class> class Bridge>
 Pass throughput(bool) {
   const auto take = [](Value value) { consume(value); };
@@ -135,9 +155,12 @@ Pass latency(double percentile) {
 const Registration registered{[] {
   add({"j", "hand1", saturated, throughput<SwapQueue>, {}, {}, Clock::wall});
   add({"j", "hop", saturated, throughput<Hop>, {{.ratio = 1.2}}, {}, Clock::wall});
+  add({"j", "from_queue", saturated, throughput<FromQueue>, {{.ratio = 1.2}}, {}, Clock::wall});
   for (const auto& [name, percentile] : {std::pair{"j_p50", 0.5}, std::pair{"j_p99", 0.99}}) {
     add({name, "hand1", paced, [p = percentile](bool) { return latency<SwapQueue>(p); }, {}, {}, Clock::own});
     add({name, "hop", paced, [p = percentile](bool) { return latency<Hop>(p); }, {{.ratio = 1.2}}, {}, Clock::own});
+    add({name, "from_queue", paced, [p = percentile](bool) { return latency<FromQueue>(p); }, {{.ratio = 1.2}}, {},
+         Clock::own});
   }
 }};
 
