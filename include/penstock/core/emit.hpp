@@ -26,6 +26,12 @@ Receipt offer(Outlet<T>& outlet, T&& value, const Context& context) {
   });
 }
 
+/// The same with nothing beside the element.
+template <class T>
+Receipt offer(Outlet<T>& outlet, T&& value) {
+  return outlet.strand().descend([&] { return Receipt{outlet.push(std::move(value), nullptr)}; });
+}
+
 /// Pushes elements of a batch, as one descent, until one waits or the descent has something to do at its end.
 template <class T>
 Receipt offer_all(Outlet<T>& outlet, Batch<T>& batch) {
@@ -120,25 +126,37 @@ class Settled final : public Task {
   std::atomic<bool> done_{false};
 };
 
-/// Does `fn`, which returns a receipt, on the strand of `outlet` and waits for the receipt. Where waiting would block the
-/// loop itself, the receipt is kept: `fn` has been done, but the next call throws as long as it is pending.
-template <class Fn>
-void wait_for(OutletBase& outlet, Fn fn) {
+/// An earlier element that nobody waited for still waits: so does the next one, where that is possible.
+[[gnu::noinline]] inline void wait_for_earlier(OutletBase& outlet, Position position) {
   const NodeHandle alive{*outlet.node()};
-  Loop* loop = outlet.strand().loop();
-  const Position position = loop ? loop->position() : Position::inside;
-  if (position == Position::elsewhere) return Errand<Fn>{*loop, fn}.send();
   Unwaited& earlier = outlet.unwaited();
-  if (earlier.pending() && position == Position::idle) Settled::wait(*loop, earlier.receipt());
+  if (position == Position::idle) Settled::wait(*outlet.strand().loop(), earlier.receipt());
   if (earlier.pending()) {
     misuse(
         "emit: an earlier element still waits, and waiting for it here would block the loop that it waits for; use "
         "async_emit to wait or try_emit to be told");
   }
-  Receipt receipt = fn();
-  if (!receipt.pending()) return receipt.get();
-  if (position == Position::idle) return Settled::wait(*loop, std::move(receipt));
-  earlier.keep(std::move(receipt));
+}
+
+/// Does `fn`, which returns a receipt, on the strand of `outlet` and waits for the receipt. Where waiting would block the
+/// loop itself, the receipt is kept: `fn` has been done, but the next call throws as long as it is pending.
+template <class Fn>
+void wait_for(OutletBase& outlet, Fn fn) {
+  Loop* loop = outlet.strand().loop();
+  const Position position = loop ? loop->position() : Position::inside;
+  if (position == Position::elsewhere) {
+    const NodeHandle alive{*outlet.node()};
+    return Errand<Fn>{*loop, fn}.send();
+  }
+  if (outlet.unwaited().pending()) [[unlikely]] wait_for_earlier(outlet, position);
+  // One descent round it all: what `fn` brings about may end the graph, but not before the end of that.
+  const Receipt receipt = outlet.strand().descend([&] {
+    Receipt given = fn();
+    if (given.pending() && position == Position::inside) outlet.unwaited().keep(std::exchange(given, Receipt{}));
+    return given;
+  });
+  if (receipt.pending()) return Settled::wait(*loop, receipt);
+  receipt.get();
 }
 
 /// The same without waiting: false, and nothing done, while an earlier element waits.

@@ -37,7 +37,7 @@ class Pump final : public Task {
   void count(std::size_t emitted) noexcept { left_ -= static_cast<int>(emitted) - 1; }
   /// Goes on soon.
   void wake() noexcept {
-    if (!active()) owner().strand().post(*this);
+    if (!active() && !queued()) owner().strand().post(*this);
   }
   /// Goes on at once: for tasks of the owner, such as timers, that run outside of any element.
   void go() noexcept {

@@ -160,7 +160,9 @@ class Stream : public Handle, public Operators<Stream<T>> {
       return push(std::move(value), mine);
     });
   }
-  [[gnu::noinline]] void emit_with_care(T&& value) const { emit(std::move(value), Context{}); }
+  [[gnu::noinline]] void emit_with_care(T&& value) const {
+    detail::wait_for(*outlet_, [&] { return detail::offer(*outlet_, std::move(value)); });
+  }
 
   // As `emit`, up to where the batch is interrupted.
   [[gnu::noinline]] void emit_batch(Batch<T>& batch) const {

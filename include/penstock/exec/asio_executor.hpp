@@ -118,6 +118,9 @@ class LoopExecutor {
   }
   friend bool operator!=(const LoopExecutor& a, const LoopExecutor& b) noexcept { return !(a == b); }
 
+  /// Null when the loop has ended.
+  Loop* loop() const noexcept { return anchor_->loop(); }
+
   /// For what the graph itself starts: begins at once, as emitting does, also where nobody runs the loop, and does not keep
   /// `run` from returning.
   LoopExecutor uncounted() const noexcept { return {*anchor_, never_, false, true}; }

@@ -21,22 +21,30 @@ namespace detail {
 
 struct NoExecutor {};
 
-/// Something that has to be done on the strand of a graph and has a receipt, with the handler that waits for it. Without an
-/// executor of its own the handler runs on the strand.
+/// The loop that an executor stands for; null for those of others.
+template <class Executor>
+Loop* loop_of(const Executor& executor) noexcept {
+  if constexpr (std::is_same_v<Executor, LoopExecutor>) {
+    return executor.loop();
+  } else if constexpr (requires { executor.template target<LoopExecutor>(); }) {
+    const auto* known = executor.template target<LoopExecutor>();
+    return known ? known->loop() : nullptr;
+  } else {
+    return nullptr;
+  }
+}
+
+/// Something that has to be done on the strand of a graph and has a receipt, with the handler that waits for it. A handler
+/// that belongs to the loop of the graph, or to no executor, runs on the strand; every other one on its executor.
 template <class Fn, class Handler>
 class Operation final : public Task, public Pooled {
-  static constexpr bool has_executor = !std::is_same_v<asio::associated_executor_t<Handler, NoExecutor>, NoExecutor>;
-  struct Anywhere {
-    explicit Anywhere(const Handler&) noexcept {}
-  };
-  struct Work {
-    explicit Work(const Handler& handler) : guard(asio::get_associated_executor(handler)) {}
-    asio::executor_work_guard<asio::associated_executor_t<Handler>> guard;
-  };
+  using Executor = asio::associated_executor_t<Handler, NoExecutor>;
+  static constexpr bool has_executor = !std::is_same_v<Executor, NoExecutor>;
+  struct Anywhere {};
 
  public:
   static void start(Strand& strand, Fn fn, Handler handler) {
-    auto* operation = new Operation(std::move(fn), std::move(handler));
+    auto* operation = new Operation(strand, std::move(fn), std::move(handler));
     Loop* loop = strand.loop();
     if (loop && loop->position() == Position::elsewhere) {
       loop->post_remote(*operation);
@@ -53,7 +61,21 @@ class Operation final : public Task, public Pooled {
   void discard() noexcept override { delete this; }
 
  private:
-  Operation(Fn&& fn, Handler&& handler) : fn_(std::move(fn)), handler_(std::move(handler)), work_(handler_) {}
+  Operation(Strand& strand, Fn&& fn, Handler&& handler) : fn_(std::move(fn)), handler_(std::move(handler)) {
+    if constexpr (has_executor) {
+      const Executor executor = asio::get_associated_executor(handler_);
+      Loop* loop = loop_of(executor);
+      if (loop && loop == strand.loop()) {
+        loop_ = loop;
+        loop_->work_started();
+      } else {
+        work_.emplace(executor);
+      }
+    }
+  }
+  ~Operation() override {
+    if (loop_) loop_->work_finished();
+  }
 
   void begin(Strand& strand, bool initiating) {
     const StrandRef home{strand};  // the handle that goes with `fn_` may be the last one of the graph
@@ -66,30 +88,36 @@ class Operation final : public Task, public Pooled {
     if (receipt_.pending()) return receipt_.state()->then(*this);
     if (receipt_.error()) error_ = receipt_.error();
     finished_ = true;
-    if (initiating && !has_executor) return home->post(*this);
+    if (initiating && !foreign()) return home->post(*this);
     finish(initiating);
   }
+  bool foreign() const noexcept { return has_executor && !loop_; }
 
   void finish(bool initiating) {
     auto call = [handler = std::move(handler_), error = std::move(error_)]() mutable {
       std::move(handler)(std::move(error));
     };
-    const auto work = std::move(work_);
-    delete this;
     if constexpr (has_executor) {
-      if (initiating) {
-        asio::post(work.guard.get_executor(), std::move(call));
-      } else {
-        asio::dispatch(work.guard.get_executor(), std::move(call));
+      if (foreign()) {
+        const auto work = std::move(work_);
+        delete this;
+        if (initiating) {
+          asio::post(work->get_executor(), std::move(call));
+        } else {
+          asio::dispatch(work->get_executor(), std::move(call));
+        }
+        return;
       }
-    } else {
-      call();
     }
+    delete this;
+    call();
   }
 
   std::optional<Fn> fn_;
   Handler handler_;
-  std::conditional_t<has_executor, Work, Anywhere> work_;
+  using Work = std::conditional_t<has_executor, asio::executor_work_guard<Executor>, Anywhere>;
+  std::optional<Work> work_;
+  Loop* loop_ = nullptr;
   Receipt receipt_;
   std::exception_ptr error_;
   bool finished_ = false;

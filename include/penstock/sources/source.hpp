@@ -163,7 +163,7 @@ class SourceNode : public SourceBase {
     reopen();
     info().passed();
     // The context goes along: what is emitted may end the graph, and this with it.
-    receipt = context.empty() ? detail::offer(outlet, std::move(*value), Context{})
+    receipt = context.empty() ? detail::offer(outlet, std::move(*value))
                               : detail::offer(outlet, std::move(*value), Context{std::move(context)});
     return true;
   }
