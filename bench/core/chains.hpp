@@ -96,12 +96,16 @@ struct D {
   }
 };
 
-// e: one to eight.
+// e: one to eight: branches of one chain, or eight nodes behind a fan-out.
 struct E {
   static auto hand() {
     return [](Value x) {
       for (int i = 0; i < 8; ++i) consume(x);
     };
+  }
+  static void fused(const Stream<Value>& source) {
+    const auto end = [](auto branch) { return branch.sink(Consume{}); };
+    source.tee(end, end, end, end, end, end, end).sink(Consume{});
   }
   static void dynamic(const Stream<Value>& source) {
     for (int i = 0; i < 8; ++i) source.sink(Consume{});

@@ -54,6 +54,7 @@ const Registration registered{[] {
   add(in_batches("d", "batch", D::fused, goals_of_batches, {.percent = 3}));
 
   add(hand1("e", n, E::hand()));
+  add(graph("e", "fused", n, E::fused, {{.ratio = 1.2}}, {.nanoseconds = 1}));
   add(graph("e", "dynamic", n, E::dynamic, {{.ratio = 7}}, {.nanoseconds = 8}));
 
   add(hand1("f", n, F::hand()));
