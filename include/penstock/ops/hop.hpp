@@ -158,6 +158,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     const bool waits = sent_.size() >= bound_ || !line_.empty();
     Held<T> item{std::optional<T>(std::forward<V>(value)), Context::of(context), {}, {}, {}};
     item.context.bind(strand());
+    ++elements_;
     Receipt receipt;
     if (waits) {
       receipt = item.receipt = Receipt::waiting(strand(), &info(), Why::full);
@@ -174,7 +175,10 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     gone_ = bridge_->take_answers(answers_);
     for (std::exception_ptr& error : answers_) {
       const Sent sent = sent_.pop();
-      if (sent.element) info().passed();
+      if (sent.element) {
+        --elements_;
+        info().passed();
+      }
       if (error) sent.context.fail(error);
       sent.receipt.settle(std::move(error));
     }
@@ -228,6 +232,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
       if (!receipt.state()) return;
       receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": the element was not through")));
     };
+    elements_ = 0;
     for (; !sent_.empty(); sent_.pop()) {
       sent_.front().context.drop(reason);
       if (sent_.front().element) info().drops();
@@ -242,7 +247,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
   }
   /// While anything is on the other side this loop has something to wait for.
   void count() noexcept {
-    info().holds(sent_.size() + line_.size());
+    info().holds(elements_);
     if (std::exchange(working_, busy()) == busy()) return;
     if (working_) {
       clock().work_started();
@@ -256,6 +261,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
   std::size_t bound_;
   Ring<Held<T>> line_;  // has to wait for room
   Ring<Sent> sent_;     // waits for its answer
+  std::size_t elements_ = 0;  // in both, without the signals
   std::vector<std::exception_ptr> answers_;
   bool working_ = false;
   bool gone_ = false;
