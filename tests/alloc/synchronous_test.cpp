@@ -122,6 +122,14 @@ TEST_CASE("windows and pairs allocate nothing while what follows borrows them") 
   REQUIRE(while_emitting(source) == 0);
 }
 
+TEST_CASE("views of windows and groups allocate nothing") {
+  Stream<int> source;
+  source.sliding_window(10, as_view).sink([](View<int> window) { add(window.front()); });
+  source.partition(100, as_view).sink([](View<int> group) { add(group.front()); });
+  source.partition(100, as_view, [](int x) { return x % 2; }).sink([](View<int> group) { add(group.front()); });
+  REQUIRE(while_emitting(source) == 0);
+}
+
 TEST_CASE("unique with a maxsize allocates nothing, whether it knows an element or not") {
   Stream<int> source;
   source.unique({.maxsize = 1000}).sink(add);

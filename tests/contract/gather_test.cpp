@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <chrono>
+#include <vector>
 
 #include "contract/contract.hpp"
+#include "penstock/ops/map.hpp"
 #include "penstock/ops/pairwise.hpp"
 #include "penstock/ops/partition.hpp"
 #include "penstock/ops/partition_unique.hpp"
@@ -19,6 +21,14 @@ namespace {
 
 constexpr auto number = [](const auto& x) { return x.value(); };
 constexpr auto parity = [](const auto& x) { return x.value() % 2; };
+
+// Views are looked at by making vectors of them.
+constexpr auto values = [](auto view) { return std::vector(view.begin(), view.end()); };
+
+Contract behind_map(Contract contract) {
+  contract.claims.copies = 1;
+  return contract.without(Check::counters, "the counters that are looked at are the map's");
+}
 
 Contract gathers(Contract contract, std::size_t bound) {
   contract.claims.gathers = true;
@@ -41,6 +51,15 @@ CONTRACT(partition_timeout) {
   contract.claims.needs_loop = true;
   return contract.without(Check::function_throws, "takes no function");
 }
+CONTRACT(partition_view) {
+  const auto wire = [](auto& s) { return s.source().partition(3, as_view).map(values); };
+  return behind_map(gathers(Contract{"partition as_view", wire, Contract::copyable}, 3))
+      .without(Check::function_throws, "takes no function");
+}
+CONTRACT(partition_view_key) {
+  const auto wire = [](auto& s) { return s.source().partition(2, as_view, s.calls(parity)).map(values); };
+  return behind_map(gathers(Contract{"partition as_view key", wire, Contract::copyable}, 3));
+}
 CONTRACT(partition_unique) {
   Contract contract =
       gathers(Contract{"partition_unique", [](auto& s) { return s.source().partition_unique(3, s.calls(number)); }}, 3);
@@ -50,6 +69,12 @@ CONTRACT(partition_unique) {
 CONTRACT(sliding_window) {
   Contract contract = gathers(
       Contract{"sliding_window", [](auto& s) { return s.source().sliding_window(3); }, Contract::copyable}, 3);
+  return contract.without(Check::function_throws, "takes no function");
+}
+CONTRACT(sliding_window_view) {
+  const auto wire = [](auto& s) { return s.source().sliding_window(3, as_view).map(values); };
+  Contract contract = behind_map(gathers(Contract{"sliding_window as_view", wire, Contract::copyable}, 3));
+  contract.claims.copies = 3;
   return contract.without(Check::function_throws, "takes no function");
 }
 CONTRACT(pairwise) {

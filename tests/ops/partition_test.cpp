@@ -345,3 +345,125 @@ TEST_CASE("partition refuses an n of 0, a negative timeout, and a timeout withou
   REQUIRE_THROWS_AS(source.partition(2, -1ms), std::invalid_argument);
   REQUIRE_THROWS_WITH(source.partition(2, 1ms), penstock::test::containing("partition with a timeout needs an event loop"));
 }
+
+namespace {
+
+constexpr auto to_vector = [](auto view) { return std::vector(view.begin(), view.end()); };
+
+}  // namespace
+
+TEST_CASE("partition lends views of the same groups, the rest at the end") {
+  Stream<int> source;
+  Probe lent{source.partition(2, as_view).map(to_vector).stream()};
+  Probe owned{source.partition(2)};
+  for (int i = 0; i < 5; ++i) source.emit(i);
+  REQUIRE(!source.push_end().pending());
+  REQUIRE(lent.values() == Groups{{0, 1}, {2, 3}, {4}});
+  REQUIRE(lent.values() == owned.values());
+}
+
+TEST_CASE("partition lends the same memory every time") {
+  Stream<std::string> source;
+  std::vector<const std::string*> seen;
+  source.partition(3, as_view).sink([&](View<std::string> group) { seen.push_back(group.data()); });
+  for (int i = 0; i < 30; ++i) source.emit(std::to_string(i));
+  REQUIRE(seen == std::vector<const std::string*>(10, seen.front()));
+}
+
+TEST_CASE("partition gathers more elements than it makes room for at first") {
+  constexpr int n = 10000;
+  Stream<int> source;
+  Stream<std::string> texts;
+  Probe owned{source.partition(n)};
+  Probe lent{source.partition(n, as_view).map(to_vector).stream()};
+  Probe owned_texts{texts.partition(n)};
+  std::vector<int> expected;
+  std::vector<std::string> expected_texts;
+  for (int i = 0; i < n; ++i) {
+    source.emit(i);
+    texts.emit(std::to_string(i));
+    expected.push_back(i);
+    expected_texts.push_back(std::to_string(i));
+  }
+  REQUIRE(owned.values() == Groups{expected});
+  REQUIRE(lent.values() == Groups{expected});
+  REQUIRE(owned_texts.values() == std::vector<std::vector<std::string>>{expected_texts});
+}
+
+TEST_CASE("partition gathers flags, and what has no default") {
+  struct NoDefault {
+    explicit NoDefault(int v) : value(v) {}
+    int value;
+  };
+  Stream<bool> flags;
+  Probe probe{flags.partition(2)};
+  flags.emit(true);
+  flags.emit(false);
+  REQUIRE(probe.values() == std::vector<std::vector<bool>>{{true, false}});
+  Stream<NoDefault> source;
+  int sum = 0;
+  source.partition(2, as_view).sink([&](View<NoDefault> pair) { sum = pair.front().value * 10 + pair.back().value; });
+  source.partition(2).sink([&](const std::vector<NoDefault>& pair) { sum *= pair[0].value + pair[1].value; });
+  source.emit(NoDefault{1});
+  source.emit(NoDefault{2});
+  REQUIRE(sum == 36);
+}
+
+TEST_CASE("partition lends views of the groups of keys, in any order of the options") {
+  Stream<int> source;
+  const auto parity = [](int x) { return x % 2; };
+  Probe one{source.partition(2, as_view, parity).map(to_vector).stream()};
+  Probe two{source.partition(2, parity, as_view).map(to_vector).stream()};
+  Probe owned{source.partition(2, parity)};
+  for (const int x : {1, 2, 3, 5, 4, 6, 7}) source.emit(x);
+  static_cast<void>(source.push_end());
+  REQUIRE(one.values() == Groups{{1, 3}, {2, 4}, {5, 7}, {6}});
+  REQUIRE(two.values() == one.values());
+  REQUIRE(owned.values() == one.values());
+}
+
+TEST_CASE("a view of a group stays as it is while what looks at it emits at the source again") {
+  Stream<std::string> source;
+  std::vector<std::vector<std::string>> out;
+  source.partition(2, as_view).sink([&](View<std::string> pair) {
+    const auto before = to_vector(pair);
+    out.push_back(before);
+    if (before.back() == "1") {
+      for (int i = 2; i < 9; ++i) source.emit(std::to_string(i));
+    }
+    REQUIRE(to_vector(pair) == before);
+  });
+  for (int i = 0; i < 2; ++i) source.emit(std::to_string(i));
+  source.emit("9");
+  REQUIRE(out == std::vector<std::vector<std::string>>{{"0", "1"}, {"2", "3"}, {"4", "5"}, {"6", "7"}, {"8", "9"}});
+}
+
+TEST_CASE("a view of a group carries the joined metadata, which has failed when what looks at it throws") {
+  Stream<int> source;
+  std::vector<Outcome> ends;
+  const auto ref = [&] { return Context{Ref([&](const Ending& end) { ends.push_back(end.outcome); })}; };
+  bool fails = true;
+  Probe<int, int> probe{source.partition(2, as_view)
+                            .map([&](View<int> pair) {
+                              if (fails) throw std::runtime_error("no");
+                              return pair[0] + pair[1];
+                            })
+                            .stream()};
+  source.emit(1, ref());
+  REQUIRE(ends.empty());
+  REQUIRE_THROWS_AS(source.emit(2, ref()), std::runtime_error);
+  REQUIRE(ends == std::vector{Outcome::failed, Outcome::failed});
+  fails = false;
+  source.emit(3, Context{Ref::with(3)});
+  source.emit(4, Context{Ref::with(4)});
+  REQUIRE(probe.values() == std::vector{7});
+  REQUIRE(probe.metadata() == std::vector<std::vector<int>>{{3, 4}});
+}
+
+TEST_CASE("partition lends views of elements that can only be moved, and lets go of them") {
+  Stream<std::unique_ptr<int>> source;
+  int sum = 0;
+  source.partition(2, as_view).sink([&](View<std::unique_ptr<int>> pair) { sum += *pair[0] * 10 + *pair[1]; });
+  for (int i = 1; i < 4; ++i) source.emit(std::make_unique<int>(i));
+  REQUIRE(sum == 12);
+}

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -133,4 +138,149 @@ TEST_CASE("sliding_window joins event times: the newest stands") {
   std::vector<EventTime> times;
   for (const auto& record : probe.records()) times.push_back(record.event_time);
   REQUIRE(times == std::vector<EventTime>{10, 30, 30, 20});
+}
+
+namespace {
+
+constexpr auto to_vector = [](auto view) { return std::vector(view.begin(), view.end()); };
+
+/// The windows of 0, 1, 2, … by a straight line.
+template <class T, class Make>
+std::vector<std::vector<T>> windows_of(int elements, int n, bool partial, Make make) {
+  std::vector<std::vector<T>> all;
+  for (int last = 0; last < elements; ++last) {
+    if (!partial && last + 1 < n) continue;
+    std::vector<T> window;
+    for (int i = std::max(0, last + 1 - n); i <= last; ++i) window.push_back(make(i));
+    all.push_back(std::move(window));
+  }
+  return all;
+}
+
+/// Long enough to have memory of its own.
+std::string text(int i) { return "the text of element number " + std::to_string(i); }
+
+}  // namespace
+
+TEST_CASE("sliding_window lends views of the same windows, in both modes and however long they are") {
+  for (const int n : {1, 2, 10, 127, 128, 129, 1000}) {
+    for (const bool partial : {true, false}) {
+      Stream<int> source;
+      Probe probe{source.sliding_window(static_cast<std::size_t>(n), as_view, {.return_partial = partial}).map(to_vector).stream()};
+      for (int i = 0; i < 700; ++i) source.emit(i);
+      REQUIRE(probe.values() == windows_of<int>(700, n, partial, [](int i) { return i; }));
+    }
+  }
+}
+
+TEST_CASE("sliding_window lends views of elements that have memory of their own") {
+  Stream<std::string> source;
+  Probe probe{source.sliding_window(5, as_view).map(to_vector).stream()};
+  for (int i = 0; i < 300; ++i) source.emit(text(i));
+  REQUIRE(probe.values() == windows_of<std::string>(300, 5, true, text));
+}
+
+TEST_CASE("a view is two words, travels in registers and is a span") {
+  STATIC_REQUIRE(sizeof(View<std::string>) == 2 * sizeof(void*));
+  STATIC_REQUIRE(detail::by_value<View<std::string>>);
+  STATIC_REQUIRE(std::is_convertible_v<View<int>, std::span<const int>>);
+  Stream<int> source;
+  std::vector<int> firsts, lasts;
+  source.sliding_window(2, as_view).sink([&](std::span<const int> window) {
+    firsts.push_back(window.front());
+    lasts.push_back(window.back());
+  });
+  for (int i = 0; i < 3; ++i) source.emit(i);
+  REQUIRE(firsts == std::vector{0, 0, 1});
+  REQUIRE(lasts == std::vector{0, 1, 2});
+}
+
+TEST_CASE("a view stays as it is while what looks at it emits at the source again") {
+  // More elements than fit beside the window, so that the memory is full while somebody looks at it.
+  constexpr int inner = 500;
+  Stream<std::string> source;
+  std::vector<std::vector<std::string>> out;
+  bool nested = false;
+  source.sliding_window(3, as_view).sink([&](View<std::string> window) {
+    const std::vector<std::string> before(window.begin(), window.end());
+    out.push_back(before);
+    if (window.back() == text(4) && !std::exchange(nested, true)) {
+      for (int i = 0; i < inner; ++i) source.emit(text(5 + i));
+    }
+    REQUIRE(std::vector(window.begin(), window.end()) == before);
+  });
+  for (int i = 0; i < 5; ++i) source.emit(text(i));
+  for (int i = 5 + inner; i < 1000; ++i) source.emit(text(i));
+  REQUIRE(out == windows_of<std::string>(1000, 3, true, text));
+}
+
+TEST_CASE("a view stays as it is while what looks at it ends the stream, and a throw leaves the windows as they are") {
+  Stream<int> source;
+  Stream<int> other;
+  std::vector<std::vector<int>> out;
+  auto windows = source.sliding_window(2, as_view).stream();
+  windows.sink([&](View<int> window) {
+    out.push_back(to_vector(window));
+    if (window.back() == 3) throw std::runtime_error("three");
+    if (window.back() == 5) source.close();
+    REQUIRE(out.back() == to_vector(window));
+  });
+  source.emit(1);
+  source.emit(2);
+  REQUIRE_THROWS_AS(source.emit(3), std::runtime_error);
+  source.emit(4);
+  source.emit(5);
+  REQUIRE(out == Windows{{1}, {1, 2}, {2, 3}, {3, 4}, {4, 5}});
+}
+
+TEST_CASE("an element is gone when the next one has come after its last view, or at the end") {
+  Stream<std::shared_ptr<int>> source;
+  source.sliding_window(2, as_view).sink([](auto) {});
+  std::vector<std::weak_ptr<int>> alive;
+  for (int i = 0; i < 100; ++i) {
+    auto value = std::make_shared<int>(i);
+    alive.push_back(value);
+    source.emit(std::move(value));
+    for (int j = 0; j <= i; ++j) REQUIRE(alive[static_cast<std::size_t>(j)].expired() == (j < i - 1));
+  }
+  static_cast<void>(source.push_end());
+  REQUIRE(alive.back().expired());
+}
+
+TEST_CASE("sliding_window joins metadata and event times for views as for vectors") {
+  const std::vector<std::vector<std::uint32_t>> expected{
+      {1, 0, 0, 0, 0}, {1, 1, 0, 0, 0}, {0, 1, 1, 0, 0}, {0, 0, 1, 1, 0}, {0, 0, 0, 1, 1}};
+  Stream<int> source;
+  Probe<std::vector<int>, int> probe{source.sliding_window(3, as_view).map(to_vector).stream()};
+  std::vector<Ref> refs;
+  for (int i = 0; i < 5; ++i) refs.push_back(Ref::with(i));
+  for (std::size_t i = 0; i < 5; ++i) {
+    Context context{refs[i]};
+    context.event_time(static_cast<EventTime>(10 * i));
+    source.emit(static_cast<int>(i), context);
+    context.clear();
+    std::vector<std::uint32_t> counts;
+    for (const Ref& ref : refs) counts.push_back(ref.use_count() - 1);
+    REQUIRE(counts == expected[i]);
+    REQUIRE(probe.records().back().event_time == static_cast<EventTime>(10 * i));
+  }
+  REQUIRE(probe.metadata() == std::vector<std::vector<int>>{{0}, {0, 1}, {0, 1, 2}, {1, 2, 3}, {2, 3, 4}});
+  // Elements that come with nothing among those that come with something.
+  source.emit(5);
+  source.emit(6);
+  source.emit(7);
+  source.emit(8, Context{Ref::with(8)});
+  source.emit(9);
+  REQUIRE(probe.metadata().back() == std::vector{8});
+  REQUIRE(probe.values().back() == std::vector{7, 8, 9});
+}
+
+TEST_CASE("sliding_window with views counts what it emits and holds") {
+  Stream<int> source;
+  auto windows = source.sliding_window(3, as_view, {.return_partial = false}).stream();
+  for (int i = 0; i < 5; ++i) source.emit(i);
+  REQUIRE(windows.info().out.get() == 3);
+  REQUIRE(windows.info().held.get() == 2);
+  static_cast<void>(source.push_end());
+  REQUIRE(windows.info().held.get() == 0);
 }
