@@ -127,21 +127,21 @@ def print_contract(cases):
     if not results:
         print("No contract checks yet.")
         return 0
-    shown = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
+    shown = {"passed": "ok", "failed": "FAIL", "skipped": "skip", "not claimed": "-"}
     checks.sort()
     print("Contract checks (- is not claimed):")
     for number, check in enumerate(checks, 1):
         print(f"  {number:2}  {check}")
     width = max(len(operator) for operator in results)
-    print(" " * width + "".join(f"{number:>8}" for number in range(1, len(checks) + 1)))
-    counts = {"ok": 0, "FAILED": 0, "skipped": 0, "-": 0}
+    print(" " * width + "".join(f"{number:>5}" for number in range(1, len(checks) + 1)))
+    counts = dict.fromkeys(shown, 0)
     for operator in sorted(results):
-        cells = [shown[worst(results[operator][check])] if check in results[operator] else "-" for check in checks]
-        for text in cells:
-            counts[text] += 1
-        print(f"{operator:{width}}" + "".join(f"{text:>8}" for text in cells))
-    print(f"{len(results)} operators, {len(checks)} checks: " + ", ".join(f"{n} {text}" for text, n in counts.items()))
-    return counts["FAILED"]
+        found = [worst(results[operator][check]) if check in results[operator] else "not claimed" for check in checks]
+        for result in found:
+            counts[result] += 1
+        print(f"{operator:{width}}" + "".join(f"{shown[result]:>5}" for result in found))
+    print(f"{len(results)} operators, {len(checks)} checks: " + ", ".join(f"{n} {result}" for result, n in counts.items()))
+    return counts["failed"]
 
 
 def main():
