@@ -35,6 +35,11 @@ inline constexpr bool can_copy<std::pair<A, B>> = can_copy<A> && can_copy<B>;
 template <class... Ts>
 inline constexpr bool can_copy<std::tuple<Ts...>> = (can_copy<Ts> && ...);
 
+/// How an element is handed to a function off the fast path that is not inlined. With its address the fast path would no
+/// longer be a tail call.
+template <class V>
+using Aside = std::conditional_t<by_value<std::remove_cvref_t<V>>, std::remove_cvref_t<V>, V&&>;
+
 /// Calls `fn`, which may also be a pointer to a member. `std::invoke` without the weight of <functional>.
 template <class Fn, class... Args>
   requires std::is_invocable_v<Fn&, Args...>

@@ -170,7 +170,7 @@ class FanOut final : public Receiver<T, FanOut<T>> {
       Inlet<T>* const* last = target + targets.size() - 1;
       for (; target != last; ++target) {
         if (Pending* pending = (*target)->push(std::as_const(value), context)) {
-          return join(pending, target + 1, last, std::forward<V>(value), context);
+          return join<V>(pending, target + 1, last, std::forward<V>(value), context);
         }
       }
       return (*last)->push(std::forward<V>(value), context);
@@ -184,8 +184,8 @@ class FanOut final : public Receiver<T, FanOut<T>> {
 
  private:
   template <class V>
-  [[gnu::noinline, gnu::cold]] Pending* join(Pending* first, Inlet<T>* const* target, Inlet<T>* const* last, V&& value,
-                                             const Context* context) {
+  [[gnu::noinline, gnu::cold]] Pending* join(Pending* first, Inlet<T>* const* target, Inlet<T>* const* last,
+                                             Aside<V> value, const Context* context) {
     Join join{outlet_.strand()};
     join.add(first);
     for (; target != last; ++target) join.add((*target)->push(std::as_const(value), context));

@@ -204,7 +204,7 @@ class ChainNode final : public Node, public Receiver<In, ChainNode<In, Steps...>
    public:
     explicit Counted(ChainNode& chain) : in_(chain.infos().front().in), chain_(chain) {}
     template <class V>
-    Pending* take(V&& value, const Context* context) {
+    [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
       in_.add();
       return chain_.push(std::forward<V>(value), context);
     }

@@ -188,7 +188,7 @@ class TeeStep : public Step {
       return next(std::forward<V>(value), context);
     } else {
       if (Pending* pending = give<I>(std::as_const(value), context)) [[unlikely]] {
-        return join(pending, I, std::forward<V>(value), context, next);
+        return join<V>(pending, I, std::forward<V>(value), context, next);
       }
       return from<I + 1>(std::forward<V>(value), context, next);
     }
@@ -205,7 +205,7 @@ class TeeStep : public Step {
 
   /// Goes on behind branch `at`, which has something that waits.
   template <class V, class Next>
-  [[gnu::noinline, gnu::cold]] Pending* join(Pending* first_one, std::size_t at, V&& value, const Context* context,
+  [[gnu::noinline, gnu::cold]] Pending* join(Pending* first_one, std::size_t at, Aside<V> value, const Context* context,
                                              Next& next) {
     Join join{node().strand()};
     join.add(first_one);
