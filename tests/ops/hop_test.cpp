@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/ops/hop.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -239,4 +240,41 @@ TEST_CASE("wiring: hop needs a loop on both sides and a bound") {
   Stream<int> source;
   REQUIRE_THROWS_WITH(source.hop(loop), containing("hop needs an event loop on both sides"));
   REQUIRE_THROWS_WITH(hop(loop, HopOptions{.bound = 0}), containing("hop: the bound must be at least 1"));
+}
+
+TEST_CASE("truth values hop like everything else") {
+  VirtualLoop loop;
+  Stream<bool> source{loop};
+  const Probe<bool> probe{source.hop(loop)};
+  source.emit_all(std::array{true, false, true});
+  loop.run();
+  REQUIRE(probe.values() == std::vector{true, false, true});
+}
+
+TEST_CASE("a batch fills the room that is left, and waits for the rest") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  std::vector<int> seen;
+  std::size_t ended = 0;
+  source.hop(loop, {.bound = 3}).sink([&](int x) {
+    if (x == 4) throw std::runtime_error("four");
+    seen.push_back(x);
+  });
+  source.emit(0, Ref{[&] { ++ended; }});
+  std::vector<std::string> errors;
+  try {
+    source.emit_all(std::array{1, 2, 3, 4, 5, 6, 7});
+  } catch (const std::exception& error) {
+    errors.emplace_back(error.what());
+  }
+  for (int i = 0; i < 2; ++i) {
+    try {
+      loop.run();
+    } catch (const std::exception& error) {
+      errors.emplace_back(error.what());
+    }
+  }
+  REQUIRE(seen == std::vector{0, 1, 2, 3, 5, 6, 7});
+  REQUIRE(errors == std::vector<std::string>{"four"});
+  REQUIRE(ended == 1);
 }

@@ -8,8 +8,8 @@
 #include <mutex>
 #include <optional>
 #include <utility>
-#include <vector>
 
+#include "penstock/ops/detail/block.hpp"
 #include "penstock/sources/source.hpp"
 
 namespace penstock {
@@ -36,7 +36,7 @@ struct QueueState {
     std::shared_ptr<QueueState> posted;
   };
 
-  explicit QueueState(std::size_t n) : capacity(n) { elements.reserve(n); }
+  explicit QueueState(std::size_t n) : capacity(n), elements(n) {}
 
   bool full() const noexcept { return elements.size() + under_way >= capacity; }
 
@@ -50,7 +50,7 @@ struct QueueState {
   const std::size_t capacity;
   std::mutex mutex;
   std::condition_variable room;
-  std::vector<T> elements;
+  Block<T> elements;
   std::size_t under_way = 0;  // taken out by the source and not emitted yet
   bool closed = false;
   bool claimed = false;
@@ -122,7 +122,7 @@ class Queue {
   template <class V>
   bool add(V&& value) const {
     if (state_->closed) return false;
-    state_->elements.push_back(std::forward<V>(value));
+    state_->elements.push(std::forward<V>(value));
     state_->call_source(state_);
     return true;
   }
@@ -176,7 +176,7 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
   void on_stop() noexcept { this->clock().work_finished(); }
 
  private:
-  /// All that waits in one go: the lock is taken once a batch. The two vectors change places and keep their memory.
+  /// All that waits in one go: the lock is taken once a batch. The two blocks change places and keep their memory.
   void take_out() {
     batch_.clear();
     const std::scoped_lock lock{state_->mutex};
@@ -185,7 +185,7 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
     state_->under_way = batch_.size();
     state_->asleep = batch_.empty() && !state_->closed;
   }
-  std::size_t left() const noexcept { return static_cast<std::size_t>(batch_.data() + batch_.size() - lot_.next); }
+  std::size_t left() const noexcept { return static_cast<std::size_t>(batch_.end() - lot_.next); }
   void give_back() {
     const std::scoped_lock lock{state_->mutex};
     if (state_->under_way == 0) return;  // let go meanwhile
@@ -205,7 +205,7 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
   }
 
   std::shared_ptr<QueueState<T>> state_;
-  std::vector<T> batch_;
+  Block<T> batch_;
   Batch<T> lot_{};
   std::size_t used_ = 0;  // since places were given back
 };

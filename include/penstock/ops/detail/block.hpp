@@ -35,6 +35,7 @@ class Block {
   bool full() const noexcept { return end_ == limit_; }
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - first_); }
   std::size_t capacity() const noexcept { return static_cast<std::size_t>(limit_ - begin_); }
+  T* data() noexcept { return first_; }
   const T* begin() const noexcept { return first_; }
   const T* end() const noexcept { return end_; }
 
@@ -44,6 +45,12 @@ class Block {
     T* const place = end_;
     ::new (static_cast<void*>(place)) T(std::forward<V>(value));
     end_ = place + 1;
+  }
+  /// Of any one: grows by doubling.
+  template <class V>
+  void push(V&& value) {
+    if (full()) grow(capacity() == 0 ? 16 : capacity() * 2);
+    add(std::forward<V>(value));
   }
   /// Gives up all but the last `n`.
   [[gnu::always_inline]] void keep_last(std::size_t n) noexcept {
