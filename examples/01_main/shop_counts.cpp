@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Counts what happens in a shop, by brand and hour, while the shop writes it down: follows CSV files of events as they
-// grow, sets damaged rows aside, joins the brand of each product and shows the best rows. At the end a plain loop over the
-// same files must have counted the same.
+// grow, sets damaged rows aside, joins the brand of each product and shows the best rows. At the end a plain
+// loop over the same files must have counted the same.
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,7 +126,8 @@ void show(const Table& table, std::size_t best) {
   std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.second.cents > b.second.cents; });
   rows.resize(std::min(best, rows.size()));
   fmt::print("{} of {} hours and brands, by revenue:\n", rows.size(), table.size());
-  fmt::print("{:<16}  {:<20} {:>7} {:>7} {:>9} {:>11}\n", "hour (UTC)", "brand", "views", "carts", "purchases", "revenue");
+  fmt::print("{:<16}  {:<20} {:>7} {:>7} {:>9} {:>11}\n", "hour (UTC)", "brand", "views", "carts",
+             "purchases", "revenue");
   for (const auto& [key, row] : rows) {
     fmt::print("{}:00  {:<20.20} {:>7} {:>7} {:>9} {:>11.2f}\n", key.first, key.second, row.views, row.carts,
                row.purchases, static_cast<double>(row.cents) / 100);
@@ -205,12 +206,17 @@ int run(Options options) {
   const auto names = filenames(loop, input / "events*.csv", {.follow = follow, .poll = 20ms});
   names.sink([&](const fs::path& path) {
     files.push_back(from_textfile(loop, path, {.follow = follow, .poll = 20ms}));
-    auto numbered = [file = path.string(), n = 0](std::string text) mutable { return Line{file, ++n, std::move(text)}; };
+    auto numbered = [file = path.string(), n = 0](std::string text) mutable {
+      return Line{file, ++n, std::move(text)};
+    };
     files.back().map(numbered).skip(1).stream().connect(lines);
     files.back().start();
   });
   // The lines have not ended as long as names may come.
-  names.filter([](const fs::path&) { return false; }).map([](const fs::path&) { return Line{}; }).stream().connect(lines);
+  names.filter([](const fs::path&) { return false; })
+      .map([](const fs::path&) { return Line{}; })
+      .stream()
+      .connect(lines);
   const auto finish = [&] {
     follow = false;
     names.finish();
@@ -251,7 +257,8 @@ int run(Options options) {
   if (is_terminal(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
   show(*table, 20);
   const bool same = count_again(files, brands) == std::pair{*table, damaged_rows};
-  fmt::print("{} rows of {} files, {} of them damaged: see {}\n", rows, files.size(), damaged_rows, options["--dead-letter"]);
+  fmt::print("{} rows of {} files, {} of them damaged: see {}\n", rows, files.size(), damaged_rows,
+             options["--dead-letter"]);
   fmt::print("A plain loop over the same files counts {}.\n", same ? "the same" : "something else");
   return same ? 0 : 1;
 }

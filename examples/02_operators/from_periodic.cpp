@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Reads a sensor every 10 ms. The third reading takes 25 ms to store: what would have been read meanwhile is left out, and
-// the next readings are back on the grid.
+// Reads a sensor every 10 ms. The third reading takes 25 ms to store: what would have been read meanwhile is
+// left out, and the next readings are back on the grid.
 #include <fmt/core.h>
 
 #include <chrono>

@@ -10,7 +10,9 @@
 int main() {
   penstock::EventLoop loop;
   const auto words = penstock::from_range(loop, std::vector<std::string>{"gate", "pipe", "turbine"});
-  words.map([](const std::string& word) { return word.size(); }).sink([](std::size_t n) { fmt::print("{} letters\n", n); });
+  words.map([](const std::string& word) { return word.size(); }).sink([](std::size_t n) {
+    fmt::print("{} letters\n", n);
+  });
   words.start();
   loop.run();
 

@@ -19,7 +19,9 @@ int main() {
   const auto now = [&] { return loop.now().time_since_epoch() / 1ms; };
 
   penstock::Stream<Letter> letters;
-  letters.sink([&](const Letter& letter) { fmt::print("{:3} ms  {}: cannot use \"{}\"\n", now(), letter.where, letter.element); });
+  letters.sink([&](const Letter& letter) {
+    fmt::print("{:3} ms  {}: cannot use \"{}\"\n", now(), letter.where, letter.element);
+  });
 
   int calls = 0;
   const auto store = [&](int x) {

@@ -15,7 +15,9 @@ struct Person {
 
 int main() {
   penstock::Stream<std::tuple<int, std::string, double>> rows;
-  rows.pluck<0, 2>().starmap([](int id, double price) { return id * price; }).sink([](double x) { fmt::print("{}\n", x); });
+  rows.pluck<0, 2>().starmap([](int id, double price) { return id * price; }).sink([](double x) {
+    fmt::print("{}\n", x);
+  });
   rows.emit({3, "apple", 0.5});
 
   penstock::Stream<Person> people;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Four functions to end a stream with: a plain one, a coroutine, one that takes a Completion, one that returns a Receipt.
+// Four functions to end a stream with: a plain one, a coroutine, one that takes a Completion, one that
+// returns a Receipt.
 #include <chrono>
 #include <exception>
 #include <stdexcept>

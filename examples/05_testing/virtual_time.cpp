@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-// Testing a pipeline: a clock that jumps, marbles in and out, a sink that is slow on purpose, and a ledger of what became of
-// every element. Works with any test framework; here a line is printed where a test would have an assertion.
+// Testing a pipeline: a clock that jumps, marbles in and out, a sink that is slow on purpose, and a ledger of
+// what became of every element. Works with any test framework; here a line is printed where a test would have
+// an assertion.
 #include <fmt/core.h>
 
 #include <penstock/penstock.hpp>
@@ -44,12 +45,14 @@ void with_a_slow_sink() {
   penstock::VirtualLoop loop;
   penstock::Stream<int> source{loop};
   Ledger ledger;
-  ScriptedSink<int> slow{source.buffer(2, {.overflow = penstock::WhenFull::drop_oldest}), {.takes = 10ms, .ledger = ledger}};
+  ScriptedSink<int> slow{source.buffer(2, {.overflow = penstock::WhenFull::drop_oldest}),
+                         {.takes = 10ms, .ledger = ledger}};
   for (int i = 0; i < 6; ++i) source.emit(i, ledger.issue(i));
   source.close();
   loop.run();
   ledger.check();  // throws when an element was lost without a word, or ended twice
-  fmt::print("taken {}, dropped {}, at most {} at once\n", ledger.emitted().size(), ledger.dropped().size(), slow.most_open());
+  fmt::print("taken {}, dropped {}, at most {} at once\n", ledger.emitted().size(), ledger.dropped().size(),
+             slow.most_open());
 }
 
 // Ready tasks run in a random order that the seed decides. What holds for all of them can be relied on.

@@ -29,8 +29,8 @@ int main() {
   orders.emit({"chair", 1});
   prices.emit(4.5);
 
-  // Streams first, branches in the order of writing. The steps of one fused node stand below each other. What is reached a
-  // second time is a reference; `held` says that a chair waits for its price.
+  // Streams first, branches in the order of writing. The steps of one fused node stand below each other. What
+  // is reached a second time is a reference; `held` says that a chair waits for its price.
   fmt::print("{}", orders.describe());
 
   // The same numbers for programs.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Drawings of a graph. `visualize` makes svg, png, pdf and jpg with Graphviz's program dot, and dot and mmd files without.
+// Drawings of a graph. `visualize` makes svg, png, pdf and jpg with Graphviz's program dot, and dot and mmd
+// files without.
 // Give it a file name: draw graph.svg
 #include <fmt/core.h>
 

@@ -17,7 +17,8 @@ int main() {
   penstock::Stream<int> source;
 
   // Used like the built-in ones; what it is made of is fused with its neighbours.
-  source | penstock::map([](int x) { return x * 10; }) | above(25) | penstock::sink([](int x) { fmt::print("{}\n", x); });
+  source | penstock::map([](int x) { return x * 10; }) | above(25) |
+      penstock::sink([](int x) { fmt::print("{}\n", x); });
   source.apply(above(3)).sink([](int x) { fmt::print("{} is above 3\n", x); });
 
   for (int i = 1; i <= 4; ++i) source.emit(i);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Your own operator, the third ladder: a node with ports of its own. For several inputs or outputs, and for operators that
-// wait or keep time by themselves.
+// Your own operator, the third ladder: a node with ports of its own. For several inputs or outputs, and for
+// operators that wait or keep time by themselves.
 #include <fmt/core.h>
 
 #include <penstock/penstock.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Your own operator, the second ladder: a step. One input, one output, never waits by itself. A step is written once, is
-// fused with its neighbours and costs nothing but its own code.
+// Your own operator, the second ladder: a step. One input, one output, never waits by itself. A step is
+// written once, is fused with its neighbours and costs nothing but its own code.
 #include <fmt/core.h>
 
 #include <penstock/penstock.hpp>

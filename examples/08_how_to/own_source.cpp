@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Your own source: a class that says what comes next. Starting, stopping, waiting for the pipeline, and going on after an
-// error are done by its base.
+// Your own source: a class that says what comes next. Starting, stopping, waiting for the pipeline, and going
+// on after an error are done by its base.
 #include <fmt/core.h>
 
 #include <penstock/penstock.hpp>

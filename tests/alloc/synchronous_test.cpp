@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a synchronous pipeline allocates for an element once it has warmed up: nothing, but for vectors that are given away.
+// What a synchronous pipeline allocates for an element once it has warmed up: nothing, but for vectors that
+// are given away.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

@@ -17,7 +17,8 @@ CONTRACT(on_error_skip) {
   return contract;
 }
 CONTRACT(on_error_retry) {
-  Contract contract{"on_error retry", [](auto& s) { return s.source().map(s.calls(same)).on_error(Retry{.attempts = 3}); },
+  Contract contract{"on_error retry",
+                    [](auto& s) { return s.source().map(s.calls(same)).on_error(Retry{.attempts = 3}); },
                     Contract::copyable};
   contract.claims.copies = 1;
   contract.claims.moves = 3;

@@ -78,13 +78,16 @@ CONTRACT(sliding_window_view) {
   return contract.without(Check::function_throws, "takes no function");
 }
 CONTRACT(pairwise) {
-  Contract contract = gathers(Contract{"pairwise", [](auto& s) { return s.source().pairwise(); }, Contract::copyable}, 2);
+  Contract contract =
+      gathers(Contract{"pairwise", [](auto& s) { return s.source().pairwise(); }, Contract::copyable}, 2);
   contract.claims.copies = 1;
   return contract.without(Check::function_throws, "takes no function");
 }
 CONTRACT(timed_window_unique) {
-  Contract contract = gathers(
-      Contract{"timed_window_unique", [](auto& s) { return s.source().timed_window_unique(3ms, s.calls(number)); }}, 200);
+  Contract contract =
+      gathers(Contract{"timed_window_unique",
+                       [](auto& s) { return s.source().timed_window_unique(3ms, s.calls(number)); }},
+              200);
   contract.claims.needs_loop = true;
   contract.claims.step = 1ms;
   contract.claims.moves = 5;  // one more into the table of keys

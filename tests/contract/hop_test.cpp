@@ -13,5 +13,6 @@ CONTRACT(hop) {
   contract.claims.unnamed = true;  // the Refs stay at home
   contract.claims.bound = 5;
   contract.claims.moves = 6;
-  return contract.without(Check::function_throws, "takes no function").without(Check::metadata, "the Refs stay at home");
+  return contract.without(Check::function_throws, "takes no function")
+      .without(Check::metadata, "the Refs stay at home");
 }

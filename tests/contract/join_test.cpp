@@ -26,7 +26,8 @@ CONTRACT(merge) {
   return contract;
 }
 CONTRACT(zip) {
-  Contract contract = joins(Contract{"zip", [](auto& s) { return s.source(0).zip(s.source(1), ZipOptions{.maxsize = 3}); }});
+  Contract contract =
+      joins(Contract{"zip", [](auto& s) { return s.source(0).zip(s.source(1), ZipOptions{.maxsize = 3}); }});
   contract.claims.bound = 2;
   contract.claims.moves = 2;
   return contract;

@@ -66,15 +66,18 @@ CONTRACT(tee) {
   return contract;
 }
 CONTRACT(slice) {
-  return selects(Contract{"slice", [](auto& s) { return s.source().slice(1, 1000, 2); }}).without(Check::function_throws, no_function);
+  return selects(Contract{"slice", [](auto& s) { return s.source().slice(1, 1000, 2); }})
+      .without(Check::function_throws, no_function);
 }
 CONTRACT(take) {
-  return selects(Contract{"take", [](auto& s) { return s.source().take(11); }}).without(Check::function_throws, no_function);
+  return selects(Contract{"take", [](auto& s) { return s.source().take(11); }})
+      .without(Check::function_throws, no_function);
 }
 CONTRACT(take_while) {
   const auto early = [](const auto& x) { return x.value() < 35; };
   return selects(Contract{"take_while", [early](auto& s) { return s.source().take_while(s.calls(early)); }});
 }
 CONTRACT(skip) {
-  return selects(Contract{"skip", [](auto& s) { return s.source().skip(2); }}).without(Check::function_throws, no_function);
+  return selects(Contract{"skip", [](auto& s) { return s.source().skip(2); }})
+      .without(Check::function_throws, no_function);
 }

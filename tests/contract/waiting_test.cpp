@@ -61,7 +61,9 @@ CONTRACT(buffer_fail) {
 CONTRACT(buffer_keep_one_per) {
   const auto key = [](const auto& x) { return x.value() % 3; };
   Contract contract =
-      sheds(Contract{"buffer keep_one_per", [key](auto& s) { return s.source().buffer(3, keep_one_per(s.calls(key))); }}, 5);
+      sheds(Contract{"buffer keep_one_per",
+                     [key](auto& s) { return s.source().buffer(3, keep_one_per(s.calls(key))); }},
+            5);
   contract.claims.ordered = false;  // a newer element takes the place of an older one
   return contract;
 }
@@ -72,7 +74,8 @@ CONTRACT(delay) {
   Contract contract = holds(Contract{"delay", [](auto& s) { return s.source().delay(5ms); }}, 0);
   contract.claims.needs_loop = true;
   contract.claims.step = 3ms;
-  return contract.without(Check::waits, never_waits).without(Check::bounded, "keeps everything until its time has come");
+  return contract.without(Check::waits, never_waits)
+      .without(Check::bounded, "keeps everything until its time has come");
 }
 CONTRACT(delay_bound) {
   Contract contract = holds(Contract{"delay bound", [](auto& s) { return s.source().delay(5ms, {.bound = 3}); }}, 5);

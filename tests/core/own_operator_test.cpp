@@ -27,12 +27,14 @@ concept has_above = requires(S stream) { stream.above(1); };
 
 }  // namespace
 
-// Streamz attaches a class to a class at run time, which then is visible there and in what derives from it. Here an operator is
-// a function: it is visible where its name is, fits every stream, and `Stream` stays as it was.
+// Streamz attaches a class to a class at run time, which then is visible there and in what derives from it.
+// Here an operator is a function: it is visible where its name is, fits every stream, and `Stream` stays as
+// it was.
 TEST_CASE("row 20 an operator of one's own is used like a built-in one and is attached to nothing") {
   penstock::Stream<int> source;
   std::vector<int> piped, applied;
-  source | mine::above(2) | penstock::map([](int x) { return x * 10; }) | penstock::sink([&](int x) { piped.push_back(x); });
+  source | mine::above(2) | penstock::map([](int x) { return x * 10; }) |
+      penstock::sink([&](int x) { piped.push_back(x); });
   source.map([](int x) { return x; }).apply(mine::above(3)).sink([&](int x) { applied.push_back(x); });
   for (int i = 0; i < 6; ++i) source.emit(i);
   REQUIRE(piped == std::vector{30, 40, 50});

@@ -108,8 +108,8 @@ std::string expected_table(const fs::path& input, std::vector<std::string>& dama
   for (std::size_t i = 0; i < std::min<std::size_t>(20, sorted.size()); ++i) {
     const Row& row = sorted[i];
     char buffer[200];
-    std::snprintf(buffer, sizeof buffer, "%s:00  %-20.20s %7d %7d %9d %8ld.%02ld\n", row.hour.c_str(), row.brand.c_str(),
-                  row.views, row.carts, row.purchases, row.cents / 100, row.cents % 100);
+    std::snprintf(buffer, sizeof buffer, "%s:00  %-20.20s %7d %7d %9d %8ld.%02ld\n", row.hour.c_str(),
+                  row.brand.c_str(), row.views, row.carts, row.purchases, row.cents / 100, row.cents % 100);
     text += buffer;
   }
   return text;
@@ -174,7 +174,8 @@ TEST_CASE("shop_counts names each damaged row with its file, its line and what i
                 good);
   const Ran ran = run(dir, "--input " + dir.path().string() + " --dead-letter " + (dir / "letters.csv").string());
   CHECK(ran.code == 0);
-  CHECK_THAT(ran.out, penstock::test::containing("2024-01-01 10:00  nails, inc                 0       0         2        5.00\n"));
+  CHECK_THAT(ran.out, penstock::test::containing(
+                          "2024-01-01 10:00  nails, inc                 0       0         2        5.00\n"));
   const std::string at = (dir / "events_1.csv").string() + ",";
   CHECK(dir.read("letters.csv") ==
         at + "3,\"\"\"veiw\"\" is not a type of event\",\"2024-01-01 10:00:00 UTC,veiw,7,2.50,1,s\"\n" +
@@ -200,7 +201,8 @@ TEST_CASE("shop_counts explains itself, and refuses what it does not know") {
   for (const std::string number : {"-5", "0", "many", "5x", "99999999999999999999999"}) {
     const Ran wrong = run(dir, "--events " + number);
     CHECK(wrong.code == 2);
-    CHECK_THAT(wrong.err, penstock::test::containing("--events needs a whole number from 1 on, not \"" + number + "\""));
+    CHECK_THAT(wrong.err,
+               penstock::test::containing("--events needs a whole number from 1 on, not \"" + number + "\""));
   }
   const Ran nothing = run(dir, "--input " + dir.path().string());
   CHECK(nothing.code == 2);

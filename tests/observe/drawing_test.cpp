@@ -150,9 +150,10 @@ TEST_CASE("the branches of a tee are drawn as branches inside of the frame") {
   REQUIRE(count(dot, "shape=") == 10);
   REQUIRE(count(dot, " -> ") == 9);
   REQUIRE(count(dot, "subgraph cluster_") == 1);
-  for (const char* edge : {"\"source Stream\" -> \"tee-1\"", "\"tee-1\" -> \"a map\"", "\"a map\" -> \"sink-1\"",
-                           "\"tee-1\" -> \"tee-2\"", "\"tee-2\" -> \"end sink\"", "\"tee-2\" -> \"b map\"", "\"b map\" -> \"sink-2\"",
-                           "\"tee-1\" -> \"c map\"", "\"c map\" -> \"sink-3\""}) {
+  for (const char* edge :
+       {"\"source Stream\" -> \"tee-1\"", "\"tee-1\" -> \"a map\"", "\"a map\" -> \"sink-1\"",
+        "\"tee-1\" -> \"tee-2\"", "\"tee-2\" -> \"end sink\"", "\"tee-2\" -> \"b map\"",
+        "\"b map\" -> \"sink-2\"", "\"tee-1\" -> \"c map\"", "\"c map\" -> \"sink-3\""}) {
     REQUIRE_THAT(dot, containing(std::string{edge} + ";"));
   }
   for (const char* edge : {"n0 --> n1", "n1 --> n2", "n2 --> n3", "n1 --> n4", "n4 --> n5", "n4 --> n6", "n6 --> n7",

@@ -116,8 +116,10 @@ TEST_CASE("row 27 every operator can be named and says what it is") {
   check(numbers, penstock::buffer(8), {"buffer: 8", Shape::collect});
   check(numbers, penstock::latest(), {"latest", Shape::time});
   check(numbers, penstock::collect(), {"collect", Shape::collect});
-  check(numbers, penstock::map_async([](int x, Completion<int> done) { done(x); }, penstock::MapAsync{.parallelism = 2}),
-        {"map_async: 2", Shape::plain});
+  check(
+      numbers,
+      penstock::map_async([](int x, Completion<int> done) { done(x); }, penstock::MapAsync{.parallelism = 2}),
+      {"map_async: 2", Shape::plain});
   check(Stream<std::vector<int>>{loop}, penstock::flatten(), {"flatten", Shape::plain});
   check(numbers, [](auto&& stream) { return stream.map(inc).on_error(OnError::skip); }, {"map", Shape::plain});
 

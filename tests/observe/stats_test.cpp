@@ -69,7 +69,11 @@ TEST_CASE("counters say what happened in every step of a fused chain") {
 
 TEST_CASE("an element whose function throws is counted where it failed and nowhere behind") {
   Stream<int> source{"source"};
-  source.map(inc).named("first").map([](int x) { return x % 3 == 0 ? throw std::runtime_error("three") : x; }).named("second").sink(ignore);
+  source.map(inc)
+      .named("first")
+      .map([](int x) { return x % 3 == 0 ? throw std::runtime_error("three") : x; })
+      .named("second")
+      .sink(ignore);
   for (int i = 0; i < 9; ++i) {
     try {
       source.emit(i);
@@ -86,7 +90,9 @@ TEST_CASE("an element whose function throws is counted where it failed and nowhe
 TEST_CASE("nothing is lost between two descents, whatever the elements do") {
   std::mt19937 random{GENERATE(1u, 2u, 3u)};
   Stream<int> source{"source"};
-  Stream<int> picky = source.filter([](int x) { return x % 5 == 0 ? throw std::runtime_error("five") : x % 2 == 0; }).named("picky");
+  Stream<int> picky =
+      source.filter([](int x) { return x % 5 == 0 ? throw std::runtime_error("five") : x % 2 == 0; })
+          .named("picky");
   picky.map([](int x) { return x % 7 == 0 ? throw std::runtime_error("seven") : x; }).named("left").sink(ignore);
   picky.accumulate(std::plus<>{}).named("right").sink(ignore);
 

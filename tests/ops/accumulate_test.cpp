@@ -128,7 +128,8 @@ TEST_CASE("accumulate takes its tags in any order, before and after the start") 
 TEST_CASE("accumulate has the state of the start's type") {
   Stream<char> source;
   std::string text;
-  source.accumulate([](const std::string& s, char c) { return s + c; }, std::string(">")).sink([&](const std::string& s) { text = s; });
+  source.accumulate([](const std::string& s, char c) { return s + c; }, std::string(">"))
+      .sink([&](const std::string& s) { text = s; });
   for (const char c : {'a', 'b', 'c'}) source.emit(c);
   REQUIRE(text == ">abc");
 }

@@ -123,7 +123,8 @@ TEST_CASE("row 58 a buffer can follow a timed window") {
   REQUIRE(out.values() == std::vector<std::vector<int>>{{1}});
 }
 
-// Streamz: the exception ends the drain for ever; the emits that follow are taken until the queue is full and then hang.
+// Streamz: the exception ends the drain for ever; the emits that follow are taken until the queue is full and
+// then hang.
 TEST_CASE("D6 buffer survives what goes wrong behind it") {
   const std::vector<int> in{1, 0, 2, 3, 4, 5};
   const std::vector<int> expected{60, 30, 20, 15, 12};
@@ -200,7 +201,9 @@ TEST_CASE("buffer keeps signals in order with the elements, and the end waits fo
   auto buffered = source.buffer(unlimited).stream();
   std::vector<std::string> out;
   struct Log final : Node, Receiver<int, Log> {
-    explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) { port(static_cast<InletBase&>(*this)); }
+    explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) {
+      port(static_cast<InletBase&>(*this));
+    }
     Pending* take(int value, const Context*) {
       into_.push_back(std::to_string(value));
       return nullptr;
@@ -290,7 +293,9 @@ TEST_CASE("buffer bounds the bytes that it queues") {
       source.buffer(100, BufferOptions{.max_bytes = 10}, measured_by([](const std::string& s) { return s.size(); })),
       {.stalled = true}};
   std::vector<Receipt> receipts;
-  for (const char* text : {"1234", "12", "1234", "123", "1", "12345678901234567890"}) receipts.push_back(source.push(text));
+  for (const char* text : {"1234", "12", "1234", "123", "1", "12345678901234567890"}) {
+    receipts.push_back(source.push(text));
+  }
   REQUIRE(taken(receipts) == std::vector<bool>{true, true, true, false, false, false});
   loop.run();  // the first one is on its way, which leaves room for 3 and 1
   REQUIRE(taken(receipts) == std::vector<bool>{true, true, true, true, true, false});
@@ -331,7 +336,8 @@ TEST_CASE("keep_one_per does what a list of pairs does, also when the buffer dro
   std::mt19937 random{seed};
   VirtualLoop loop;
   Stream<int> source{loop};
-  ScriptedSink<int> stuck{source.buffer(4, BufferOptions{.overflow = WhenFull::drop_oldest}, keep_one_per([](int x) { return x % 7; })),
+  ScriptedSink<int> stuck{source.buffer(4, BufferOptions{.overflow = WhenFull::drop_oldest},
+                                        keep_one_per([](int x) { return x % 7; })),
                           {.stalled = true}};
   std::vector<int> queue;  // what waits behind the one on its way
   std::vector<int> expected;

@@ -45,8 +45,8 @@ TEST_CASE("row 97: a stream that is disconnected from combine_latest takes part 
   REQUIRE(probe.values() == Rows{{1, 1}});
 }
 
-// Streamz: KeyError when the stream had delivered, after half of its state was removed; and the stream of emit_on can be
-// removed although a guard should prevent it.
+// Streamz: KeyError when the stream had delivered, after half of its state was removed; and the stream of
+// emit_on can be removed although a guard should prevent it.
 TEST_CASE("D9: a stream that had delivered can be removed from combine_latest") {
   Stream<int> a;
   Stream<int> b;

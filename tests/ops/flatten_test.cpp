@@ -221,7 +221,9 @@ TEST_CASE("flatten fails the element with its first item that fails, at once and
   Stream<std::vector<int>> source{loop};
   ScriptedSink<int> sink{source.flatten(), {.stalled = true}};
   std::vector<Outcome> ends(2);
-  const auto ref = [&](std::size_t i) { return Context{Ref([&ends, i](const Ending& end) { ends[i] = end.outcome; })}; };
+  const auto ref = [&](std::size_t i) {
+    return Context{Ref([&ends, i](const Ending& end) { ends[i] = end.outcome; })};
+  };
   const Receipt first = source.push({1, 2, 3}, ref(0));
   const Receipt second = source.push({4}, ref(1));
   sink.complete();

@@ -57,7 +57,8 @@ TEST_CASE("row 68 latest holds one element and gives up the one before it") {
   REQUIRE(second.use_count() - 1 == 1);
 }
 
-// Streamz: an element that comes while the worker is busy wakes nobody; of 1, 2, 3 only 1 comes out, until another comes.
+// Streamz: an element that comes while the worker is busy wakes nobody; of 1, 2, 3 only 1 comes out, until
+// another comes.
 TEST_CASE("D4 latest never loses the newest element") {
   VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
   Stream<int> source{loop};

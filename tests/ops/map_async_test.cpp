@@ -260,7 +260,8 @@ TEST_CASE("a call that fails fails its element and no other; who waits gets the 
   REQUIRE_THROWS_WITH(waits.get(), "at once");
   REQUIRE(reported == std::vector<std::string>{"map_async: later"});
   REQUIRE(probe.values() == std::vector<int>{1, 4});
-  REQUIRE(told == std::vector<Outcome>{Outcome::failed, Outcome::done, Outcome::failed, Outcome::failed, Outcome::done});
+  REQUIRE(told == std::vector<Outcome>{Outcome::failed, Outcome::done, Outcome::failed, Outcome::failed,
+                                       Outcome::done});
   REQUIRE(mapped.info().failed.get() == 3);
   REQUIRE(mapped.info().in.get() == 5);
   REQUIRE(mapped.info().out.get() == 2);
@@ -450,7 +451,8 @@ TEST_CASE("map_async refuses parallelism 0, and an awaitable without a loop") {
   Stream<int> source;
   auto f = [](int x) -> asio::awaitable<int> { co_return x; };
   REQUIRE_THROWS_WITH(source.map_async(f, {.parallelism = 0}), containing("map_async: parallelism"));
-  REQUIRE_THROWS_WITH(source.map_async(f), containing("map_async: a function that returns an awaitable needs an event loop"));
+  REQUIRE_THROWS_WITH(source.map_async(f),
+                      containing("map_async: a function that returns an awaitable needs an event loop"));
 }
 
 TEST_CASE("under every order of tasks results keep the order, none is lost, every Ref ends once, wait_idle ends") {

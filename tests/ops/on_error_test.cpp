@@ -172,7 +172,8 @@ TEST_CASE("retry waits between its attempts, longer each time, and elements behi
   for (const Receipt& receipt : receipts) REQUIRE(receipt.pending());
   loop.run();
   for (const Receipt& receipt : receipts) REQUIRE_NOTHROW(receipt.get());
-  REQUIRE(calls == std::vector<std::pair<int, Duration>>{{1, 0ms}, {1, 10ms}, {1, 40ms}, {1, 130ms}, {2, 130ms}, {3, 130ms}});
+  REQUIRE(calls == std::vector<std::pair<int, Duration>>{
+                       {1, 0ms}, {1, 10ms}, {1, 40ms}, {1, 130ms}, {2, 130ms}, {3, 130ms}});
   REQUIRE(out.values() == std::vector{1, 2, 3});
 }
 
@@ -191,7 +192,8 @@ TEST_CASE("a back-off has an upper bound, and jitter makes it shorter as the see
     for (std::size_t i = 1; i < times.size(); ++i) between.push_back(times[i] - times[i - 1]);
     return between;
   };
-  REQUIRE(waits({.attempts = 5, .backoff = 10ms, .max_backoff = 25ms}) == std::vector<Duration>{10ms, 20ms, 25ms, 25ms});
+  REQUIRE(waits({.attempts = 5, .backoff = 10ms, .max_backoff = 25ms}) ==
+          std::vector<Duration>{10ms, 20ms, 25ms, 25ms});
   const auto one = waits({.attempts = 5, .backoff = 10ms, .factor = 1, .jitter = 0.5, .seed = 1});
   REQUIRE(one.size() == 4);
   for (const Duration wait : one) {
@@ -310,7 +312,8 @@ TEST_CASE("the policy of a sink covers what fails later, and the Ref ends as the
   Stream<int> source{loop};
   Ledger ledger;
   SECTION("tried again with success") {
-    ScriptedSink<int> slow{on_error(Retry{.attempts = 3, .backoff = 10ms}).before_sink(source), {.takes = 5ms, .fails = 2}};
+    ScriptedSink<int> slow{on_error(Retry{.attempts = 3, .backoff = 10ms}).before_sink(source),
+                           {.takes = 5ms, .fails = 2}};
     const Receipt first = source.push(1, ledger.issue(1));
     const Receipt second = source.push(2, ledger.issue(2));
     loop.run();
@@ -379,5 +382,6 @@ TEST_CASE("wiring: on_error refuses wrong numbers, and a back-off without a loop
   REQUIRE_THROWS_WITH(on_error(Retry{.jitter = 2}), containing("on_error: the jitter must be from 0 to 1"));
   REQUIRE_THROWS_WITH(on_error(Retry{.max_backoff = 0ms}), containing("on_error: max_backoff must be longer than 0"));
   Stream<int> source;
-  REQUIRE_THROWS_WITH(source.map(six_by).on_error(Retry{.backoff = 1ms}), containing("on_error: a retry with a back-off needs an event loop"));
+  REQUIRE_THROWS_WITH(source.map(six_by).on_error(Retry{.backoff = 1ms}),
+                      containing("on_error: a retry with a back-off needs an event loop"));
 }

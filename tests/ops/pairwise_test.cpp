@@ -65,7 +65,8 @@ TEST_CASE("pairwise goes on after a failure behind it, which both elements share
   });
   std::vector<Outcome> ends(2);
   source.emit(1, Context{Ref([&](const Ending& end) { ends[0] = end.outcome; })});
-  REQUIRE_THROWS_AS(source.emit(2, Context{Ref([&](const Ending& end) { ends[1] = end.outcome; })}), std::runtime_error);
+  REQUIRE_THROWS_AS(source.emit(2, Context{Ref([&](const Ending& end) { ends[1] = end.outcome; })}),
+                    std::runtime_error);
   source.emit(3);
   REQUIRE(out == std::vector<std::pair<int, int>>{{2, 3}});
   REQUIRE(ends == std::vector{Outcome::failed, Outcome::failed});

@@ -231,7 +231,9 @@ TEST_CASE("partition goes on after a failure behind it, and all elements of the 
     out.push_back(pair);
   });
   std::vector<Outcome> ends(3);
-  const auto ref = [&](std::size_t i) { return Context{Ref([&ends, i](const Ending& end) { ends[i] = end.outcome; })}; };
+  const auto ref = [&](std::size_t i) {
+    return Context{Ref([&ends, i](const Ending& end) { ends[i] = end.outcome; })};
+  };
   source.emit(1, ref(0));
   REQUIRE_THROWS_AS(source.emit(2, ref(1)), std::runtime_error);
   source.emit(3, ref(2));
@@ -288,7 +290,8 @@ TEST_CASE("partition that is destroyed drops what it holds") {
   VirtualLoop loop;
   std::vector<std::string> reasons;
   const auto ref = [&] {
-    return Context{Ref([&](const Ending& end) { reasons.push_back(end.outcome == Outcome::dropped ? end.reason : "?"); })};
+    return Context{Ref(
+        [&](const Ending& end) { reasons.push_back(end.outcome == Outcome::dropped ? end.reason : "?"); })};
   };
   {
     Stream<int> source{loop};
@@ -343,7 +346,8 @@ TEST_CASE("partition refuses an n of 0, a negative timeout, and a timeout withou
   Stream<int> source;
   REQUIRE_THROWS_WITH(source.partition(0), penstock::test::containing("partition: n must be at least 1"));
   REQUIRE_THROWS_AS(source.partition(2, -1ms), std::invalid_argument);
-  REQUIRE_THROWS_WITH(source.partition(2, 1ms), penstock::test::containing("partition with a timeout needs an event loop"));
+  REQUIRE_THROWS_WITH(source.partition(2, 1ms),
+                      penstock::test::containing("partition with a timeout needs an event loop"));
 }
 
 namespace {

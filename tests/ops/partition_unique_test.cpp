@@ -132,7 +132,9 @@ TEST_CASE("partition_unique is as before when its key throws, and all elements o
     out.push_back(group);
   });
   std::vector<Outcome> ends(4);
-  const auto ref = [&](std::size_t i) { return Context{Ref([&ends, i](const Ending& end) { ends[i] = end.outcome; })}; };
+  const auto ref = [&](std::size_t i) {
+    return Context{Ref([&ends, i](const Ending& end) { ends[i] = end.outcome; })};
+  };
   source.emit(1, ref(0));
   fail = true;
   REQUIRE_THROWS_AS(source.emit(2, ref(1)), std::runtime_error);

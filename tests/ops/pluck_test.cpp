@@ -80,9 +80,11 @@ TEST_CASE("pluck takes members of structs") {
   const Item item{7, "seven"};
   REQUIRE(one<int>(item, pluck(&Item::id)) == 7);
   REQUIRE(one<std::string>(item, pluck(&Item::upper)) == "seven!");
-  REQUIRE(one<std::tuple<std::string, int>>(item, pluck(&Item::name, &Item::id)) == std::tuple(std::string("seven"), 7));
+  REQUIRE(one<std::tuple<std::string, int>>(item, pluck(&Item::name, &Item::id)) ==
+          std::tuple(std::string("seven"), 7));
   REQUIRE(one<std::string>(item, pluck<&Item::name>()) == "seven");
-  REQUIRE(one<std::tuple<int, std::string>>(item, pluck<&Item::id, &Item::name>()) == std::tuple(7, std::string("seven")));
+  REQUIRE(one<std::tuple<int, std::string>>(item, pluck<&Item::id, &Item::name>()) ==
+          std::tuple(7, std::string("seven")));
 }
 
 TEST_CASE("pluck takes keys of maps, and throws when one is missing") {
@@ -96,7 +98,8 @@ TEST_CASE("pluck takes keys of maps, and throws when one is missing") {
 
   Stream<Row> source;
   source.pluck("b").sink([](int) {});
-  REQUIRE_THROWS_WITH(source.emit({{"a", 1}}), penstock::test::containing("pluck: nothing at b in an element of size 1"));
+  REQUIRE_THROWS_WITH(source.emit({{"a", 1}}),
+                      penstock::test::containing("pluck: nothing at b in an element of size 1"));
 }
 
 TEST_CASE("pluck refuses negative indices with an exception") {
@@ -134,7 +137,8 @@ TEST_CASE("pluck fails the element that lacks what it picks, and says what it pi
   const auto picked = source.pluck(1).stream();
   picked.sink([](int) {});
   Outcome outcome = Outcome::done;
-  REQUIRE_THROWS_AS(source.emit({1}, Context{Ref([&](const Ending& end) { outcome = end.outcome; })}), std::out_of_range);
+  REQUIRE_THROWS_AS(source.emit({1}, Context{Ref([&](const Ending& end) { outcome = end.outcome; })}),
+                    std::out_of_range);
   REQUIRE(outcome == Outcome::failed);
   REQUIRE(picked.info().failed.get() == 1);
   REQUIRE(picked.info().detail == "1");

@@ -74,8 +74,8 @@ TEST_CASE("a slot is the later of now and an interval after the slot before") {
   REQUIRE(out.times() == std::vector<Duration>{3ms, 13ms, 23ms, 33ms, 50ms});
 }
 
-// Streamz releases the Ref while the element sleeps, and once more when it is emitted: an offset is committed too early, and
-// later goes backwards.
+// Streamz releases the Ref while the element sleeps, and once more when it is emitted: an offset is committed
+// too early, and later goes backwards.
 TEST_CASE("D1 rate_limit keeps the Ref of an element until it was emitted and taken, and ends it once") {
   VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
   Stream<int> source{loop};

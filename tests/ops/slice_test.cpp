@@ -40,7 +40,8 @@ TEST_CASE("row 56: slice refuses what is negative, and a step of 0, when it is w
   REQUIRE_THROWS_AS(slice(-1), std::invalid_argument);
   REQUIRE_THROWS_AS(slice(0, 4, -2), std::invalid_argument);
   REQUIRE_THROWS_WITH(slice(0, 4, 0), penstock::test::containing("slice: step must be at least 1, not 0"));
-  REQUIRE_THROWS_WITH(Stream<int>().slice({.end = -1}), penstock::test::containing("slice: end must be at least 0, not -1"));
+  REQUIRE_THROWS_WITH(Stream<int>().slice({.end = -1}),
+                      penstock::test::containing("slice: end must be at least 0, not -1"));
 }
 
 TEST_CASE("D10: slice counts the step from the start, and an end of 0 lets nothing pass") {

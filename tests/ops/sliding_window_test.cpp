@@ -166,7 +166,9 @@ TEST_CASE("sliding_window lends views of the same windows, in both modes and how
   for (const int n : {1, 2, 10, 127, 128, 129, 1000}) {
     for (const bool partial : {true, false}) {
       Stream<int> source;
-      Probe probe{source.sliding_window(static_cast<std::size_t>(n), as_view, {.return_partial = partial}).map(to_vector).stream()};
+      Probe probe{source.sliding_window(static_cast<std::size_t>(n), as_view, {.return_partial = partial})
+                      .map(to_vector)
+                      .stream()};
       for (int i = 0; i < 700; ++i) source.emit(i);
       REQUIRE(probe.values() == windows_of<int>(700, n, partial, [](int i) { return i; }));
     }

@@ -73,7 +73,8 @@ TEST_CASE("starmap lets an exception through and counts it") {
   std::vector<int> out;
   quotients.sink([&](int x) { out.push_back(x); });
   Outcome outcome = Outcome::done;
-  REQUIRE_THROWS_AS(source.emit({1, 0}, Context{Ref([&](const Ending& end) { outcome = end.outcome; })}), std::domain_error);
+  REQUIRE_THROWS_AS(source.emit({1, 0}, Context{Ref([&](const Ending& end) { outcome = end.outcome; })}),
+                    std::domain_error);
   REQUIRE(outcome == Outcome::failed);
   source.emit({4, 2});
   REQUIRE(out == std::vector{2});

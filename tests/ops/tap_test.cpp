@@ -29,7 +29,8 @@ TEST_CASE("tap that throws fails the element, which is not passed on") {
                           .stream();
   tapped.sink([&](int x) { out.push_back(x); });
   Outcome outcome = Outcome::done;
-  REQUIRE_THROWS_AS(source.emit(0, Context{Ref([&](const Ending& end) { outcome = end.outcome; })}), std::runtime_error);
+  REQUIRE_THROWS_AS(source.emit(0, Context{Ref([&](const Ending& end) { outcome = end.outcome; })}),
+                    std::runtime_error);
   source.emit(1);
   REQUIRE(out == std::vector{1});
   REQUIRE(outcome == Outcome::failed);

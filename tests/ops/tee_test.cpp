@@ -89,7 +89,9 @@ TEST_CASE("tee sends every element through its branches and passes it on") {
   VirtualLoop loop;
   auto source = marbles(loop, "-1-2-3-|");
   Log log;
-  Marbles out{source.tee([&](auto s) { return s.map([](int x) { return x * 10; }).sink(writes(log, "taken ")); }).stream()};
+  Marbles out{
+      source.tee([&](auto s) { return s.map([](int x) { return x * 10; }).sink(writes(log, "taken ")); })
+          .stream()};
   loop.run();
   REQUIRE_NOTHROW(out.expect("-1-2-3-|"));
   REQUIRE(log == Log{"taken 10", "taken 20", "taken 30"});
@@ -154,8 +156,11 @@ TEST_CASE("branches borrow the element and the rest of the chain gets it") {
     int seen = 0;
     std::unique_ptr<int> got;
     source
-        .tee([&](auto s) { return s.map([](const std::unique_ptr<int>& p) { return *p; }).sink([&](int x) { seen = x; }); },
-             [&](auto s) { return s.filter([](const auto& p) { return *p > 100; }).sink([](const auto&) {}); })
+        .tee(
+            [&](auto s) {
+              return s.map([](const std::unique_ptr<int>& p) { return *p; }).sink([&](int x) { seen = x; });
+            },
+            [&](auto s) { return s.filter([](const auto& p) { return *p > 100; }).sink([](const auto&) {}); })
         .sink([&](std::unique_ptr<int> p) { got = std::move(p); });
     source.emit(std::make_unique<int>(7));
     REQUIRE(seen == 7);
@@ -184,7 +189,9 @@ TEST_CASE("Refs are beside the element in every branch") {
   std::vector<std::vector<int>> pairs;
   source
       .tee([&](auto s) { return s.tap([&](int) { uses.push_back(ref.use_count() - 1); }).sink([](int) {}); },
-           [&](auto s) { return s.partition(2).sink([&](std::vector<int> pair) { pairs.push_back(std::move(pair)); }); })
+           [&](auto s) {
+             return s.partition(2).sink([&](std::vector<int> pair) { pairs.push_back(std::move(pair)); });
+           })
       .sink([&](int) { uses.push_back(ref.use_count() - 1); });
   source.emit(1, Context{ref});
   REQUIRE(uses == std::vector<std::size_t>{1, 2});  // the pair that is being filled holds it

@@ -239,7 +239,9 @@ TEST_CASE("a watermark does not overtake the window of the elements before it") 
   Stream<int> source{loop};
   std::vector<std::int64_t> out;
   struct Log final : Node, Receiver<std::vector<int>, Log> {
-    explicit Log(std::vector<std::int64_t>& into) : Node(Info{"log"}), into_(into) { port(static_cast<InletBase&>(*this)); }
+    explicit Log(std::vector<std::int64_t>& into) : Node(Info{"log"}), into_(into) {
+      port(static_cast<InletBase&>(*this));
+    }
     Pending* take(const std::vector<int>& value, const Context*) {
       into_.push_back(static_cast<std::int64_t>(value.size()));
       return nullptr;
@@ -268,7 +270,8 @@ TEST_CASE("timed_window moves what cannot be copied") {
   VirtualLoop loop;
   Stream<std::unique_ptr<int>> source{loop};
   std::vector<std::size_t> sizes;
-  source.timed_window(10ms).sink([&](const std::vector<std::unique_ptr<int>>& window) { sizes.push_back(window.size()); });
+  source.timed_window(10ms).sink(
+      [&](const std::vector<std::unique_ptr<int>>& window) { sizes.push_back(window.size()); });
   for (int i = 0; i < 3; ++i) source.emit(std::make_unique<int>(i));
   source.close();
   REQUIRE(sizes == std::vector<std::size_t>{3});

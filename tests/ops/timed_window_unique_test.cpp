@@ -72,7 +72,8 @@ TEST_CASE("D3 what timed_window_unique leaves out is done") {
   VirtualLoop loop;
   Stream<int> source{loop};
   Ledger ledger;
-  const auto windows = source.timed_window_unique(10ms, GENERATE(Keep::first, Keep::last), [](int x) { return x / 10; });
+  const auto windows =
+      source.timed_window_unique(10ms, GENERATE(Keep::first, Keep::last), [](int x) { return x / 10; });
   Probe out{windows};
   for (const int x : {10, 11, 20, 12}) source.emit(x, ledger.issue(x));
   REQUIRE(windows.info().left_out.get() == 2);

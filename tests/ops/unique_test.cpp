@@ -199,7 +199,9 @@ TEST_CASE("unique takes members and keys as the key, and pairs can be hashed") {
 TEST_CASE("unique passes on elements that can only be moved") {
   Stream<std::unique_ptr<int>> source;
   std::vector<int> out;
-  source.unique([](const std::unique_ptr<int>& p) { return *p; }).sink([&](std::unique_ptr<int> p) { out.push_back(*p); });
+  source.unique([](const std::unique_ptr<int>& p) { return *p; }).sink([&](std::unique_ptr<int> p) {
+    out.push_back(*p);
+  });
   for (const int x : {1, 2, 1}) source.emit(std::make_unique<int>(x));
   REQUIRE(out == std::vector{1, 2});
 }

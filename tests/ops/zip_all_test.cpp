@@ -60,8 +60,9 @@ TEST_CASE("row 95: a stream that is disconnected from a zip takes part no more")
   REQUIRE(probe.values() == Rows{{1, 1}});
 }
 
-// Streamz: with [1, 3, 5] and [2, 4] on the sides that stay nothing is ever emitted again, because it looks for complete
-// tuples only when a side that had nothing gets something; and the Refs of the removed side are never released.
+// Streamz: with [1, 3, 5] and [2, 4] on the sides that stay nothing is ever emitted again, because it looks
+// for complete tuples only when a side that had nothing gets something; and the Refs of the removed side are
+// never released.
 TEST_CASE("D9: removing a side emits the tuples that only waited for it, and drops what it had") {
   Stream<int> a;
   Stream<int> b;

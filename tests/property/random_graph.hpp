@@ -36,9 +36,10 @@
 #include "penstock/testing/scripted_sink.hpp"
 #include "penstock/testing/virtual_loop.hpp"
 
-// A random graph, fed and run on a VirtualLoop, with a model beside it. Every element is the list of the ids that it was
-// made of. What each operator must have done is computed from what was recorded in front of it, by a few lines that know
-// nothing of streams; what became of each id follows from that and is compared with its Ref.
+// A random graph, fed and run on a VirtualLoop, with a model beside it. Every element is the list of the ids
+// that it was made of. What each operator must have done is computed from what was recorded in front of it,
+// by a few lines that know nothing of streams; what became of each id follows from that and is compared with
+// its Ref.
 
 namespace penstock::test {
 
@@ -223,7 +224,8 @@ class RandomGraph {
     for (std::size_t i = 0; i < sources; ++i) {
       Stream<Ids> source{loop_};
       add({Kind::source, "source", {}, 0, source, nullptr, nullptr});
-      drivers_.push_back(std::make_unique<Driver>(*this, source, static_cast<Ledger::Id>(i * 1000), 5 + static_cast<int>(below(20))));
+      drivers_.push_back(std::make_unique<Driver>(*this, source, static_cast<Ledger::Id>(i * 1000),
+                                                  5 + static_cast<int>(below(20))));
     }
     const std::size_t operators = 2 + below(8);
     for (std::size_t i = 0; i < operators; ++i) {
@@ -250,7 +252,9 @@ class RandomGraph {
     const std::uint64_t salt = random_();
     const bool poisons = fate_ == Fate::failures && below(4) == 0;
     const auto same = [poisons, salt](const Ids& ids) {
-      if (poisons && mixed(salt ^ static_cast<std::uint64_t>(ids.empty() ? 0 : ids.front())) % 16 == 0) throw std::domain_error("poison");
+      if (poisons && mixed(salt ^ static_cast<std::uint64_t>(ids.empty() ? 0 : ids.front())) % 16 == 0) {
+        throw std::domain_error("poison");
+      }
       return ids;
     };
     const auto accept = [salt](const Ids& ids) { return accepts(ids, salt); };
@@ -259,18 +263,22 @@ class RandomGraph {
       case Kind::source: break;
       case Kind::map: return add({kind, "map", {a}, 0, from.map(same), nullptr, nullptr});
       case Kind::filter: return add({kind, "filter", {a}, salt, from.filter(accept), nullptr, nullptr});
-      case Kind::fused: return add({kind, "map.filter.map", {a}, salt, from.map(same).filter(accept).map(same), nullptr, nullptr});
+      case Kind::fused:
+        return add({kind, "map.filter.map", {a}, salt, from.map(same).filter(accept).map(same),
+                    nullptr, nullptr});
       case Kind::buffer: {
         const std::size_t n = 1 + below(4);
         return add({kind, "buffer", {a}, n, from.buffer(n), nullptr, nullptr});
       }
       case Kind::drop_oldest: {
         const std::size_t n = 1 + below(4);
-        return add({kind, "buffer drop_oldest", {a}, n, from.buffer(n, {.overflow = WhenFull::drop_oldest}), nullptr, nullptr});
+        return add({kind, "buffer drop_oldest", {a}, n, from.buffer(n, {.overflow = WhenFull::drop_oldest}),
+                    nullptr, nullptr});
       }
       case Kind::drop_newest: {
         const std::size_t n = 1 + below(4);
-        return add({kind, "buffer drop_newest", {a}, n, from.buffer(n, {.overflow = WhenFull::drop_newest}), nullptr, nullptr});
+        return add({kind, "buffer drop_newest", {a}, n, from.buffer(n, {.overflow = WhenFull::drop_newest}),
+                    nullptr, nullptr});
       }
       case Kind::latest: return add({kind, "latest", {a}, 0, from.latest(), nullptr, nullptr});
       case Kind::merge: {
@@ -278,8 +286,8 @@ class RandomGraph {
         return add({kind, "merge", {a, b}, 0, from.merge(*vertices_[b].out), nullptr, nullptr});
       }
       case Kind::zip: {
-        // A side that waits holds up everything behind its queue. Where the other side comes from there too, or waits for
-        // another zip, nobody could ever go on.
+        // A side that waits holds up everything behind its queue. Where the other side comes from there too,
+        // or waits for another zip, nobody could ever go on.
         const std::size_t ahead = zips_++ == 0 && disjoint(a, b) ? 1 + below(5) : 1000;
         Stream<std::tuple<Ids, Ids>> zipped = from.zip(*vertices_[b].out, ZipOptions{.maxsize = ahead});
         const Info* info = &zipped.info();
@@ -314,7 +322,9 @@ class RandomGraph {
         const std::size_t n = below(5);
         return add({kind, "skip", {a}, n, from.skip(n), nullptr, nullptr});
       }
-      case Kind::delay: return add({kind, "delay", {a}, 0, from.delay(static_cast<Duration::rep>(1 + below(6)) * 1ms), nullptr, nullptr});
+      case Kind::delay:
+        return add({kind, "delay", {a}, 0, from.delay(static_cast<Duration::rep>(1 + below(6)) * 1ms),
+                    nullptr, nullptr});
       case Kind::rate_limit: return add({kind, "rate_limit", {a}, 0, from.rate_limit(1ms), nullptr, nullptr});
       case Kind::map_async:
       case Kind::map_async_unordered: {
@@ -323,7 +333,8 @@ class RandomGraph {
           if (poisons && below(16) == 0) throw std::domain_error("poison");
           const std::uint64_t time = mixed(salt ^ below(1000)) % 6;
           if (time == 0) return done(std::move(ids));
-          loop_.set(*new Call(std::move(ids), std::move(done)), loop_.now() + static_cast<Duration::rep>(time - 1) * 1ms);
+          loop_.set(*new Call(std::move(ids), std::move(done)),
+                    loop_.now() + static_cast<Duration::rep>(time - 1) * 1ms);
         };
         const bool ordered = kind == Kind::map_async;
         const std::size_t n = 1 + below(4);
@@ -463,7 +474,8 @@ class RandomGraph {
       case Kind::partition:
         for (std::size_t n = 0; n < in.size(); n += vertex.parameter) {
           const auto end = std::min<std::size_t>(in.size(), n + vertex.parameter);
-          out.push_back(joined(Sequence(in.begin() + static_cast<std::ptrdiff_t>(n), in.begin() + static_cast<std::ptrdiff_t>(end))));
+          out.push_back(joined(Sequence(in.begin() + static_cast<std::ptrdiff_t>(n),
+                                        in.begin() + static_cast<std::ptrdiff_t>(end))));
         }
         return out;
       case Kind::unique: {
@@ -473,8 +485,13 @@ class RandomGraph {
         }
         return out;
       }
-      case Kind::take: return Sequence(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(in.size(), vertex.parameter)));
-      case Kind::skip: return Sequence(in.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(in.size(), vertex.parameter)), in.end());
+      case Kind::take:
+        return Sequence(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(
+                                                     std::min<std::size_t>(in.size(), vertex.parameter)));
+      case Kind::skip:
+        return Sequence(
+            in.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(in.size(), vertex.parameter)),
+            in.end());
       default: return std::nullopt;
     }
   }
@@ -485,7 +502,8 @@ class RandomGraph {
       const Vertex& vertex = vertices_[i];
       const Sequence out = recorded(i);
       for (const auto& record : vertex.probe->records()) {
-        require(record.data == record.value, place(i) + " passed on the element " + text({record.value}) + " with the Refs of " + text({record.data}));
+        require(record.data == record.value, place(i) + " passed on the element " + text({record.value}) +
+                                                 " with the Refs of " + text({record.data}));
       }
       if (vertex.is_sink) {
         for (const Ids& ids : out) reached.insert(ids.begin(), ids.end());
@@ -498,7 +516,8 @@ class RandomGraph {
       };
       if (vertex.kind == Kind::merge) {
         require(interleaved(recorded(vertex.inputs[0]), recorded(vertex.inputs[1]), out),
-                place(i) + " made of\n  " + text(recorded(vertex.inputs[0])) + " and\n  " + text(recorded(vertex.inputs[1])) + "\n  " + text(out));
+                place(i) + " made of\n  " + text(recorded(vertex.inputs[0])) + " and\n  " +
+                    text(recorded(vertex.inputs[1])) + "\n  " + text(out));
       } else if (vertex.kind == Kind::timed_window) {
         require(joined(out) == joined(recorded(vertex.inputs[0])), place(i) + " lost or moved something: " + text(out));
       } else if (vertex.kind == Kind::map_async_unordered) {
@@ -531,8 +550,12 @@ class RandomGraph {
     for (std::size_t i = 0; i < vertices_.size(); ++i) {
       const Vertex& vertex = vertices_[i];
       if (vertex.kind == Kind::source || vertex.inputs.size() > 1) continue;
-      if (vertex.kind == Kind::partition || vertex.kind == Kind::timed_window || vertex.kind == Kind::map_async_unordered) continue;
-      require(without(recorded(vertex.inputs[0]), recorded(i)).has_value(), place(i) + " passed on out of order: " + text(recorded(i)));
+      if (vertex.kind == Kind::partition || vertex.kind == Kind::timed_window ||
+          vertex.kind == Kind::map_async_unordered) {
+        continue;
+      }
+      require(without(recorded(vertex.inputs[0]), recorded(i)).has_value(),
+              place(i) + " passed on out of order: " + text(recorded(i)));
     }
   }
 
@@ -545,7 +568,8 @@ class RandomGraph {
       for (const std::size_t input : vertex.inputs) in += recorded(input).size();
       const std::size_t out = recorded(i).size();
       const auto equal = [&](const char* what, std::uint64_t counted, std::uint64_t model) {
-        require(counted == model, place(i) + " counts " + std::to_string(counted) + " " + what + " where there were " + std::to_string(model));
+        require(counted == model, place(i) + " counts " + std::to_string(counted) + " " + what +
+                                      " where there were " + std::to_string(model));
       };
       equal("held", info.held.get(), 0);
       equal("waiting", info.waiting.get(), 0);
@@ -588,7 +612,8 @@ inline void run_seed(std::uint64_t seed) {
     }
     if (hashes[0] != hashes[1]) throw std::logic_error("two runs with this seed differ");
   } catch (const std::exception& problem) {
-    throw std::logic_error("PENSTOCK_SEED=" + std::to_string(seed) + " replays this: " + problem.what() + "\nin the graph\n" + graph);
+    throw std::logic_error("PENSTOCK_SEED=" + std::to_string(seed) + " replays this: " + problem.what() +
+                           "\nin the graph\n" + graph);
   }
 }
 

@@ -53,7 +53,8 @@ TEST_CASE("row 129 a C stream is written to, flushed at the end, and stays open"
 TEST_CASE("row 130 a file given by its name has all lines after the end") {
   const TemporaryDirectory dir;
   const Stream<int> source;
-  const Sink sink = source.map([](int x) { return std::to_string(x); }).sink_to_textfile(std::filesystem::path{dir / "out.txt"});
+  const Sink sink = source.map([](int x) { return std::to_string(x); })
+                        .sink_to_textfile(std::filesystem::path{dir / "out.txt"});
   source.emit(0);
   source.emit(1);
   source.close();

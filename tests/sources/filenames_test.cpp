@@ -65,8 +65,8 @@ TEST_CASE("filenames expands patterns in all parts of a path, without hidden fil
     source.start();
     return probe.values();
   };
-  CHECK(expand(dir / "*" / "events_*.csv") ==
-        Paths{dir / "north/events_1.csv", dir / "north/events_2.csv", dir / "south/events_1.csv", dir / "south/events_2.csv"});
+  CHECK(expand(dir / "*" / "events_*.csv") == Paths{dir / "north/events_1.csv", dir / "north/events_2.csv",
+                                                    dir / "south/events_1.csv", dir / "south/events_2.csv"});
   CHECK(expand(dir / "n?rth" / "*[!1].csv") == Paths{dir / "north/events_2.csv", dir / "north/items.csv"});
   CHECK(expand(dir / "north" / ".ev*") == Paths{dir / "north/.events_3.csv"});
   CHECK(expand(dir / "south" / "items.csv") == Paths{dir / "south/items.csv"});

@@ -105,8 +105,8 @@ TEST_CASE("an element that emit refuses has failed, and stops the prefix") {
   REQUIRE(tracker.failed() == SourcePosition{1});
 }
 
-// Streamz commits by position: of five records in batches of two, the first batch fails, and the commits of the others are
-// 4 and 5, so that records 0 and 1 are lost at the next start.
+// Streamz commits by position: of five records in batches of two, the first batch fails, and the commits of
+// the others are 4 and 5, so that records 0 and 1 are lost at the next start.
 TEST_CASE("D2: a failed batch is not skipped by the commit of the next one") {
   std::vector<SourcePosition> commits;
   PrefixTracker tracker{[&](SourcePosition position) { commits.push_back(position); }};
@@ -190,7 +190,8 @@ TEST_CASE("the tracker does what a list that is searched from its start does") {
       ref.reset();
       open.erase(open.begin() + i);
     } else if (const auto failed = tracker.failed()) {
-      const auto first = std::find_if(model.begin(), model.end(), [](const Modelled& one) { return one.status == 'f'; });
+      const auto first =
+          std::find_if(model.begin(), model.end(), [](const Modelled& one) { return one.status == 'f'; });
       REQUIRE(first != model.end());
       REQUIRE(*failed < first->to);
       first->status = 'd';

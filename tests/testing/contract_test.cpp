@@ -88,7 +88,9 @@ template <Fault fault>
 Contract faulty() {
   Contract contract{"faulty",
                     [](auto& stage) {
-                      auto user = [taste = stage.calls([](const Counted&) {})](std::int64_t id) mutable { taste(Counted{id}); };
+                      auto user = [taste = stage.calls([](const Counted&) {})](std::int64_t id) mutable {
+                        taste(Counted{id});
+                      };
                       return stage.source() | step(Faulty<fault>{user}, Info{"faulty"});
                     },
                     Contract::copyable};
@@ -136,7 +138,8 @@ class Swaps : public Node, public Receiver<Counted, Swaps> {
   std::unique_ptr<Item> first_;
 };
 Contract swaps() {
-  return {"swaps", [](auto& stage) { return Stream<Counted>{attach<Swaps>(stage.source().stream()).outlet}; }, Contract::copyable};
+  return {"swaps", [](auto& stage) { return Stream<Counted>{attach<Swaps>(stage.source().stream()).outlet}; },
+          Contract::copyable};
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ TEST_CASE("some rows are damaged, each in a way that can be seen, and none when 
     bool bad = true;
     try {
       const CsvRecord row{text};
-      bad = row.size() != 6 || row[0].size() != 23 || row[1] == "veiw" || row[3].empty() || row[3][0] == '-' || row[3] == "n/a";
+      bad = row.size() != 6 || row[0].size() != 23 || row[1] == "veiw" || row[3].empty() ||
+            row[3][0] == '-' || row[3] == "n/a";
     } catch (const CsvError&) {
     }
     seen += bad;

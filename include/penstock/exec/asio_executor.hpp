@@ -23,8 +23,8 @@ namespace asio = boost::asio;
 
 namespace detail {
 
-/// What executors know of a loop. Belongs to the execution context, as a coroutine that is still suspended when the loop
-/// ends is destroyed only with the context and touches its executor then.
+/// What executors know of a loop. Belongs to the execution context, as a coroutine that is still suspended
+/// when the loop ends is destroyed only with the context and touches its executor then.
 class LoopAnchor {
  public:
   LoopAnchor(Loop& loop, asio::execution_context& context) noexcept : loop_(&loop), context_(context) {}
@@ -88,13 +88,14 @@ class ExecutorTask final : public Task, public Pooled {
 
 }  // namespace detail
 
-/// A loop as an executor of Boost.Asio, so that coroutines and completion handlers run on it as tasks like all others: one
-/// at a time, in virtual time where time is virtual. `asio::any_io_executor` can hold it. May be copied and called on any
-/// thread, and destroyed after the loop.
+/// A loop as an executor of Boost.Asio, so that coroutines and completion handlers run on it as tasks like
+/// all others: one at a time, in virtual time where time is virtual. `asio::any_io_executor` can hold it. May
+/// be copied and called on any thread, and destroyed after the loop.
 class LoopExecutor {
  public:
   explicit LoopExecutor(detail::LoopAnchor& anchor) noexcept : anchor_(&anchor) {}
-  LoopExecutor(const LoopExecutor& other) noexcept : LoopExecutor(*other.anchor_, other.never_, other.tracked_, other.uncounted_) {}
+  LoopExecutor(const LoopExecutor& other) noexcept
+      : LoopExecutor(*other.anchor_, other.never_, other.tracked_, other.uncounted_) {}
   LoopExecutor(LoopExecutor&& other) noexcept
       : anchor_(other.anchor_),
         never_(other.never_),
@@ -121,8 +122,8 @@ class LoopExecutor {
   /// Null when the loop has ended.
   Loop* loop() const noexcept { return anchor_->loop(); }
 
-  /// For what the graph itself starts: begins at once, as emitting does, also where nobody runs the loop, and does not keep
-  /// `run` from returning.
+  /// For what the graph itself starts: begins at once, as emitting does, also where nobody runs the loop, and
+  /// does not keep `run` from returning.
   LoopExecutor uncounted() const noexcept { return {*anchor_, never_, false, true}; }
 
   asio::execution_context& query(asio::execution::context_t) const noexcept { return anchor_->context(); }
@@ -138,7 +139,9 @@ class LoopExecutor {
     return asio::execution::mapping.thread;
   }
 
-  LoopExecutor require(asio::execution::blocking_t::never_t) const noexcept { return {*anchor_, true, tracked_, uncounted_}; }
+  LoopExecutor require(asio::execution::blocking_t::never_t) const noexcept {
+    return {*anchor_, true, tracked_, uncounted_};
+  }
   LoopExecutor require(asio::execution::blocking_t::possibly_t) const noexcept {
     return {*anchor_, false, tracked_, uncounted_};
   }

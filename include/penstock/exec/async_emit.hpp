@@ -34,8 +34,9 @@ Loop* loop_of(const Executor& executor) noexcept {
   }
 }
 
-/// Something that has to be done on the strand of a graph and has a receipt, with the handler that waits for it. A handler
-/// that belongs to the loop of the graph, or to no executor, runs on the strand; every other one on its executor.
+/// Something that has to be done on the strand of a graph and has a receipt, with the handler that waits for
+/// it. A handler that belongs to the loop of the graph, or to no executor, runs on the strand; every other
+/// one on its executor.
 template <class Fn, class Handler>
 class Operation final : public Task, public Pooled {
   using Executor = asio::associated_executor_t<Handler, NoExecutor>;
@@ -160,13 +161,15 @@ auto initiate(Fn fn, Token&& token) {
 
 }  // namespace detail
 
-/// Starts to emit `value` at `stream` and completes with `void(std::exception_ptr)` when it is taken: when everything that
-/// had to wait for it further down is through. On the graph's loop it starts at once; from another thread it is handed over.
-/// The completion never comes inside this call, except without a loop, where there is nothing to come from later: a handler
-/// without an executor of its own is then called before this returns. A graph that ends meanwhile completes it with Stopped.
+/// Starts to emit `value` at `stream` and completes with `void(std::exception_ptr)` when it is taken: when
+/// everything that had to wait for it further down is through. On the graph's loop it starts at once; from
+/// another thread it is handed over. The completion never comes inside this call, except without a loop,
+/// where there is nothing to come from later: a handler without an executor of its own is then called before
+/// this returns. A graph that ends meanwhile completes it with Stopped.
 template <class S, class T, class Context, class Token>
 auto async_emit(const S& stream, T value, Context context, Token&& token) {
-  return detail::initiate(detail::EmitOne<S, T>{stream, std::move(value), std::move(context)}, std::forward<Token>(token));
+  return detail::initiate(detail::EmitOne<S, T>{stream, std::move(value), std::move(context)},
+                          std::forward<Token>(token));
 }
 
 /// Ends `stream` and completes with `void(std::exception_ptr)` when everything has been flushed.

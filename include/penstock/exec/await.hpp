@@ -56,8 +56,9 @@ class HandlerSlot {
   void (*use_)(HandlerSlot&, bool) = nullptr;
 };
 
-/// Awaits Asio's awaitables on coroutines that live on from call to call: a call costs no co_spawn, and one that does not
-/// wait is over before `start` returns. Idle coroutines do not keep the loop's `run` from returning.
+/// Awaits Asio's awaitables on coroutines that live on from call to call: a call costs no co_spawn, and one
+/// that does not wait is over before `start` returns. Idle coroutines do not keep the loop's `run` from
+/// returning.
 template <class R, class Executor>
 class AsioRunner {
   using Awaitable = asio::awaitable<R, Executor>;
@@ -164,8 +165,8 @@ struct Awaits<asio::awaitable<R, Executor>> {
   using Runner = AsioRunner<R, Executor>;
 };
 
-/// Awaits anything that the language can await. Where such a thing goes on is its own affair, so the end may come on any
-/// thread.
+/// Awaits anything that the language can await. Where such a thing goes on is its own affair, so the end may
+/// come on any thread.
 template <class A>
 class LanguageRunner {
   using R = decltype([](A& a) -> decltype(auto) {

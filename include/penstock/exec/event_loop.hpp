@@ -37,20 +37,22 @@ inline constexpr Background background{};
 struct OneThread {};
 inline constexpr OneThread one_thread{};
 
-/// The event loop of Boost.Asio with a clock, for graphs to run on. There are four kinds, and no hidden thread in any but
-/// the second:
+/// The event loop of Boost.Asio with a clock, for graphs to run on. There are four kinds, and no hidden
+/// thread in any but the second:
 ///
 ///     EventLoop loop;                       // owns an io_context: call run(), or let emit run it while it waits
 ///     EventLoop loop{background};           // owns one and a thread that runs it until the loop is destroyed
 ///     EventLoop loop{context};              // adopts the application's io_context, or any executor
 ///     EventLoop loop{context, one_thread};  // the same for a program with one thread
 ///
-/// What is adopted may be run by several threads: the loop's tasks keep to a strand. The loop then counts as run by another
-/// thread except inside its own tasks, so make what emits there on `executor()`: sockets, timers, coroutines. With
-/// `one_thread` everything in the context is inside, and `emit` works before the context runs.
+/// What is adopted may be run by several threads: the loop's tasks keep to a strand. The loop then counts as
+/// run by another thread except inside its own tasks, so make what emits there on `executor()`: sockets,
+/// timers, coroutines. With `one_thread` everything in the context is inside, and `emit` works before the
+/// context runs.
 ///
-/// Several threads may emit only while the loop is run: the first two kinds say `idle` when nobody runs them, and whoever emits
-/// then does the work itself. `asio::make_work_guard(loop.executor())` keeps `run` from returning.
+/// Several threads may emit only while the loop is run: the first two kinds say `idle` when nobody runs them,
+/// and whoever emits then does the work itself. `asio::make_work_guard(loop.executor())` keeps `run` from
+/// returning.
 ///
 /// The loop must outlive the graphs that use it. An adopted loop ends where nobody runs its context or on its strand.
 class EventLoop final : public AsioLoop {
@@ -84,8 +86,9 @@ class EventLoop final : public AsioLoop {
     discard();
   }
 
-  /// Runs until there is nothing left to do: no task, no timer, no work announced or under way in Asio. Throws the first
-  /// error of background work that reached nobody, and lets pass what a task throws; either way it may be called again.
+  /// Runs until there is nothing left to do: no task, no timer, no work announced or under way in Asio.
+  /// Throws the first error of background work that reached nobody, and lets pass what a task throws; either
+  /// way it may be called again.
   void run() {
     const Inside inside = enter("run");
     owned_->run();
@@ -104,7 +107,8 @@ class EventLoop final : public AsioLoop {
     owned_->poll();
     throw_error();
   }
-  /// Makes `run` return as soon as the task under way has ended. From any thread. Until `restart` the loop does not run.
+  /// Makes `run` return as soon as the task under way has ended. From any thread. Until `restart` the loop
+  /// does not run.
   void stop() {
     own("stop");
     stopped_ = true;
@@ -304,7 +308,9 @@ class EventLoop final : public AsioLoop {
     return Inside{this};
   }
   void own(const char* what) const {
-    if (!owned_) detail::misuse(std::string{what} + ": the loop has adopted its context; use the context's own " + what);
+    if (!owned_) {
+      detail::misuse(std::string{what} + ": the loop has adopted its context; use the context's own " + what);
+    }
   }
 
   void run_until(const std::atomic<bool>& done) {

@@ -60,8 +60,9 @@ class Sleep final : public Timer, public Pooled {
 
 }  // namespace detail
 
-/// Completes with `void(boost::system::error_code)` after `time` of the loop's clock, or with operation_aborted when it is
-/// cancelled before. To be started on the loop, or where nobody runs it. Any Asio completion token.
+/// Completes with `void(boost::system::error_code)` after `time` of the loop's clock, or with
+/// operation_aborted when it is cancelled before. To be started on the loop, or where nobody runs it. Any
+/// Asio completion token.
 template <class Token>
 auto async_sleep(Loop& loop, Duration time, Token&& token) {
   return asio::async_initiate<Token, void(boost::system::error_code)>(

@@ -150,10 +150,11 @@ class Tree {
 
 }  // namespace detail
 
-/// The whole graph as a text tree. Sources first; what is behind an operator is a branch below it, in the order in which it
-/// was written; steps that were fused into one node stand below each other without a branch, but for those behind a tee. An
-/// operator that is reached a second time is a reference, `→ zip #1`. Beside each operator, while the graph counts: elements
-/// in and out, and what was left out, dropped, failed, is held or waits, where there is any.
+/// The whole graph as a text tree. Sources first; what is behind an operator is a branch below it, in the
+/// order in which it was written; steps that were fused into one node stand below each other without a
+/// branch, but for those behind a tee. An operator that is reached a second time is a reference, `→ zip #1`.
+/// Beside each operator, while the graph counts: elements in and out, and what was left out, dropped, failed,
+/// is held or waits, where there is any.
 ///
 ///     numbers; Stream      out 6
 ///     ├─ map               in 6, out 6

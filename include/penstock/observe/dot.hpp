@@ -13,13 +13,14 @@
 
 namespace penstock {
 
-/// `text` with every run of what is not a letter of the alphabet, a digit, `_` or `:` as one blank, and `:` as `;`: what
-/// Streamz calls a node in a drawing.
+/// `text` with every run of what is not a letter of the alphabet, a digit, `_` or `:` as one blank, and `:`
+/// as `;`: what Streamz calls a node in a drawing.
 inline std::string clean_text(std::string_view text) {
   std::string clean;
   bool blank = false;
   for (const char c : text) {
-    const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+    const bool kept =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
     if (kept) {
       clean += c == ':' ? ';' : c;
     } else if (!blank) {
@@ -134,8 +135,9 @@ inline const char* dot_shape(Shape shape) {
 
 /// The whole graph in Graphviz's language: `dot -Tsvg`. The shapes are those that Streamz draws: ellipses, boxes for
 /// accumulate, diamonds for what collects elements, octagons for what the clock drives, triangles for what has several
-/// inputs, double octagons for sources and trapeziums for sinks. A grey frame holds the steps of one fused node, a dashed
-/// arrow is feedback, and a number at an arrow says which of several inputs, or outputs, it is.
+/// inputs, double octagons for sources and trapeziums for sinks. A grey frame holds the steps of one fused
+/// node, a dashed arrow is feedback, and a number at an arrow says which of several inputs, or outputs, it
+/// is.
 ///
 /// From any thread, as `snapshot` says.
 template <class>
@@ -156,8 +158,9 @@ std::string to_dot(const Graph& graph) {
     }
     for (; i <= end; ++i) {
       if (drawing.feedback(i)) continue;
-      dot += (fused ? "    " : "  ") + detail::quoted(drawing.names[i]) + " [label=" + detail::quoted(drawing.labels[i]) +
-             ", " + detail::dot_shape(operators[i].shape) + "];\n";
+      dot += (fused ? "    " : "  ") + detail::quoted(drawing.names[i]) +
+             " [label=" + detail::quoted(drawing.labels[i]) + ", " + detail::dot_shape(operators[i].shape) +
+             "];\n";
     }
     if (fused) dot += "  }\n";
   }

@@ -45,8 +45,8 @@ inline std::string mermaid_quoted(std::string_view text) {
 
 }  // namespace detail
 
-/// The whole graph in Mermaid's language, which Markdown pages and chats draw. Frames, dashed arrows and numbers mean what
-/// they mean in `to_dot`.
+/// The whole graph in Mermaid's language, which Markdown pages and chats draw. Frames, dashed arrows and
+/// numbers mean what they mean in `to_dot`.
 ///
 /// From any thread, as `snapshot` says.
 template <class>
@@ -61,7 +61,8 @@ std::string to_mermaid(const Graph& graph) {
     for (; i <= end; ++i) {
       if (drawing.feedback(i)) continue;
       const auto [open, close] = detail::mermaid_shape(operators[i].shape);
-      text += (fused ? "    n" : "  n") + std::to_string(i) + open + detail::mermaid_quoted(drawing.labels[i]) + close + '\n';
+      text += (fused ? "    n" : "  n") + std::to_string(i) + open +
+              detail::mermaid_quoted(drawing.labels[i]) + close + '\n';
     }
     if (fused) text += "  end\n";
   }

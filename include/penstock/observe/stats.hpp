@@ -16,8 +16,8 @@ namespace penstock {
 
 /// What one operator has done up to now. A chain of fused steps gives one for each step.
 ///
-/// Conservation, when no element is under way: in = out + left_out + dropped + failed + held for operators that pass elements
-/// on one by one.
+/// Conservation, when no element is under way: in = out + left_out + dropped + failed + held for operators
+/// that pass elements on one by one.
 struct OperatorStats {
   std::string op;         ///< the operator, such as "partition"
   std::string detail;     ///< its parameters, such as "2"
@@ -52,8 +52,8 @@ struct EdgeStats {
   bool branch = false;       ///< from a tee, which has several fused ones
 };
 
-/// A copy of all that can be told of a graph: what descriptions, drawings and numbers are made from. Sources come first and
-/// what is behind an operator follows it, in the order in which the branches were written.
+/// A copy of all that can be told of a graph: what descriptions, drawings and numbers are made from. Sources
+/// come first and what is behind an operator follows it, in the order in which the branches were written.
 struct GraphSnapshot {
   std::vector<OperatorStats> operators;
   std::vector<EdgeStats> edges;
@@ -110,7 +110,9 @@ class SnapshotTaker {
       order_.push_back(node);
       for (auto outlet = node->outlets().rbegin(); outlet != node->outlets().rend(); ++outlet) {
         const auto& branches = (*outlet)->branches();
-        for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) open.push_back(branch->inlet->node());
+        for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) {
+          open.push_back(branch->inlet->node());
+        }
       }
     }
   }
@@ -221,17 +223,18 @@ class SnapshotTaker {
 
 }  // namespace detail
 
-/// Everything that can be told of `graph` now, from any thread. In a graph with a loop no element is under way meanwhile, but
-/// for one whose function asks: another thread holds the loop for that long. A graph without a loop has nothing to hold: the
-/// numbers are read as they stand, and nobody may wire or name its operators meanwhile.
+/// Everything that can be told of `graph` now, from any thread. In a graph with a loop no element is under
+/// way meanwhile, but for one whose function asks: another thread holds the loop for that long. A graph
+/// without a loop has nothing to hold: the numbers are read as they stand, and nobody may wire or name its
+/// operators meanwhile.
 inline GraphSnapshot snapshot(const Graph& graph) {
   const Hold hold{graph.loop()};
   return detail::SnapshotTaker{graph}.take();
 }
 inline GraphSnapshot snapshot(const Handle& handle) { return snapshot(handle.graph()); }
 
-/// The counters of every operator of a graph, in the order in which `describe` tells them. Readable at any time and from any
-/// thread, as `snapshot` says.
+/// The counters of every operator of a graph, in the order in which `describe` tells them. Readable at any
+/// time and from any thread, as `snapshot` says.
 ///
 /// A stream made with `Stream<T> name` counts what was connected to it as `in`; its `out` is what the busiest of its
 /// consumers has taken.

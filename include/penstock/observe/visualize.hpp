@@ -52,8 +52,8 @@ inline std::string read_back(std::FILE* file) {
   return text;
 }
 
-/// Runs Graphviz with `dot_text` as its input. No shell is asked, so that a file may have any name; what the program reads
-/// and says goes through files without a name, so that neither side can wait for the other.
+/// Runs Graphviz with `dot_text` as its input. No shell is asked, so that a file may have any name; what the
+/// program reads and says goes through files without a name, so that neither side can wait for the other.
 inline void run_graphviz(const std::string& file, const std::string& format, const std::string& dot_text) {
   const File input{std::tmpfile()};
   const File said{std::tmpfile()};
@@ -88,9 +88,10 @@ inline void run_graphviz(const std::string& file, const std::string& format, con
   }
   const bool missing = spawned == ENOENT || (spawned == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127);
   if (missing) {
-    cannot_draw(file,
-                "it needs Graphviz's program dot, which was not found; install graphviz (apt-get install graphviz, brew "
-                "install graphviz), or draw into a .dot or .mmd file, which needs no program");
+    cannot_draw(
+        file,
+        "it needs Graphviz's program dot, which was not found; install graphviz (apt-get install graphviz, brew "
+        "install graphviz), or draw into a .dot or .mmd file, which needs no program");
   }
   if (spawned != 0) cannot_draw(file, std::strerror(spawned));
   if (status != 0) cannot_draw(file, "Graphviz's dot failed: " + read_back(said.get()));
@@ -106,11 +107,12 @@ inline void run_graphviz(const std::string& file, const std::string& format, con
 
 }  // namespace detail
 
-/// Draws the whole graph into `file`. Its extension says how: .svg, .png, .pdf, .jpg and .jpeg are made by Graphviz, whose
-/// program `dot` has to be installed; .dot (see `to_dot`) and .mmd (see `to_mermaid`) need no program.
+/// Draws the whole graph into `file`. Its extension says how: .svg, .png, .pdf, .jpg and .jpeg are made by
+/// Graphviz, whose program `dot` has to be installed; .dot (see `to_dot`) and .mmd (see `to_mermaid`) need no
+/// program.
 ///
-/// Throws std::invalid_argument for another extension, std::runtime_error when the file cannot be made; the sentence says
-/// why. From any thread, as `snapshot` says.
+/// Throws std::invalid_argument for another extension, std::runtime_error when the file cannot be made; the
+/// sentence says why. From any thread, as `snapshot` says.
 template <class>
 void visualize(const Graph& graph, const std::string& file) {
   const std::size_t name = file.find_last_of('/');

@@ -104,7 +104,8 @@ class AccumulateStep : public Step {
   template <class>
   using output = std::conditional_t<With, std::pair<State, Result>, Result>;
 
-  AccumulateStep(Fn fn, std::tuple<State, Args...>&& start) : AccumulateStep(std::move(fn), std::move(start), std::index_sequence_for<Args...>{}) {}
+  AccumulateStep(Fn fn, std::tuple<State, Args...>&& start)
+      : AccumulateStep(std::move(fn), std::move(start), std::index_sequence_for<Args...>{}) {}
   explicit AccumulateStep(Fn fn, std::tuple<>&&) : fn_(std::move(fn)) {}
 
   template <class V, class Next>
@@ -130,20 +131,18 @@ class AccumulateStep : public Step {
  private:
   template <std::size_t... I>
   AccumulateStep(Fn fn, std::tuple<State, Args...>&& start, std::index_sequence<I...>)
-      : fn_(std::move(fn)), args_(std::get<I + 1>(std::move(start))...), state_(std::in_place, std::get<0>(std::move(start))) {}
+      : fn_(std::move(fn)),
+        args_(std::get<I + 1>(std::move(start))...),
+        state_(std::in_place, std::get<0>(std::move(start))) {}
 
   // The state must be as before when the function throws, so it is given away only to one that cannot.
   template <class V>
   [[gnu::always_inline]] auto fold(V&& value) {
-    return std::apply(
-        [&](Args&... args) {
-          if constexpr (std::is_nothrow_invocable_v<Fn&, State, V, Args&...>) {
-            return this->run(fn_, std::move(state_->own()), std::forward<V>(value), args...);
-          } else {
-            return this->run(fn_, state_->get(), std::forward<V>(value), args...);
-          }
-        },
-        args_);
+    if constexpr (std::is_nothrow_invocable_v<Fn&, State, V, Args&...>) {
+      return this->run_bound(fn_, args_, std::move(state_->own()), std::forward<V>(value));
+    } else {
+      return this->run_bound(fn_, args_, state_->get(), std::forward<V>(value));
+    }
   }
 
   template <class Next>
@@ -186,7 +185,8 @@ class AccumulateStep : public Step {
 template <class T, class Fn, bool Returns, bool With, class State, class... Args>
 struct AccumulateTypes {
   using Returned = typename std::conditional_t<accumulator_of<Fn, State, T, Args...>,
-                                               std::invoke_result<Fn&, const State&, T, Args&...>, std::type_identity<State>>::type;
+                                               std::invoke_result<Fn&, const State&, T, Args&...>,
+                                               std::type_identity<State>>::type;
   using Fold = FoldResult<Returns, State, std::decay_t<Returned>>;
   template <bool Started>
   using Step = AccumulateStep<Fn, State, typename Fold::type, Started, Returns, With, Args...>;
@@ -221,15 +221,18 @@ auto make_accumulate(const char* name, Fn fn, Options... given) {
     constexpr bool fits = !For::callable || Fold::fits;
     constexpr bool whole = !For::callable || !Fold::narrows;
     constexpr bool copies = !fits || (Told::returns_state && !Told::with_state) || can_copy<State>;
-    static_assert(For::callable,
-                  "accumulate: the function must be callable with the state, which is const and has the type of the start "
-                  "value or, without one, of the elements, and with an element; it returns the new state");
-    static_assert(fits,
-                  "accumulate: the function must return something that converts to the state, which has the type of the "
-                  "start value or, without one, of the elements; with returns_state a pair of that and of what to emit");
-    static_assert(whole,
-                  "accumulate: the function returns a floating-point number and the state is an integer, which would cut "
-                  "it; give a start value such as 0.0");
+    static_assert(
+        For::callable,
+        "accumulate: the function must be callable with the state, which is const and has the type of the start "
+        "value or, without one, of the elements, and with an element; it returns the new state");
+    static_assert(
+        fits,
+        "accumulate: the function must return something that converts to the state, which has the type of the "
+        "start value or, without one, of the elements; with returns_state a pair of that and of what to emit");
+    static_assert(
+        whole,
+        "accumulate: the function returns a floating-point number and the state is an integer, which would cut "
+        "it; give a start value such as 0.0");
     static_assert(copies, "accumulate: the state must be copyable to be emitted; with returns_state it need not be");
     if constexpr (For::callable && fits && whole && copies) {
       return std::forward<decltype(stream)>(stream).then(
@@ -246,11 +249,12 @@ auto make_accumulate(const char* name, Fn fn, Options... given) {
 ///          accumulate(+)
 ///     out  -1-3-6-a-|        a = 10
 ///
-/// @param fn       called as `fn(const State&, element, args...)`, returns the new state. One that is noexcept gets the state
-///                 as an rvalue and may change it in place: a large state is then never copied.
+/// @param fn       called as `fn(const State&, element, args...)`, returns the new state. One that is
+///                 noexcept gets the state as an rvalue and may change it in place: a large state is then
+///                 never copied.
 /// @param options  in any order
-///                 - the start: the state before the first element, and its type. Without one the first element becomes the
-///                   state and is emitted unchanged, without a call;
+///                 - the start: the state before the first element, and its type. Without one the first
+///                   element becomes the state and is emitted unchanged, without a call;
 ///                 - further values, after the start: arguments bound to `fn`;
 ///                 - `returns_state`: `fn` returns a pair of the new state and of what to emit;
 ///                 - `with_state`: emits `std::pair(state, result)`.

@@ -116,8 +116,9 @@ class Collected : public Stream<std::vector<T>> {
     void operator()() const {
       detail::wait_for(node().outlet, [this] { return node().flush_now(); });
     }
-    /// The same for every element of another stream: `ticks.sink(collected.flush)`. The sink waits for the vector. For a
-    /// stream of the same graph use `flush_on`: a function that holds its own graph would keep it alive for ever.
+    /// The same for every element of another stream: `ticks.sink(collected.flush)`. The sink waits for the
+    /// vector. For a stream of the same graph use `flush_on`: a function that holds its own graph would keep
+    /// it alive for ever.
     template <class Any>
     Receipt operator()(const Any&) const {
       Loop* loop = node_->loop();
@@ -161,8 +162,8 @@ class Collected : public Stream<std::vector<T>> {
 /// - `flush` as a function for the sink of a stream of another graph: `ticks.sink(collected.flush)`;
 /// - `flush_on(ticks)`: flushes with every element of that stream.
 ///
-/// A flush emits an empty vector when nothing was collected. What comes while a vector is being emitted belongs to the next
-/// one; what is left when the stream ends is emitted then.
+/// A flush emits an empty vector when nothing was collected. What comes while a vector is being emitted
+/// belongs to the next one; what is left when the stream ends is emitted then.
 ///
 /// Back-pressure: none for the elements; whoever flushes waits.
 /// Metadata:      joined in the order of arrival; held until emitted.

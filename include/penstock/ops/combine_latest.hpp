@@ -244,16 +244,17 @@ auto combine_argument(T&& arg) {
 ///          combine_latest(a, b)
 ///     out  ---A-B-C-D-E-|     A = (1, x), B = (2, x), C = (2, y), D = (3, y), E = (3, z)
 ///
-/// A function of all its streams; `a.combine_latest(b)` is `combine_latest(a, b)`. The same stream may be named twice. Ends
-/// when no further tuple can come: when all streams that make it emit have ended, or one without an element.
+/// A function of all its streams; `a.combine_latest(b)` is `combine_latest(a, b)`. The same stream may be
+/// named twice. Ends when no further tuple can come: when all streams that make it emit have ended, or one
+/// without an element.
 ///
-/// @param inputs  streams and chains of elements that can be copied; and `emit_on(a)`, `emit_on(0, 2)`, to name the ones
-///                whose elements make it emit; without it all do.
+/// @param inputs  streams and chains of elements that can be copied; and `emit_on(a)`, `emit_on(0, 2)`, to
+///                name the ones whose elements make it emit; without it all do.
 ///
 /// Back-pressure: passes through.
-/// Metadata:      joined in the order of the inputs and held until the next element of the same stream; an element that was
-///                replaced before it was emitted is done. Dropped when the end comes before all had an element, or when it is
-///                stopped before it was emitted.
+/// Metadata:      joined in the order of the inputs and held until the next element of the same stream; an
+///                element that was replaced before it was emitted is done. Dropped when the end comes before
+///                all had an element, or when it is stopped before it was emitted.
 /// Errors:        std::invalid_argument here when emit_on names what is not an input; std::logic_error when the streams
 ///                belong to different event loops.
 /// Cost:          O(inputs) an element: a copy of each of the newest.

@@ -208,8 +208,8 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
 
 }  // namespace detail
 
-/// What `combine_latest_all` returns: its vectors as a stream, and the streams that it combines as something to change. What
-/// is changed while an element is under way takes effect after it.
+/// What `combine_latest_all` returns: its vectors as a stream, and the streams that it combines as something
+/// to change. What is changed while an element is under way takes effect after it.
 template <element T>
 class CombineLatestAll : public Stream<std::vector<T>> {
  public:
@@ -227,7 +227,8 @@ class CombineLatestAll : public Stream<std::vector<T>> {
   /// std::logic_error when it is not one of the streams, and when no other one makes the vectors come.
   void remove(const Stream<T>& stream) const {
     if (!combine_->has(stream.outlet())) {
-      detail::misuse("combine_latest_all: \"" + stream.info().label() + "\" is not one of the streams that it combines");
+      detail::misuse("combine_latest_all: \"" + stream.info().label() +
+                     "\" is not one of the streams that it combines");
     }
     if (combine_->only_emitter(stream.outlet())) {
       detail::misuse("combine_latest_all: the only stream of emit_on cannot be removed while others stay");
@@ -239,23 +240,24 @@ class CombineLatestAll : public Stream<std::vector<T>> {
   detail::CombineLatestAllNode<T>* combine_;
 };
 
-/// Vectors of the newest element of each stream, where streams may come and go: `combine_latest` for streams of one element
-/// type whose number is not known to the compiler.
+/// Vectors of the newest element of each stream, where streams may come and go: `combine_latest` for streams
+/// of one element type whose number is not known to the compiler.
 ///
 ///     a    -1---2---
 ///     b    ---8---9-
 ///          combine_latest_all({a, b})
 ///     out  ---A-B-C-     A = [1, 8], B = [2, 8], C = [2, 9]
 ///
-/// Returns a `CombineLatestAll<T>`, which is a Stream<std::vector<T>> with `add` and `remove`. Ends like combine_latest; a
-/// stream that is removed, or destroyed, does not end it.
+/// Returns a `CombineLatestAll<T>`, which is a Stream<std::vector<T>> with `add` and `remove`. Ends like
+/// combine_latest; a stream that is removed, or destroyed, does not end it.
 ///
 /// @param streams  the first streams, at least one; the same stream may stand there twice.
 /// @param emit_on  the streams whose elements make it emit; without it all do.
 ///
 /// Back-pressure: passes through.
-/// Metadata:      joined in the order of the streams and held until the next element of the same stream; an element that
-///                was replaced before it was emitted is done. Dropped when its stream is removed before it was emitted.
+/// Metadata:      joined in the order of the streams and held until the next element of the same stream; an
+///                element that was replaced before it was emitted is done. Dropped when its stream is removed
+///                before it was emitted.
 /// Errors:        std::invalid_argument here when there is no stream, or emit_on names what is not an input;
 ///                std::logic_error when streams belong to different event loops.
 /// Cost:          O(streams) an element: a copy of each of the newest, and one allocation.

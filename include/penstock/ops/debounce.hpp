@@ -61,8 +61,8 @@ class DebounceNode final : public NewestNode<DebounceNode<T>, T> {
 ///
 /// Back-pressure: drops the oldest; emitters never wait.
 /// Metadata:      held until emitted; a replaced element's ends as dropped.
-/// Errors:        std::invalid_argument here for a wrong time, std::logic_error here without an event loop; what goes wrong
-///                behind is reported.
+/// Errors:        std::invalid_argument here for a wrong time, std::logic_error here without an event loop;
+///                what goes wrong behind is reported.
 /// Cost:          O(1) an element and a look at the clock, no allocation.
 /// Recovery:      the element it holds is emitted before a checkpoint.
 /// Example:       examples/02_operators/debounce.cpp

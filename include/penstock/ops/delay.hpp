@@ -86,8 +86,8 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T
 ///
 /// Back-pressure: passes none; with a bound waits when full.
 /// Metadata:      held until emitted.
-/// Errors:        std::invalid_argument here for a wrong time or bound, std::logic_error here without an event loop; what
-///                goes wrong behind is reported and the next element comes through.
+/// Errors:        std::invalid_argument here for a wrong time or bound, std::logic_error here without an
+///                event loop; what goes wrong behind is reported and the next element comes through.
 /// Cost:          O(1) an element and a look at the clock, no allocation once the queue has grown; one timer.
 /// Recovery:      drained before a checkpoint.
 /// Example:       examples/02_operators/delay.cpp

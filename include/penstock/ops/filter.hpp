@@ -33,8 +33,7 @@ class FilterStep : public Step {
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
-    const bool accepted = std::apply(
-        [&](Args&... args) { return static_cast<bool>(this->run(fn_, std::as_const(value), args...)); }, args_);
+    const bool accepted = static_cast<bool>(this->run_bound(fn_, args_, std::as_const(value)));
     if (accepted == Wanted) return next(std::forward<V>(value), context);
     info().leaves_out();
     return nullptr;
@@ -68,8 +67,9 @@ auto make_filter(const char* name, Fn fn, Args... args) {
 ///          filter(even)
 ///     out  ---2---4-|
 ///
-/// @param predicate  called as `predicate(element, args...)` with a const element. Without one, elements are passed on that
-///                   are true by themselves: numbers other than 0, pointers and optionals that hold something.
+/// @param predicate  called as `predicate(element, args...)` with a const element. Without one, elements are
+///                   passed on that are true by themselves: numbers other than 0, pointers and optionals that
+///                   hold something.
 /// @param args       bound to `predicate` by value.
 ///
 /// Back-pressure: passes through.

@@ -196,11 +196,12 @@ inline auto make_flatten(const char* name) {
 ///          flatten()
 ///     out  -(12)-------3---|
 ///
-/// The elements may be anything that a range-based `for` goes over: vectors, lists, texts, views, and maps, whose items are
-/// `std::pair(key, value)` (Streamz: keys only). Items are moved out of a container that nobody else uses. One level is
-/// flattened; `flatten().flatten()` flattens two.
+/// The elements may be anything that a range-based `for` goes over: vectors, lists, texts, views, and maps,
+/// whose items are `std::pair(key, value)` (Streamz: keys only). Items are moved out of a container that
+/// nobody else uses. One level is flattened; `flatten().flatten()` flattens two.
 ///
-/// Back-pressure: passes through: when an item waits, the rest of its range waits behind it, and so does what comes meanwhile.
+/// Back-pressure: passes through: when an item waits, the rest of its range waits behind it, and so does what
+///                comes meanwhile.
 /// Metadata:      with the last item; an empty range is done.
 /// Errors:        an item that fails further down takes the rest of its range with it; the element has failed.
 /// Cost:          one call an item; memory only for what waits.
@@ -214,7 +215,8 @@ auto flatten() {
 
 /// Emits the items of every element one by one: another name of `flatten`.
 ///
-/// Back-pressure: passes through: when an item waits, the rest of its range waits behind it, and so does what comes meanwhile.
+/// Back-pressure: passes through: when an item waits, the rest of its range waits behind it, and so does what
+///                comes meanwhile.
 /// Metadata:      with the last item; an empty range is done.
 /// Errors:        an item that fails further down takes the rest of its range with it; the element has failed.
 /// Cost:          one call an item; memory only for what waits.

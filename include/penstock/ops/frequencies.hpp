@@ -61,11 +61,11 @@ class FrequenciesStep : public Step {
 ///          frequencies()
 ///     out  -x-y-z-|        x = {a:1}, y = {a:1, b:1}, z = {a:2, b:1}
 ///
-/// @param options  `Frequencies{.maxsize = n}` counts at most n different elements: when one more comes, the one that has not
-///                 come for the longest time is forgotten with its count.
+/// @param options  `Frequencies{.maxsize = n}` counts at most n different elements: when one more comes, the
+///                 one that has not come for the longest time is forgotten with its count.
 ///
-/// Emits `std::map<T, std::size_t>`. What follows sees it by reference; whoever keeps it copies it. Without `maxsize` memory
-/// grows with the number of different elements.
+/// Emits `std::map<T, std::size_t>`. What follows sees it by reference; whoever keeps it copies it. Without
+/// `maxsize` memory grows with the number of different elements.
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.

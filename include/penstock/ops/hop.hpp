@@ -53,8 +53,9 @@ struct Answer {
   std::exception_ptr error;
 };
 
-/// What the two sides of a hop share: a mailbox each way. Each side is touched on its own strand only, the mail under the
-/// lock, and whoever puts the first letter into an empty box wakes the other loop, once for all that follow.
+/// What the two sides of a hop share: a mailbox each way. Each side is touched on its own strand only, the
+/// mail under the lock, and whoever puts the first letter into an empty box wakes the other loop, once for
+/// all that follow.
 template <element T>
 class Bridge {
  public:
@@ -87,7 +88,8 @@ class Bridge {
     bridge->back_.post(bridge);
   }
 
-  /// Empties a mailbox into another one whose memory is used again. For the answers: also whether there will be no more.
+  /// Empties a mailbox into another one whose memory is used again. For the answers: also whether there will
+  /// be no more.
   void take_mail(Mail<T>& into) {
     into.clear();
     const std::lock_guard lock{mutex_};
@@ -186,7 +188,8 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
       send(std::forward<V>(value), context);
     } else {
       receipt = Receipt::waiting(strand(), &info(), Why::full);
-      Held<T>& item = line_.push(std::optional<T>(std::forward<V>(value)), Context::of(context), Signal{}, receipt, NoMark{});
+      Held<T>& item = line_.push(std::optional<T>(std::forward<V>(value)), Context::of(context), Signal{},
+                                 receipt, NoMark{});
       item.context.bind(strand());
     }
     count();
@@ -344,7 +347,8 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
   bool gone_ = false;
 };
 
-/// The side where they arrive: emits what is there in batches, and answers when it waits, has nothing more, or now and then.
+/// The side where they arrive: emits what is there in batches, and answers when it waits, has nothing more,
+/// or now and then.
 template <element T>
 class LandingNode final : public Node {
  public:
@@ -456,27 +460,29 @@ class LandingNode final : public Node {
 
 }  // namespace detail
 
-/// Goes on on another event loop, which another thread may run: what it returns is the source of a graph of its own there.
+/// Goes on on another event loop, which another thread may run: what it returns is the source of a graph of
+/// its own there.
 ///
 ///     EventLoop reading;
 ///     EventLoop computing{background};
 ///     Stream<Row> rows{reading};
 ///     rows.hop(computing).map(expensive).sink(...);
 ///
-/// Only the values and their event times travel. The Refs of an element wait here until it is through on the other side,
-/// and end as it ended there. Elements and signals keep their order. This graph keeps the other one alive, and not the other
-/// way round; wire what is behind the hop before elements come.
+/// Only the values and their event times travel. The Refs of an element wait here until it is through on the
+/// other side, and end as it ended there. Elements and signals keep their order. This graph keeps the other
+/// one alive, and not the other way round; wire what is behind the hop before elements come.
 ///
 /// @param loop     may be the same one, and must outlive both graphs.
 /// @param options  HopOptions: `bound`, how many elements may be on the other side or on their way there.
 ///
 /// Back-pressure: waits when full.
 /// Metadata:      held until the element is through on the other side.
-/// Errors:        std::invalid_argument here for a bound of 0, std::logic_error here without an event loop; what goes wrong
-///                on the other side is reported there, and the Refs end as failed here. Stopped from emit when the other
-///                graph is gone.
-/// Cost:          a lock an element, or one for a whole batch, and a wake-up of the other loop for all that came meanwhile, which
-///                goes on there as one batch; an answer for a quarter of the bound; no allocation once the mailboxes have grown.
+/// Errors:        std::invalid_argument here for a bound of 0, std::logic_error here without an event loop;
+///                what goes wrong on the other side is reported there, and the Refs end as failed here.
+///                Stopped from emit when the other graph is gone.
+/// Cost:          a lock an element, or one for a whole batch, and a wake-up of the other loop for all that
+///                came meanwhile, which goes on there as one batch; an answer for a quarter of the bound; no
+///                allocation once the mailboxes have grown.
 /// Recovery:      drained before a checkpoint.
 /// Example:       examples/02_operators/hop.cpp
 /// See also:      buffer, map_async

@@ -59,12 +59,13 @@ struct KeepOnePer {
 
 }  // namespace detail
 
-/// For `buffer`: of the elements in the queue that have the same key only the newest is kept, in the place of the first;
-/// the others' Refs end as dropped. An element that is on its way already is not replaced.
+/// For `buffer`: of the elements in the queue that have the same key only the newest is kept, in the place of
+/// the first; the others' Refs end as dropped. An element that is on its way already is not replaced.
 ///
 /// Not across a signal, such as a watermark or a checkpoint: elements that came after it stay behind it.
 ///
-/// @param key  called as `key(const element&)`, more than once for an element; or a member, key or index of the elements.
+/// @param key  called as `key(const element&)`, more than once for an element; or a member, key or index of
+///             the elements.
 template <class Key>
 detail::KeepOnePer<Key> keep_one_per(Key key) {
   return {std::move(key)};

@@ -26,8 +26,7 @@ class MapStep : public Step {
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
     using Out = output<std::remove_cvref_t<V>>;
-    return std::apply(
-        [&](Args&... args) { return next(Out(this->run(fn_, std::forward<V>(value), args...)), context); }, args_);
+    return next(Out(this->run_bound(fn_, args_, std::forward<V>(value))), context);
   }
 
  private:
@@ -43,8 +42,9 @@ class MapStep : public Step {
 ///          map(x -> x * 10)
 ///     out  -a-b-c-|        a = 10, b = 20, c = 30
 ///
-/// @param fn    called as `fn(element, args...)`; may be a pointer to a member. Its result, decayed, is the new element. It
-///              gets the element as an rvalue when this is its only use, otherwise as a const lvalue.
+/// @param fn    called as `fn(element, args...)`; may be a pointer to a member. Its result, decayed, is the
+///              new element. It gets the element as an rvalue when this is its only use, otherwise as a const
+///              lvalue.
 /// @param args  bound to `fn` by value.
 ///
 /// Back-pressure: passes through.

@@ -330,9 +330,10 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
 
 template <class T, class S, class Fn, class... Args>
 auto attach_map_async(S&& stream, Fn fn, std::tuple<Args...> args, MapAsync options) {
-  static_assert(async_mapper_of<Fn, T, Args...>,
-                "map_async: the function must be callable with an element of the stream and give a result later: return an "
-                "awaitable that has one, or take a Completion<Result> as its last parameter (map takes plain functions)");
+  static_assert(
+      async_mapper_of<Fn, T, Args...>,
+      "map_async: the function must be callable with an element of the stream and give a result later: return an "
+      "awaitable that has one, or take a Completion<Result> as its last parameter (map takes plain functions)");
   static_assert(!unknown_awaitable<Fn, T, Args...>(),
                 "map_async: the function returns an awaitable; include penstock/penstock.hpp for what can await it");
   if constexpr (async_mapper_of<Fn, T, Args...> && !unknown_awaitable<Fn, T, Args...>()) {
@@ -365,15 +366,17 @@ auto without_options(Arg&& arg) {
 ///          map_async(takes 3, {.parallelism = 2})
 ///     out  ----a-b--c---|
 ///
-/// @param fn       a coroutine, or anything that returns an awaitable, called as `fn(element, args...)`; or a function that
-///                 is called as `fn(element, args..., Completion<Result>)`. The element lives until the call is over.
+/// @param fn       a coroutine, or anything that returns an awaitable, called as `fn(element, args...)`; or a
+///                 function that is called as `fn(element, args..., Completion<Result>)`. The element lives
+///                 until the call is over.
 /// @param options  `MapAsync`, and arguments to be bound to `fn` by value.
 ///
 /// Back-pressure: waits when full: until a call for the element can start. A result that is not taken keeps its slot.
 /// Metadata:      held until its result was emitted.
-/// Errors:        std::invalid_argument here when parallelism is 0. An element whose call fails has failed: who waits for it
-///                gets the exception, otherwise it is reported, and the stream goes on. With stop_on_exception the operator
-///                stops there, keeps what it holds, and goes on with the next element at `start()` of its handle.
+/// Errors:        std::invalid_argument here when parallelism is 0. An element whose call fails has failed:
+///                who waits for it gets the exception, otherwise it is reported, and the stream goes on. With
+///                stop_on_exception the operator stops there, keeps what it holds, and goes on with the next
+///                element at `start()` of its handle.
 /// Cost:          one pooled block an element; a function that does not wait costs no turn of the loop.
 /// Recovery:      no state; elements under way are lost.
 /// Example:       examples/02_operators/map_async.cpp

@@ -87,8 +87,9 @@ Stream<T> merge_streams(Stream<T> first, Others... others) {
 }
 
 template <class First, class... Others>
-inline constexpr bool same_elements =
-    (std::same_as<typename std::remove_cvref_t<First>::value_type, typename std::remove_cvref_t<Others>::value_type> && ...);
+inline constexpr bool same_elements = (std::same_as<typename std::remove_cvref_t<First>::value_type,
+                                                    typename std::remove_cvref_t<Others>::value_type> &&
+                                       ...);
 
 }  // namespace detail
 
@@ -99,8 +100,8 @@ inline constexpr bool same_elements =
 ///          merge(a, b)
 ///     out  -1-7-2-8-3---9-|
 ///
-/// A function of all its streams; `a.merge(b, c)` is `merge(a, b, c)`. A stream that is named twice is merged once. Ends when
-/// all of them have ended.
+/// A function of all its streams; `a.merge(b, c)` is `merge(a, b, c)`. A stream that is named twice is merged
+/// once. Ends when all of them have ended.
 ///
 /// @param inputs  streams and chains of one element type; map others to it first.
 ///

@@ -73,7 +73,8 @@ class PairwiseStep : public Step {
 /// The elements are copied; pairs are `std::pair(before, now)`.
 ///
 /// Back-pressure: passes through.
-/// Metadata:      joined, older first; the newer element is held until the next pair was emitted or the stream has ended.
+/// Metadata:      joined, older first; the newer element is held until the next pair was emitted or the
+///                stream has ended.
 /// Errors:        none of its own.
 /// Cost:          one copy of an element.
 /// Recovery:      state: the last element.

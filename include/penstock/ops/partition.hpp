@@ -177,9 +177,7 @@ class PartitionStep : public Step {
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
     if (group_.items.full() || context) [[unlikely]] {
-      // Where it travels in a register it stays in one.
-      using Given = std::conditional_t<by_value<T>, T, V&&>;
-      return take<Given>(std::forward<V>(value), context, next);
+      return take<V>(std::forward<V>(value), context, next);
     }
     group_.items.put(std::forward<V>(value));
     if (group_.items.full()) return flush_full(next);
@@ -204,9 +202,9 @@ class PartitionStep : public Step {
   }
 
  private:
-  template <class Given, class Next>
-  [[gnu::noinline]] Pending* take(Given value, const Context* context, Next& next) {
-    if (group_.add(std::forward<Given>(value), context, n_)) return flush(next);
+  template <class V, class Next>
+  [[gnu::noinline]] Pending* take(Aside<V> value, const Context* context, Next& next) {
+    if (group_.add(std::forward<V>(value), context, n_)) return flush(next);
     info().holds(group_.items.size());
     return nullptr;
   }

@@ -48,7 +48,9 @@ class PartitionUniqueStep : public Step {
         node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
   }
   void shut_down() noexcept {
-    elements_.for_each([](const auto& item) { item.value.context.drop("partition_unique was stopped before its vector was full"); });
+    elements_.for_each([](const auto& item) {
+      item.value.context.drop("partition_unique was stopped before its vector was full");
+    });
     info().drops(elements_.size());
     info().holds(0);
     elements_.clear();
@@ -86,15 +88,18 @@ auto make_partition_unique(std::size_t n, Keep keep, Fn key) {
   return [n, keep, key = std::move(key)](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     constexpr bool is_key = key_of<Fn, T>;
-    static_assert(is_key,
-                  "partition_unique: the key must be callable with a const element of the stream and return a value, or be a "
-                  "member, key or index of the elements");
+    static_assert(
+        is_key,
+        "partition_unique: the key must be callable with a const element of the stream and return a value, or be a "
+        "member, key or index of the elements");
     if constexpr (is_key) {
       using Key = KeyType<Fn, T>;
-      constexpr bool kept = std::equality_comparable<Key> && std::constructible_from<Key, std::invoke_result_t<KeyOf<Fn>&, const T&>>;
-      static_assert(kept,
-                    "partition_unique: the keys, or without a key function the elements, must be comparable with == and "
-                    "copyable");
+      constexpr bool kept = std::equality_comparable<Key> &&
+                            std::constructible_from<Key, std::invoke_result_t<KeyOf<Fn>&, const T&>>;
+      static_assert(
+          kept,
+          "partition_unique: the keys, or without a key function the elements, must be comparable with == and "
+          "copyable");
       if constexpr (kept) {
         Info info{"partition_unique", std::to_string(n), Shape::collect};
         info.one_to_one = false;
@@ -114,15 +119,16 @@ auto make_partition_unique(std::size_t n, Keep keep, Fn key) {
 ///
 /// @param n        different keys in a vector, at least 1.
 /// @param options  in any order
-///                 - the key: a function of a const element, a pointer to a member, or an index or key as `pluck` takes them;
-///                   the elements themselves without one;
+///                 - the key: a function of a const element, a pointer to a member, or an index or key as
+///                   `pluck` takes them; the elements themselves without one;
 ///                 - `Keep::first`, the usual: a later element with the same key is left out;
 ///                   `Keep::last`: it replaces the earlier one, and stands where it came.
 ///
 /// What is held when the stream ends is emitted as a shorter vector.
 ///
 /// Back-pressure: the element that fills a vector waits for it; the others do not.
-/// Metadata:      joined, in the order of the vector; held until emitted; an element that is left out or replaced is done.
+/// Metadata:      joined, in the order of the vector; held until emitted; an element that is left out or
+///                replaced is done.
 /// Errors:        std::invalid_argument here when n is 0; what the key function throws comes back through emit.
 /// Cost:          one look-up an element; one allocation a vector.
 /// Recovery:      state: the elements of the unfinished vector.

@@ -147,9 +147,10 @@ template <class Pick>
 auto make_pluck(Pick pick) {
   return [pick = std::move(pick)](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(Pick::template fits<T>,
-                  "pluck: the elements have no such members: maps take keys; vectors, arrays and texts take indices; structs "
-                  "take pluck(&T::member); tuples take pluck<0>(), whose index must lie inside");
+    static_assert(
+        Pick::template fits<T>,
+        "pluck: the elements have no such members: maps take keys; vectors, arrays and texts take indices; structs "
+        "take pluck(&T::member); tuples take pluck<0>(), whose index must lie inside");
     if constexpr (Pick::template fits<T>) {
       return std::forward<decltype(stream)>(stream).then(PluckStep<Pick>(pick), Info{"pluck", pick.text()});
     }
@@ -169,11 +170,12 @@ inline constexpr bool is_list<std::vector<T>> = true;
 ///          pluck<0>()
 ///     out  -a-----b-----|
 ///
-/// @param picks  a key of the elements, which are maps; an index into them, counted from 0; a pointer to a member, or to a
-///               member function without arguments. Several emit a `std::tuple` of what they pick, and one `std::vector` of
-///               keys or indices a `std::vector`.
+/// @param picks  a key of the elements, which are maps; an index into them, counted from 0; a pointer to a
+///               member, or to a member function without arguments. Several emit a `std::tuple` of what they
+///               pick, and one `std::vector` of keys or indices a `std::vector`.
 ///
-/// `pluck<0>()`, `pluck<0, 2>()` and `pluck<&T::a>()` pick what is known when compiling: that is how tuples are taken apart.
+/// `pluck<0>()`, `pluck<0, 2>()` and `pluck<&T::a>()` pick what is known when compiling: that is how tuples
+/// are taken apart.
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.

@@ -94,8 +94,9 @@ class RateLimitNode final : public LineNode<RateLimitNode<T>, T>, public Receive
 ///
 /// Back-pressure: an element waits for its slot and until what is behind has taken it.
 /// Metadata:      held until emitted.
-/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event loop; what goes
-///                wrong behind comes back through emit, or the receipt of an element that had to wait.
+/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event
+///                loop; what goes wrong behind comes back through emit, or the receipt of an element that had
+///                to wait.
 /// Cost:          O(1) an element and a look at the clock; one receipt an element that waits.
 /// Recovery:      drained before a checkpoint.
 /// Example:       examples/02_operators/rate_limit.cpp

@@ -56,14 +56,16 @@ class SampleNode final : public NewestNode<SampleNode<T>, T> {
 ///          sample(4 ticks)
 ///     out  ----2---3-------5|
 ///
-/// The boundaries lie `interval` apart from when the operator was made on. At the end the element it holds comes out at once.
+/// The boundaries lie `interval` apart from when the operator was made on. At the end the element it holds
+/// comes out at once.
 ///
 /// @param interval  longer than 0.
 ///
-/// Back-pressure: drops the oldest; emitters never wait. What is behind gets the next element at a boundary where it is free.
+/// Back-pressure: drops the oldest; emitters never wait. What is behind gets the next element at a boundary
+///                where it is free.
 /// Metadata:      held until emitted; a replaced element's ends as dropped.
-/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event loop; what goes
-///                wrong behind is reported.
+/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event
+///                loop; what goes wrong behind is reported.
 /// Cost:          O(1) an element, no allocation; one timer an interval with elements.
 /// Recovery:      the element it holds is emitted before a checkpoint.
 /// Example:       examples/02_operators/sample.cpp

@@ -44,7 +44,9 @@ class SliceStep : public Step {
   }
 
   static std::string describe(const Slice& bounds) {
-    const auto text = [](const std::optional<std::int64_t>& bound) { return bound ? std::to_string(*bound) : std::string{}; };
+    const auto text = [](const std::optional<std::int64_t>& bound) {
+      return bound ? std::to_string(*bound) : std::string{};
+    };
     return text(bounds.start) + ":" + text(bounds.end) + (bounds.step ? ":" + text(bounds.step) : std::string{});
   }
 
@@ -82,8 +84,9 @@ inline auto make_slice(const Slice& bounds) {
 ///          slice({.start = 1, .end = 6, .step = 2})
 ///     out  ---1---3---5-----|
 ///
-/// @param bounds  a `Slice`, or up to three of start, end and step in this order, each a number or `std::nullopt`. The step is
-///                counted from `start`. An end of 0, or one not behind `start`, lets nothing pass.
+/// @param bounds  a `Slice`, or up to three of start, end and step in this order, each a number or
+///                `std::nullopt`. The step is counted from `start`. An end of 0, or one not behind `start`,
+///                lets nothing pass.
 ///
 /// After `end` nothing passes any more; the stream goes on and is not ended.
 ///

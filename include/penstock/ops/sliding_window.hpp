@@ -98,8 +98,7 @@ class SlidingViewStep : public Step {
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
     if (state_ != plain || block_.full() || context) [[unlikely]] {
-      using Given = std::conditional_t<by_value<T>, T, V&&>;
-      return take<Given>(std::forward<V>(value), context, next);
+      return take<V>(std::forward<V>(value), context, next);
     }
     if constexpr (!std::is_trivially_destructible_v<T>) block_.keep_last(n_ - 1);
     block_.add(std::forward<V>(value));
@@ -143,12 +142,12 @@ class SlidingViewStep : public Step {
     SlidingViewStep& step_;
   };
 
-  template <class Given, class Next>
-  [[gnu::noinline]] Pending* take(Given value, const Context* context, Next& next) {
+  template <class V, class Next>
+  [[gnu::noinline]] Pending* take(Aside<V> value, const Context* context, Next& next) {
     const bool looked_at = state_ >= lent;
     if (!looked_at) block_.keep_last(kept());
     if (block_.full()) make_room(looked_at);
-    block_.add(std::forward<Given>(value));
+    block_.add(std::forward<V>(value));
     if (size_ != n_) ++size_;
     contexts_.add(context);
     info().holds(kept());

@@ -88,7 +88,8 @@ class VariantSplitNode<std::variant<Kinds...>> final
   }
 
   auto streams() {
-    return std::apply([](auto&... outlets) { return std::tuple<Stream<Kinds>...>{Stream<Kinds>{outlets}...}; }, outlets_);
+    return std::apply(
+        [](auto&... outlets) { return std::tuple<Stream<Kinds>...>{Stream<Kinds>{outlets}...}; }, outlets_);
   }
 
  protected:
@@ -124,15 +125,16 @@ class VariantSplitNode<std::variant<Kinds...>> final
 ///
 ///     auto [big, rest] = numbers.split([](int n) { return n >= 10; });
 ///
-/// Gives a tuple of streams: one for each predicate, with the elements that it is the first to accept, and one with the rest.
-/// Elements of type std::variant<A, B, …> are split without predicates, into a Stream<A>, a Stream<B>, and so on.
+/// Gives a tuple of streams: one for each predicate, with the elements that it is the first to accept, and
+/// one with the rest. Elements of type std::variant<A, B, …> are split without predicates, into a Stream<A>,
+/// a Stream<B>, and so on.
 ///
 /// @param predicates  called as `predicate(element)` with a const element, in this order, until one returns true.
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
-/// Errors:        what a predicate throws comes back through emit; the element has failed. std::bad_variant_access for a
-///                variant that lost its value.
+/// Errors:        what a predicate throws comes back through emit; the element has failed.
+///                std::bad_variant_access for a variant that lost its value.
 /// Cost:          the calls of the predicates.
 /// Recovery:      no state.
 /// Example:       examples/02_operators/split.cpp

@@ -80,8 +80,8 @@ class StarmapStep : public Step {
 ///          starmap(+)
 ///     out  -3-----7-----|
 ///
-/// @param fn    called as `fn(members..., args...)` with the members of a tuple, a pair or an array; they are rvalues when
-///              this is the element's only use. Its result, decayed, is the new element.
+/// @param fn    called as `fn(members..., args...)` with the members of a tuple, a pair or an array; they are
+///              rvalues when this is the element's only use. Its result, decayed, is the new element.
 /// @param args  bound to `fn` by value.
 ///
 /// Back-pressure: passes through.
@@ -95,9 +95,10 @@ template <class Fn, class... Args>
 auto starmap(Fn fn, Args... args) {
   return [step = detail::StarmapStep<Fn, Args...>(std::move(fn), std::move(args)...)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(tuple_like<T>,
-                  "starmap: the elements must be tuples, pairs or arrays, whose members the function is called with; use "
-                  "map for others");
+    static_assert(
+        tuple_like<T>,
+        "starmap: the elements must be tuples, pairs or arrays, whose members the function is called with; use "
+        "map for others");
     static_assert(!tuple_like<T> || star_mapper_of<Fn, T, Args...>,
                   "starmap: the function must be callable with the members of an element, in order, followed by the "
                   "arguments that were bound, and return a value");

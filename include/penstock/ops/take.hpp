@@ -45,8 +45,9 @@ class TakeWhileStep : public Step {
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
     if (!over_) {
-      over_ = !std::apply([&](Args&... args) { return static_cast<bool>(this->run(fn_, std::as_const(value), args...)); },
-                          args_);
+      over_ = !std::apply(
+          [&](Args&... args) { return static_cast<bool>(this->run(fn_, std::as_const(value), args...)); },
+          args_);
     }
     if (over_) {
       info().leaves_out();
@@ -101,7 +102,8 @@ auto take(std::size_t n) {
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element; an element that is left out is done.
-/// Errors:        what `predicate` throws comes back through emit; the element has failed, and the next one is asked about.
+/// Errors:        what `predicate` throws comes back through emit; the element has failed, and the next one
+///                is asked about.
 /// Cost:          the call of `predicate`.
 /// Recovery:      state: whether it is over.
 /// Example:       examples/02_operators/take.cpp

@@ -25,7 +25,7 @@ class TapStep : public Step {
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
-    std::apply([&](Args&... args) { static_cast<void>(this->run(fn_, std::as_const(value), args...)); }, args_);
+    static_cast<void>(this->run_bound(fn_, args_, std::as_const(value)));
     return next(std::forward<V>(value), context);
   }
 
@@ -42,7 +42,8 @@ class TapStep : public Step {
 ///          tap(print)
 ///     out  -1-2-3-|
 ///
-/// @param fn    called as `fn(element, args...)` with a const element, before it is passed on; what it returns is ignored.
+/// @param fn    called as `fn(element, args...)` with a const element, before it is passed on; what it
+///              returns is ignored.
 /// @param args  bound to `fn` by value.
 ///
 /// Back-pressure: passes through.

@@ -56,17 +56,18 @@ class Gathered {
 ///          timed_window(4 ticks)
 ///     out  a---b---c---d--e|     a = [], b = [1, 2], c = [3], d = [], e = [4] at the end
 ///
-/// The boundaries lie on a fixed grid, `interval` apart from when the operator was made; a slow sink does not move them. The
-/// first window ends where it begins and is empty. While a window is on its way the next one fills, over several intervals
-/// if need be.
+/// The boundaries lie on a fixed grid, `interval` apart from when the operator was made; a slow sink does not
+/// move them. The first window ends where it begins and is empty. While a window is on its way the next one
+/// fills, over several intervals if need be.
 ///
 /// @param interval  longer than 0.
 /// @param options   TimedWindow: `empty = false` leaves out windows without elements, and no timer runs then.
 ///
 /// Back-pressure: an element that comes while the window before is on its way waits for that; the others do not.
 /// Metadata:      joined; held with the window, released after it.
-/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event loop; what goes
-///                wrong behind is reported, the window has failed and the next one comes through.
+/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event
+///                loop; what goes wrong behind is reported, the window has failed and the next one comes
+///                through.
 /// Cost:          O(1) an element; one vector a window, grown as elements come; one timer.
 /// Recovery:      the unfinished window is saved.
 /// Example:       examples/02_operators/timed_window.cpp

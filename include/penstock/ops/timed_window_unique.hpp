@@ -93,13 +93,15 @@ auto window_key(Options... options) {
 ///     out  a-------b---c|     a = [], b = [2, 1, 3], c = [2] at the end
 ///
 /// @param interval  longer than 0.
-/// @param options   a key function, called as `key(const element&)`, or a member, key or index of the elements, which without
-///                  one are their own keys; Keep::first, the default, or Keep::last; TimedWindow as in `timed_window`.
+/// @param options   a key function, called as `key(const element&)`, or a member, key or index of the
+///                  elements, which without one are their own keys; Keep::first, the default, or Keep::last;
+///                  TimedWindow as in `timed_window`.
 ///
 /// Back-pressure: an element that comes while the window before is on its way waits for that; the others do not.
 /// Metadata:      joined; held with the window, released after it; that of an element left out is done.
-/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event loop; what the key
-///                function throws comes back through emit; what goes wrong behind is reported.
+/// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event
+///                loop; what the key function throws comes back through emit; what goes wrong behind is
+///                reported.
 /// Cost:          O(1) an element and a hash; one vector a window; one timer.
 /// Recovery:      the unfinished window is saved.
 /// Example:       examples/02_operators/timed_window_unique.cpp
@@ -112,9 +114,10 @@ auto timed_window_unique(Duration interval, Options... options) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     using Key = decltype(key);
     constexpr bool is_key = detail::key_of<Key, T>;
-    static_assert(is_key,
-                  "timed_window_unique: the key must be callable with a const element of the stream and return a value, or "
-                  "be a member, key or index of the elements");
+    static_assert(
+        is_key,
+        "timed_window_unique: the key must be callable with a const element of the stream and return a value, or "
+        "be a member, key or index of the elements");
     if constexpr (is_key) {
       using Fill = detail::GatheredUnique<T, Key>;
       using Window = detail::TimedWindowNode<T, Fill>;

@@ -14,7 +14,8 @@ namespace detail {
 template <element T>
 class TimeoutNode final : public Node, public Receiver<T, TimeoutNode<T>> {
  public:
-  explicit TimeoutNode(Duration limit) : Node(Info{"timeout", to_text(limit), Shape::time}), limit_(limit), alarm_(*this) {
+  explicit TimeoutNode(Duration limit)
+      : Node(Info{"timeout", to_text(limit), Shape::time}), limit_(limit), alarm_(*this) {
     this->port(static_cast<InletBase&>(*this));
     this->port(outlet);
   }
@@ -88,8 +89,8 @@ class TimeoutNode final : public Node, public Receiver<T, TimeoutNode<T>> {
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
-/// Errors:        std::invalid_argument here for a wrong limit, std::logic_error here without an event loop; TimedOut goes to
-///                the graph's `on_background_error`, without one out of the loop's `run`.
+/// Errors:        std::invalid_argument here for a wrong limit, std::logic_error here without an event loop;
+///                TimedOut goes to the graph's `on_background_error`, without one out of the loop's `run`.
 /// Cost:          a look at the clock an element, no allocation; one timer.
 /// Recovery:      no state.
 /// Example:       examples/02_operators/timeout.cpp

@@ -59,13 +59,17 @@ auto make_unique_by(Fn key, const Unique& options) {
   return [key = std::move(key), options](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     constexpr bool is_key = key_of<Fn, T>;
-    static_assert(is_key,
-                  "unique: the key must be callable with a const element of the stream and return a value, or be a member, "
-                  "key or index of the elements");
+    static_assert(
+        is_key,
+        "unique: the key must be callable with a const element of the stream and return a value, or be a member, "
+        "key or index of the elements");
     if constexpr (is_key) {
       using Key = KeyType<Fn, T>;
-      constexpr bool kept = std::equality_comparable<Key> && std::constructible_from<Key, std::invoke_result_t<KeyOf<Fn>&, const T&>>;
-      static_assert(kept, "unique: the keys, or without a key function the elements, must be comparable with == and copyable");
+      constexpr bool kept = std::equality_comparable<Key> &&
+                            std::constructible_from<Key, std::invoke_result_t<KeyOf<Fn>&, const T&>>;
+      static_assert(
+          kept,
+          "unique: the keys, or without a key function the elements, must be comparable with == and copyable");
       if constexpr (kept) {
         Info info{"unique", options.maxsize ? std::to_string(options.maxsize) : std::string{}};
         info.one_to_one = false;
@@ -85,12 +89,13 @@ auto make_unique_by(Fn key, const Unique& options) {
 ///     out  -1-2---3---|
 ///
 /// @param options  in any order
-///                 - the key: a function of a const element, a pointer to a member, or an index or key as `pluck` takes them;
-///                   the elements themselves without one;
-///                 - `Unique{.maxsize = n}`: only the last n different keys are remembered, and seeing one again counts.
+///                 - the key: a function of a const element, a pointer to a member, or an index or key as
+///                   `pluck` takes them; the elements themselves without one;
+///                 - `Unique{.maxsize = n}`: only the last n different keys are remembered, and seeing one
+///                   again counts.
 ///
-/// Keys are compared with `==` and found by `std::hash`; tuples and vectors of hashable things will do, and for keys that
-/// cannot be hashed all remembered ones are compared, newest first.
+/// Keys are compared with `==` and found by `std::hash`; tuples and vectors of hashable things will do, and
+/// for keys that cannot be hashed all remembered ones are compared, newest first.
 ///
 /// Without `maxsize` every key is kept for ever: memory grows with the number of different keys.
 ///

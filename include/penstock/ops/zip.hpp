@@ -105,9 +105,7 @@ class ZipNode final : public Node {
       count(1, 0, slots(filled));
       return nullptr;
     }
-    // What travels in a register stays in one.
-    using T = typename std::tuple_element_t<I, std::tuple<Args...>>::value_type;
-    return take_with_care<I, std::conditional_t<by_value<T>, T, V&&>>(std::forward<V>(value), context);
+    return take_with_care<I, V>(std::forward<V>(value), context);
   }
 
   Pending* signal(std::size_t i, const Signal& signal) {
@@ -198,11 +196,11 @@ class ZipNode final : public Node {
       return std::as_const(std::get<J>(parts_).value);
     }
   }
-  template <std::size_t I, class Given>
-  [[gnu::noinline]] Pending* take_with_care(Given value, const Context* context) {
-    if ((filled_ & all_sides) != (all_sides ^ Sides{1} << I)) return keep<I>(std::forward<Given>(value), context);
-    if (context || contexts_ != 0) return complete_with_contexts<I>(std::forward<Given>(value), context);
-    Out out = gather<I>(std::forward<Given>(value));
+  template <std::size_t I, class V>
+  [[gnu::noinline]] Pending* take_with_care(Aside<V> value, const Context* context) {
+    if ((filled_ & all_sides) != (all_sides ^ Sides{1} << I)) return keep<I>(std::forward<V>(value), context);
+    if (context || contexts_ != 0) return complete_with_contexts<I>(std::forward<V>(value), context);
+    Out out = gather<I>(std::forward<V>(value));
     advance<I>();
     if (ended_) return emit_before_end(std::move(out), nullptr);
     return outlet.push(std::move(out), nullptr);
@@ -358,6 +356,13 @@ Graph& zip_graph(Streams&... args) {
 /// A function of all its streams; `a.zip(b, c)` is `zip(a, b, c)`. The same stream may be named twice. Ends as soon as
 /// no further tuple can come: when a stream has ended, or was taken away, and all of its elements have found partners. What
 /// the others have then and still get is dropped and counted.
+///
+/// With a bound it can wait for ever when its streams come from one source: a stream that is `maxsize` ahead
+/// makes the source wait, and its partners come only when the source goes on. So it is when one of the two has
+/// fewer elements (behind a filter, or a queue that drops), or gets them later by more than `maxsize` (behind
+/// a partition that is flattened again, or a queue that nobody drains meanwhile). Then let `maxsize` be as
+/// large as they can be apart, `unlimited` where nobody knows, which costs memory instead; or use zip_latest
+/// or combine_latest, which wait for nobody.
 ///
 /// @param inputs  streams and chains; anything else is a literal that takes its place in every tuple, as in
 ///                `zip(0, a, 1, b)`; and a `ZipOptions`.

@@ -15,8 +15,8 @@
 namespace penstock {
 namespace detail {
 
-/// A zip whose sides come and go. A side that goes may complete several tuples at once, so there is a line for them; the
-/// usual one that an element completes goes past it.
+/// A zip whose sides come and go. A side that goes may complete several tuples at once, so there is a line
+/// for them; the usual one that an element completes goes past it.
 template <element T>
 class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
   using Line = LineNode<ZipAllNode<T>, std::vector<T>>;
@@ -208,8 +208,8 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
 
 }  // namespace detail
 
-/// What `zip_all` returns: its vectors as a stream, and the streams that it zips as something to change. What is changed
-/// while an element is under way takes effect after it.
+/// What `zip_all` returns: its vectors as a stream, and the streams that it zips as something to change. What
+/// is changed while an element is under way takes effect after it.
 template <element T>
 class ZipAll : public Stream<std::vector<T>> {
  public:
@@ -220,8 +220,8 @@ class ZipAll : public Stream<std::vector<T>> {
     Graph::merge(this->graph(), stream.graph());
     detail::after_descent(zip_->strand(), [self = *this, stream] { self.zip_->add_side(stream.outlet()); });
   }
-  /// One stream less, the first of that name. What it had delivered is dropped; tuples that only waited for it are emitted.
-  /// Throws std::logic_error when it is not one of the streams.
+  /// One stream less, the first of that name. What it had delivered is dropped; tuples that only waited for
+  /// it are emitted. Throws std::logic_error when it is not one of the streams.
   void remove(const Stream<T>& stream) const {
     if (!zip_->has(stream.outlet())) {
       detail::misuse("zip_all: \"" + stream.info().label() + "\" is not one of the streams that it zips");
@@ -233,8 +233,8 @@ class ZipAll : public Stream<std::vector<T>> {
   detail::ZipAllNode<T>* zip_;
 };
 
-/// Vectors of one element of each stream, where streams may come and go: `zip` for streams of one element type whose number is
-/// not known to the compiler.
+/// Vectors of one element of each stream, where streams may come and go: `zip` for streams of one element
+/// type whose number is not known to the compiler.
 ///
 ///     a    -1---2---3-
 ///     b    ---8---9---
@@ -247,8 +247,8 @@ class ZipAll : public Stream<std::vector<T>> {
 /// @param streams  the first streams, at least one; the same stream may stand there twice.
 /// @param options  how far a stream may be ahead.
 ///
-/// Back-pressure: an element that is more than `maxsize` ahead of its partners is taken and waits until it is within that;
-///                the one that completes a vector waits for it.
+/// Back-pressure: an element that is more than `maxsize` ahead of its partners is taken and waits until it is
+///                within that; the one that completes a vector waits for it.
 /// Metadata:      held until emitted, joined in the order of the streams; dropped with its stream when that is removed.
 /// Errors:        std::invalid_argument here when there is no stream; std::logic_error when streams belong to different
 ///                event loops.

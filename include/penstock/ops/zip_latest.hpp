@@ -34,8 +34,9 @@ class ZipLatestSide final : public Receiver<T, ZipLatestSide<Owner, I, T>> {
   Owner& owner_;
 };
 
-/// Elements of the first stream wait in `early_` until all others have had one; then they stand, with what was newest at
-/// that moment, in the line of tuples, and later ones behind them as long as the line is not empty.
+/// Elements of the first stream wait in `early_` until all others have had one; then they stand, with what
+/// was newest at that moment, in the line of tuples, and later ones behind them as long as the line is not
+/// empty.
 template <class T, class... Others>
 class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tuple<T, Others...>>,
                             public Receiver<T, ZipLatestNode<T, Others...>> {
@@ -224,20 +225,21 @@ auto zip_latest_streams(Stream<T> first, Stream<Others>... others) {
 ///          zip_latest(a, b)
 ///     out  -----A-B---C-|     A = (1, x) and then (2, x), B = (3, x), C = (4, y)
 ///
-/// A function of all its streams; `a.zip_latest(b)` is `zip_latest(a, b)`. Nothing of the first one is lost: its elements wait
-/// until each of the others has had one. The same stream may be named twice. Ends when no further tuple can come: when
-/// the first stream has ended and none of its elements waits, or another one has ended without an element.
+/// A function of all its streams; `a.zip_latest(b)` is `zip_latest(a, b)`. Nothing of the first one is lost:
+/// its elements wait until each of the others has had one. The same stream may be named twice. Ends when no
+/// further tuple can come: when the first stream has ended and none of its elements waits, or another one has
+/// ended without an element.
 ///
 /// @param inputs  at least two streams or chains; elements of all but the first are copied.
 ///
-/// Back-pressure: passes through; elements that wait for the others do not hold up their stream, and the element that lets
-///                them go waits until they are through.
-/// Metadata:      held until emitted and joined in the order of the inputs; the newest of the others until it is replaced. An
-///                element that was replaced before it was emitted is done; what waits when the end comes, and what was not
-///                emitted when it is stopped, is dropped.
+/// Back-pressure: passes through; elements that wait for the others do not hold up their stream, and the
+///                element that lets them go waits until they are through.
+/// Metadata:      held until emitted and joined in the order of the inputs; the newest of the others until it
+///                is replaced. An element that was replaced before it was emitted is done; what waits when
+///                the end comes, and what was not emitted when it is stopped, is dropped.
 /// Errors:        std::logic_error here when the streams belong to different event loops.
-/// Cost:          O(inputs) an element: a copy of the newest of each of the others. Memory grows with the elements of the first
-///                stream that come before all others have had one.
+/// Cost:          O(inputs) an element: a copy of the newest of each of the others. Memory grows with the
+///                elements of the first stream that come before all others have had one.
 /// Recovery:      the waiting elements and the newest of each of the others are saved.
 /// Example:       examples/02_operators/zip_latest.cpp
 /// See also:      combine_latest, zip

@@ -30,15 +30,11 @@ class SinkStep : public Step {
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context*, Next&) {
-    std::apply(
-        [&](Args&... args) {
-          if constexpr (std::is_invocable_v<Fn&, V&&, Args&...>) {
-            static_cast<void>(this->run(fn_, std::forward<V>(value), args...));
-          } else {
-            static_cast<void>(this->run(fn_, std::remove_cvref_t<V>(value), args...));
-          }
-        },
-        args_);
+    if constexpr (std::is_invocable_v<Fn&, V&&, Args&...>) {
+      static_cast<void>(this->run_bound(fn_, args_, std::forward<V>(value)));
+    } else {
+      static_cast<void>(this->run_bound(fn_, args_, std::remove_cvref_t<V>(value)));
+    }
     return nullptr;
   }
 
@@ -73,7 +69,8 @@ class AsyncSink final : public Node, public Receiver<T, AsyncSink<T, Fn, Args...
       call->context.drop("the sink was destroyed while it was busy with the element");
       call->context.clear();
       info().drops();
-      call->receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": destroyed while busy with the element")));
+      call->receipt.settle(
+          std::make_exception_ptr(Stopped(info().label() + ": destroyed while busy with the element")));
       call->abandon();
     }
     start_.close();
@@ -211,8 +208,10 @@ auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
     auto& policies = std::get<sizeof...(I)>(args);
     constexpr bool plain = style_of<Fn, T, std::tuple_element_t<I, std::tuple<Args...>>...>() == Style::plain;
     if constexpr (plain && !std::remove_cvref_t<decltype(policies)>::keeps) {
-      SinkStep<Fn, std::tuple_element_t<I, std::tuple<Args...>>...> step(std::move(fn), Bound(std::move(std::get<I>(args))...));
-      return std::forward<decltype(stream)>(stream).then(policies.around(std::move(step)), Info{"sink", {}, Shape::sink});
+      SinkStep<Fn, std::tuple_element_t<I, std::tuple<Args...>>...> step(
+          std::move(fn), Bound(std::move(std::get<I>(args))...));
+      return std::forward<decltype(stream)>(stream).then(policies.around(std::move(step)),
+                                                         Info{"sink", {}, Shape::sink});
     } else {
       return make_sink(std::move(fn), std::move(std::get<I>(args))...)(policies.before_sink(stream.stream()));
     }
@@ -221,8 +220,8 @@ auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
 
 }  // namespace detail
 
-/// Ends a stream: calls `fn` with every element. A function that is through when it returns costs only its call. One that is
-/// not says so by what it returns or takes, and the element is through when its work is:
+/// Ends a stream: calls `fn` with every element. A function that is through when it returns costs only its
+/// call. One that is not says so by what it returns or takes, and the element is through when its work is:
 ///
 ///     stream.sink([](Row row) { table.add(row); });                                             // plain
 ///     stream.sink([&](Row row) -> asio::awaitable<void> { co_await db.write(std::move(row)); });  // a coroutine
@@ -233,17 +232,19 @@ auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
 ///           sink(takes 3)
 ///     taken ----1--2-----3
 ///
-/// Calls are started in order. Who waits for its element gives one at a time; otherwise as many are under way as elements
-/// come, and `buffer` in front is what bounds them. A coroutine runs at once to where it first waits, on the loop, and one
-/// that does not wait costs no turn of it. The element lives in the sink until the call is over, so a coroutine may take it by
-/// reference. When the graph ends, calls under way go on, and what they use of the function stays until then.
+/// Calls are started in order. Who waits for its element gives one at a time; otherwise as many are under way
+/// as elements come, and `buffer` in front is what bounds them. A coroutine runs at once to where it first
+/// waits, on the loop, and one that does not wait costs no turn of it. The element lives in the sink until
+/// the call is over, so a coroutine may take it by reference. When the graph ends, calls under way go on, and
+/// what they use of the function stays until then.
 ///
 /// @param fn    called as `fn(element, args...)` or `fn(element, args..., Completion<>)`; may be a pointer to a member.
 /// @param args  bound to `fn` by value; the last one may be a policy: sink(fn, on_error(...)).
 ///
 /// Back-pressure: ends here: waits for what `fn` returned or for its Completion.
 /// Metadata:      held until the work on the element is over; dropped when the graph ends before.
-/// Errors:        an exception, from a call under way too, comes back through emit or the Receipt; the element has failed.
+/// Errors:        an exception, from a call under way too, comes back through emit or the Receipt; the
+///                element has failed.
 /// Cost:          the call of `fn`; one pooled block for an element that waits.
 /// Recovery:      no state.
 /// Example:       examples/02_operators/sink.cpp

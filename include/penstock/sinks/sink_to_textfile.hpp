@@ -86,12 +86,12 @@ class TextFileStep : public Step {
 ///     in    -a-b-|
 ///     file  a\nb\n
 ///
-/// @param file     a path, opened when the sink is wired; or a `std::FILE*`, which stays open and must outlive the sink.
-///                 Elements are anything that converts to `std::string_view`.
+/// @param file     a path, opened when the sink is wired; or a `std::FILE*`, which stays open and must
+///                 outlive the sink. Elements are anything that converts to `std::string_view`.
 /// @param options  see TextFile. Without them what is in the file stays and elements are written behind it.
 ///
-/// Lines are buffered; the file is complete when the stream has ended or the sink was destroyed, which also close it, or with
-/// `.flush = true` after every element.
+/// Lines are buffered; the file is complete when the stream has ended or the sink was destroyed, which also
+/// close it, or with `.flush = true` after every element.
 ///
 /// Back-pressure: passes through; writes in the loop's thread.
 /// Metadata:      ends here, when the element was given to the file's buffer.
@@ -106,7 +106,9 @@ auto sink_to_textfile(Path file, Options... options) {
   static_assert((std::is_same_v<Options, TextFile> && ...), "sink_to_textfile: the options are a TextFile");
   return [file = std::move(file), options = TextFile{std::move(options)...}](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(text<T>, "sink_to_textfile: the elements must convert to std::string_view; make texts of them with map");
+    static_assert(
+        text<T>,
+        "sink_to_textfile: the elements must convert to std::string_view; make texts of them with map");
     if constexpr (text<T>) {
       Info info{"sink_to_textfile", {}, Shape::sink};
       if constexpr (!std::is_same_v<Path, std::FILE*>) info.detail = std::string(file);

@@ -61,8 +61,9 @@ class VectorSink : public Sink {
 ///     out->size();                       // 1
 ///     for (int x : out) print(x);        // and *out is the std::vector<int>
 ///
-/// @param into  at most one `std::vector` of the elements' type to append to, which must outlive the graph; a `Sink` is returned
-///              then. Without it the vector belongs to the handle that is returned, a `VectorSink`.
+/// @param into  at most one `std::vector` of the elements' type to append to, which must outlive the graph; a
+///              `Sink` is returned then. Without it the vector belongs to the handle that is returned, a
+///              `VectorSink`.
 ///
 /// The vector belongs to the thread that the graph runs on. `out->clear()` makes room.
 ///

@@ -19,9 +19,9 @@ class CsvError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// One record of a CSV file, split as RFC 4180 says: commas part fields, and a field in double quotes may hold commas, line
-/// ends and, doubled, quotes. A carriage return at the end is left out; a quote inside a field that does not begin with
-/// one stands for itself, as most programs have it.
+/// One record of a CSV file, split as RFC 4180 says: commas part fields, and a field in double quotes may
+/// hold commas, line ends and, doubled, quotes. A carriage return at the end is left out; a quote inside a
+/// field that does not begin with one stands for itself, as most programs have it.
 ///
 ///     lines.map([](std::string line) { return CsvRecord{std::move(line)}; })
 ///
@@ -65,7 +65,9 @@ class CsvRecord {
     const std::size_t begin = at;
     std::size_t written = begin;
     for (++at;; ++at) {
-      if (at == text_.size()) throw CsvError("csv: the quote of field " + std::to_string(size() + 1) + " is not closed");
+      if (at == text_.size()) {
+        throw CsvError("csv: the quote of field " + std::to_string(size() + 1) + " is not closed");
+      }
       if (text_[at] == '"' && (++at == text_.size() || text_[at] != '"')) break;
       text_[written++] = text_[at];
     }

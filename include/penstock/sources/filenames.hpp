@@ -27,8 +27,8 @@ struct Filenames {
 
 namespace detail {
 
-/// Whether `name` is what `pattern` says: `*` any characters, `?` one, `[a-z]` one of them, `[!a-z]` one of no such. As in a
-/// shell a name that begins with a dot is not meant unless the pattern begins with one too.
+/// Whether `name` is what `pattern` says: `*` any characters, `?` one, `[a-z]` one of them, `[!a-z]` one of
+/// no such. As in a shell a name that begins with a dot is not meant unless the pattern begins with one too.
 inline bool matches_glob(std::string_view pattern, std::string_view name, bool at_start = true) {
   if (at_start && name.starts_with('.') && !pattern.starts_with('.')) return false;
   std::size_t p = 0;
@@ -94,7 +94,9 @@ inline void expand_glob(const std::filesystem::path& base, std::filesystem::path
 class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNode> {
  public:
   FilenamesNode(std::filesystem::path where, Filenames options)
-      : SourceNode(Info{"filenames", where.string()}, options.on_failure), where_(std::move(where)), options_(options) {}
+      : SourceNode(Info{"filenames", where.string()}, options.on_failure),
+        where_(std::move(where)),
+        options_(options) {}
 
   const char* needs_loop() const noexcept override {
     return options_.follow ? "filenames: looking for new names" : nullptr;
@@ -184,22 +186,22 @@ inline FilenamesSource make_filenames_source(Loop* loop, std::filesystem::path w
 
 }  // namespace detail
 
-/// Emits the paths of the files in a directory, or of those that a pattern names, in alphabetical order, and then ends. With
-/// `.follow = true` it goes on, and emits what is new whenever it looks.
+/// Emits the paths of the files in a directory, or of those that a pattern names, in alphabetical order, and
+/// then ends. With `.follow = true` it goes on, and emits what is new whenever it looks.
 ///
 ///     dir  {a b} . {a b c}
 ///     out  a b   . c
 ///
-/// @param where    a directory, or a pattern with `*`, `?` and `[a-z]` in any of its parts; names that begin with a dot are
-///                 left out as in a shell. Directories themselves are not emitted.
+/// @param where    a directory, or a pattern with `*`, `?` and `[a-z]` in any of its parts; names that begin
+///                 with a dot are left out as in a shell. Directories themselves are not emitted.
 /// @param options  see Filenames.
 ///
 /// A file that went away and came back is new. Started after its end it emits what is new since.
 ///
 /// Back-pressure: waits for each name.
 /// Metadata:      none.
-/// Errors:        a directory that does not exist is reported, or when following waited for; what is behind it throws is
-///                reported, and it goes on or stops as `on_failure` says.
+/// Errors:        a directory that does not exist is reported, or when following waited for; what is behind
+///                it throws is reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one listing of the directory each time it looks; remembers the names that are there.
 /// Recovery:      the names are not saved.
 /// Example:       examples/02_operators/filenames.cpp

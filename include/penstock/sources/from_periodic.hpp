@@ -50,16 +50,16 @@ class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<F
 ///     out  a--b--c--d…
 ///
 /// @param fn          called without an argument; an exception leaves out that turn.
-/// @param interval    between two elements, more than 0. Turns that come while an element still waits are left out, but for
-///                    one that follows as soon as it is taken.
+/// @param interval    between two elements, more than 0. Turns that come while an element still waits are
+///                    left out, but for one that follows as soon as it is taken.
 /// @param on_failure  whether it goes on when `fn` or what is behind it fails.
 ///
 /// Stopped and started again it emits at once, unless `interval` has not passed yet.
 ///
 /// Back-pressure: waits for each element.
 /// Metadata:      none.
-/// Errors:        std::invalid_argument here when `interval` is not more than 0; what `fn` or what is behind it throws is
-///                reported, and it goes on or stops as `on_failure` says.
+/// Errors:        std::invalid_argument here when `interval` is not more than 0; what `fn` or what is behind
+///                it throws is reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one timer an element.
 /// Recovery:      no state.
 /// Example:       examples/02_operators/from_periodic.cpp

@@ -62,20 +62,20 @@ struct QueueState {
 
 }  // namespace detail
 
-/// A bounded queue between threads: any of them pushes, and the stream made by `from_queue` takes out. Cheap to copy; all
-/// copies are one queue.
+/// A bounded queue between threads: any of them pushes, and the stream made by `from_queue` takes out. Cheap
+/// to copy; all copies are one queue.
 template <element T>
 class Queue {
  public:
-  /// @param capacity  elements that wait in it, at least 1. Those that the source has taken out count until it has emitted
-  ///                  them; their places are given back in lots of a quarter.
+  /// @param capacity  elements that wait in it, at least 1. Those that the source has taken out count until
+  ///                  it has emitted them; their places are given back in lots of a quarter.
   explicit Queue(std::size_t capacity) {
     if (capacity == 0) detail::bad_argument("Queue: the capacity must be at least 1");
     state_ = std::make_shared<detail::QueueState<T>>(capacity);
   }
 
-  /// Waits for room. False, and the value is not taken, when the queue was closed. Throws std::logic_error where the wait
-  /// would block the very loop that makes room.
+  /// Waits for room. False, and the value is not taken, when the queue was closed. Throws std::logic_error
+  /// where the wait would block the very loop that makes room.
   bool push(T value) const {
     std::unique_lock lock{state_->mutex};
     while (!state_->closed && state_->full()) {
@@ -136,7 +136,8 @@ template <element T>
 class QueueNode final : public SourceNode<T, QueueNode<T>> {
  public:
   QueueNode(Loop& loop, std::shared_ptr<QueueState<T>> state, OnFailure on_failure)
-      : QueueNode::SourceNode(Info{"from_queue", std::to_string(state->capacity)}, on_failure), state_(std::move(state)) {
+      : QueueNode::SourceNode(Info{"from_queue", std::to_string(state->capacity)}, on_failure),
+        state_(std::move(state)) {
     const std::scoped_lock lock{state_->mutex};
     if (std::exchange(state_->claimed, true)) misuse("from_queue: the queue has a source already");
     state_->loop = &loop;
@@ -212,8 +213,8 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
 
 }  // namespace detail
 
-/// Emits what other threads push into a queue, in the order in which they pushed, and ends when the queue was closed and is
-/// empty. Streamz: from_q.
+/// Emits what other threads push into a queue, in the order in which they pushed, and ends when the queue was
+/// closed and is empty. Streamz: from_q.
 ///
 ///     push  -a-b--c-|
 ///     out   -a-b--c-|
@@ -223,8 +224,8 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
 ///
 /// Back-pressure: waits for each element; `push` waits while the queue is full, `try_push` says so.
 /// Metadata:      none.
-/// Errors:        std::logic_error here when the queue has a source already; what is behind it throws is reported, and it
-///                goes on or stops as `on_failure` says.
+/// Errors:        std::logic_error here when the queue has a source already; what is behind it throws is
+///                reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one lock a push; one lock and one wake-up of the loop for all that came meanwhile.
 /// Recovery:      what is in the queue is not saved.
 /// Example:       examples/02_operators/from_queue.cpp

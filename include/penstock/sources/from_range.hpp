@@ -81,7 +81,9 @@ class RangeNode<Range> final : public SourceNode<RangeValue<Range>, RangeNode<Ra
       : RangeNode::SourceNode(Info{"from_range"}, on_failure), range_(std::move(range)) {}
 
   void on_start() {
-    if (rest_.next == nullptr || this->outlet.ended()) rest_ = {std::data(range_), std::data(range_) + std::size(range_), nullptr};
+    if (rest_.next == nullptr || this->outlet.ended()) {
+      rest_ = {std::data(range_), std::data(range_) + std::size(range_), nullptr};
+    }
   }
   Batch<T>& at_hand() noexcept { return rest_; }
   std::optional<T> next() noexcept { return std::nullopt; }

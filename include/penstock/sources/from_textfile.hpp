@@ -151,9 +151,9 @@ inline TextFileSource make_text_file_source(Loop* loop, std::string path, TextSo
 
 }  // namespace detail
 
-/// Emits the lines of a text file, or its records between other delimiters, each when the one before it is taken. At the end
-/// of the file the stream ends; with `.follow = true` it goes on when more is written, and a file that became shorter is
-/// read from its start.
+/// Emits the lines of a text file, or its records between other delimiters, each when the one before it is
+/// taken. At the end of the file the stream ends; with `.follow = true` it goes on when more is written, and
+/// a file that became shorter is read from its start.
 ///
 ///     file  a\nb\nc
 ///     out   abc|

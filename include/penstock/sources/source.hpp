@@ -17,8 +17,9 @@
 
 namespace penstock {
 
-/// What a source does when an element that it emitted fails, or when it could not make one. The error is reported either
-/// way: to the graph's handler, else out of the loop's `run` or, without a loop, out of `start`.
+/// What a source does when an element that it emitted fails, or when it could not make one. The error is
+/// reported either way: to the graph's handler, else out of the loop's `run` or, without a loop, out of
+/// `start`.
 enum class OnFailure : std::uint8_t {
   go_on,  ///< the next element follows
   stop    ///< the source stops; `start` goes on behind the element that failed
@@ -115,15 +116,15 @@ class SourceBase : public Node {
   OnFailure on_failure_;
 };
 
-/// The base of sources: asks for one element after the other, emits each, and waits while it waits. A source derives from
-/// it and has
+/// The base of sources: asks for one element after the other, emits each, and waits while it waits. A source
+/// derives from it and has
 ///
 ///     std::optional<T> next();   // the next element; nothing is the end of the stream
 ///
-/// in which `return later(time)` and `return nothing_yet()` say that there is nothing at the moment. What `next` throws is
-/// reported, and it is asked again unless the source stops on failures. It may set `context` for the element that it
-/// returns, and have an `on_start` and `on_stop` of its own. from_periodic.hpp holds a small one. A source that has many
-/// elements side by side may also have
+/// in which `return later(time)` and `return nothing_yet()` say that there is nothing at the moment. What
+/// `next` throws is reported, and it is asked again unless the source stops on failures. It may set `context`
+/// for the element that it returns, and have an `on_start` and `on_stop` of its own. from_periodic.hpp holds
+/// a small one. A source that has many elements side by side may also have
 ///
 ///     Batch<T>& at_hand();       // those that come next; none: ask `next`
 ///     void used(std::size_t n);  // when it likes to know: so many of them were emitted
@@ -172,7 +173,9 @@ class SourceNode : public SourceBase {
     reopen();
     receipt = this->strand().descend([&] {  // nothing of this may be touched behind it: it may have ended the graph
       Batch<T> now{batch.next, batch.end, &this->strand()};
-      if (this->loop()) now.end = now.next + std::min<std::ptrdiff_t>(detail::Pump<SourceBase>::turn, now.end - now.next);
+      if (this->loop()) {
+        now.end = now.next + std::min<std::ptrdiff_t>(detail::Pump<SourceBase>::turn, now.end - now.next);
+      }
       const Used used{batch, now, *this};
       return Receipt{outlet.push_all(now)};
     });

@@ -27,7 +27,8 @@ struct IgnoreAdvance {
 template <class OnAdvance>
 class PrefixState {
  public:
-  PrefixState(SourcePosition first, OnAdvance on_advance) : position_(first), next_(first), on_advance_(std::move(on_advance)) {}
+  PrefixState(SourcePosition first, OnAdvance on_advance)
+      : position_(first), next_(first), on_advance_(std::move(on_advance)) {}
 
   void retain() noexcept { ++holders_; }
   void release() noexcept {
@@ -136,20 +137,22 @@ class PrefixState {
 ///     PrefixTracker tracker{[&](SourcePosition position) { commit(position); }};
 ///     for (Record record : records) source.emit(record, tracker.issue(record.offset));
 ///
-/// Each element is emitted with a Ref of the tracker. `position()` is the lowest position that is not finished: everything
-/// below it is. Done counts as finished, and so does dropped, because an operator that drops has declared that it may;
-/// `dropped()` counts it. A position that *failed* stops the prefix for good: nothing behind it is reported, although it may
-/// be finished, until the failure is resolved, by a dead letter or another try, with `resolve`. So what failed is never
-/// skipped, and is read again after a restart.
+/// Each element is emitted with a Ref of the tracker. `position()` is the lowest position that is not
+/// finished: everything below it is. Done counts as finished, and so does dropped, because an operator that
+/// drops has declared that it may; `dropped()` counts it. A position that *failed* stops the prefix for good:
+/// nothing behind it is reported, although it may be finished, until the failure is resolved, by a dead
+/// letter or another try, with `resolve`. So what failed is never skipped, and is read again after a restart.
 ///
 /// Belongs to the strand that its Refs end on, like they do. Refs may outlive it; it is told nothing then.
 ///
-/// Cost: amortized O(1) a position, and memory for the positions from the first that is not finished to the last one issued.
+/// Cost: amortized O(1) a position, and memory for the positions from the first that is not finished to the
+/// last one issued.
 template <class OnAdvance = detail::IgnoreAdvance>
 class PrefixTracker {
  public:
   PrefixTracker() : PrefixTracker(OnAdvance{}) {}
-  /// @param on_advance  called as `on_advance(position())` whenever that has grown, in the callback of the Ref that ended.
+  /// @param on_advance  called as `on_advance(position())` whenever that has grown, in the callback of the
+  ///                    Ref that ended.
   /// @param first       the first position that is not finished.
   explicit PrefixTracker(OnAdvance on_advance, SourcePosition first = 0)
       : state_(new detail::PrefixState<OnAdvance>(first, std::move(on_advance))) {}
@@ -162,9 +165,12 @@ class PrefixTracker {
 
   /// A Ref for the next position.
   Ref issue() { return issue(state_->next()); }
-  /// A Ref for the positions from `position` up to, but without, `position + count`. Throws std::invalid_argument when that is
-  /// not behind all that was issued. Positions that are left out between two Refs do not exist and hold up nothing.
-  Ref issue(SourcePosition position, SourcePosition count = 1) { return Ref{Finish{*state_, state_->issue(position, count)}}; }
+  /// A Ref for the positions from `position` up to, but without, `position + count`. Throws
+  /// std::invalid_argument when that is not behind all that was issued. Positions that are left out between
+  /// two Refs do not exist and hold up nothing.
+  Ref issue(SourcePosition position, SourcePosition count = 1) {
+    return Ref{Finish{*state_, state_->issue(position, count)}};
+  }
 
   /// Everything below is finished.
   SourcePosition position() const noexcept { return state_->position(); }

@@ -91,8 +91,8 @@ struct Claims {
   bool leaves_out = false;     ///< leaves elements out, or takes the processing of some as done
   bool ordered = true;         ///< elements come out in the order they came in
   bool in_band = true;         ///< a signal does not overtake the elements before it
-  /// Elements share a window. A signal comes behind the window that is being filled, and so behind elements that came after
-  /// it; a barrier comes before it, because what is held is saved.
+  /// Elements share a window. A signal comes behind the window that is being filled, and so behind elements
+  /// that came after it; a barrier comes before it, because what is held is saved.
   bool gathers = false;
   /// Some elements come out without Refs: of several that are made of one, or on another strand.
   bool unnamed = false;
@@ -116,9 +116,10 @@ struct Claims {
 ///     every_other.without(Check::function_throws, "takes no function");
 ///     every_other.run(Check::ref_emitted);   // throws ContractBroken, or run() for all of them
 ///
-/// The wiring function takes a `Stage<Counted>&`, and a `Stage<MoveOnly>&` unless `copyable` is said. It returns the stream that
-/// the operator makes, several in a tuple or a range, or a sink, which then calls `stage.arrived`. Functions that users would
-/// give to the operator go through `stage.calls`, so that they can be made to throw.
+/// The wiring function takes a `Stage<Counted>&`, and a `Stage<MoveOnly>&` unless `copyable` is said. It
+/// returns the stream that the operator makes, several in a tuple or a range, or a sink, which then calls
+/// `stage.arrived`. Functions that users would give to the operator go through `stage.calls`, so that they
+/// can be made to throw.
 ///
 /// What the contract knows of elements it knows from their Refs, so it does not matter what they are turned into. Every
 /// check runs without a loop, where the operator does without, and on a VirtualLoop with several seeds.
@@ -149,8 +150,8 @@ class Contract {
   }
   /// Says that nothing comes out of the operator, so that there is nothing to stall, to throw or to compare behind it.
   Contract& ends_here() {
-    for (const Check check : {Check::ref_failed, Check::metadata, Check::waits, Check::bounded, Check::downstream_throws,
-                              Check::signals, Check::rewired, Check::nested}) {
+    for (const Check check : {Check::ref_failed, Check::metadata, Check::waits, Check::bounded,
+                              Check::downstream_throws, Check::signals, Check::rewired, Check::nested}) {
       without_[check] = "nothing comes out of it";
     }
     return *this;
@@ -180,8 +181,9 @@ class Contract {
         try {
           (this->*body(check))(mode);
         } catch (const std::exception& problem) {
-          throw ContractBroken(name_ + ": " + testing::name(check) + ": " + problem.what() +
-                               (looped ? " (on a VirtualLoop with seed " + std::to_string(seed) + ")" : " (without a loop)"));
+          throw ContractBroken(
+              name_ + ": " + testing::name(check) + ": " + problem.what() +
+              (looped ? " (on a VirtualLoop with seed " + std::to_string(seed) + ")" : " (without a loop)"));
         }
       }
     }
@@ -274,7 +276,8 @@ class Contract {
   void close(Scene& stage) const {
     stage.close();
     drain(stage);
-    require(stage.ledger().open().empty(), "after the end of the stream these are still held: " + text(stage.ledger().open()));
+    require(stage.ledger().open().empty(),
+            "after the end of the stream these are still held: " + text(stage.ledger().open()));
   }
   void nothing_failed(Scene& stage) const {
     require(stage.thrown().empty(), "an emit threw");
@@ -284,7 +287,9 @@ class Contract {
   }
   void nothing_lost(Scene& stage, bool stalled = false) const {
     const Ledger& ledger = stage.ledger();
-    if (!claims.drops && !(stalled && claims.drops_when_stalled)) require(ledger.dropped().empty(), "these were dropped: " + text(ledger.dropped()));
+    if (!claims.drops && !(stalled && claims.drops_when_stalled)) {
+      require(ledger.dropped().empty(), "these were dropped: " + text(ledger.dropped()));
+    }
     if (!claims.leaves_out) require(ledger.left_out().empty(), "these arrived nowhere: " + text(ledger.left_out()));
     require(!ledger.emitted().empty(), "nothing arrived");
   }
@@ -364,9 +369,11 @@ class Contract {
     const std::size_t counted = stage->node()->info().dropped.get();
     const std::size_t dropped = stage->ledger().dropped().size();
     require(dropped != 0, "nothing was dropped although everything behind is stalled");
-    require(counted == dropped, std::to_string(dropped) + " Refs were dropped, and the operator counts " + std::to_string(counted));
+    require(counted == dropped, std::to_string(dropped) + " Refs were dropped, and the operator counts " +
+                                    std::to_string(counted));
     for (const auto& [id, entry] : stage->ledger().entries()) {
-      require(entry.endings == 0 || entry.outcome != Outcome::dropped || !entry.reason.empty(), "dropped without a reason");
+      require(entry.endings == 0 || entry.outcome != Outcome::dropped || !entry.reason.empty(),
+              "dropped without a reason");
     }
     close(*stage);
     finish(*stage);
@@ -427,7 +434,8 @@ class Contract {
       for (const Event& event : end->elements()) {
         if (!event.values) continue;
         ++compared;
-        require(*event.values == event.ids, "the element " + text(*event.values) + " came with the Refs of " + text(event.ids));
+        require(*event.values == event.ids,
+                "the element " + text(*event.values) + " came with the Refs of " + text(event.ids));
       }
     }
     require(compared != 0, "no element came that could be compared");
@@ -463,7 +471,8 @@ class Contract {
     stage->stall(true);
     const auto measure = [&] {
       const std::size_t open = stage->ledger().open().size();
-      require(open <= claims.bound, std::to_string(open) + " elements are held where " + std::to_string(claims.bound) + " may be");
+      require(open <= claims.bound,
+              std::to_string(open) + " elements are held where " + std::to_string(claims.bound) + " may be");
     };
     for (Id id = 0; id < 200; ++id) {
       const Receipt receipt = stage->feed(id);
@@ -521,7 +530,8 @@ class Contract {
       play(*stage, several + 1);
       close(*stage);
       for (const auto& end : stage->ends()) {
-        require(!end->gets_signals || end->signals().size() == 1, "the end came " + std::to_string(end->signals().size()) + " times");
+        require(!end->gets_signals || end->signals().size() == 1,
+                "the end came " + std::to_string(end->signals().size()) + " times");
       }
       const Ids& thrown = stage->end_log().thrown;
       require(!thrown.empty(), "the end never came to throw");
@@ -547,7 +557,8 @@ class Contract {
       }
       const Ids expected = claims.thrown_on == Outcome::done ? Ids{} : Ids{bad};
       require(thrown_on == expected && stage->ledger()[bad].outcome == claims.thrown_on,
-              "the function threw on " + std::to_string(bad) + ", and the Refs that were not done are " + text(thrown_on));
+              "the function threw on " + std::to_string(bad) + ", and the Refs that were not done are " +
+                  text(thrown_on));
       require(claims.thrown_on != Outcome::done || stage->ledger()[bad].seen != 0, "the element came nowhere");
       same(elements_without(*plain, {}), elements_without(*stage, {bad}));
       finish(*stage);
@@ -562,8 +573,10 @@ class Contract {
     play(*stage, n);
     const Counts counts = Counted::counts();
     const double copies = static_cast<double>(counts.copies) / n, moves = static_cast<double>(counts.moves) / n;
-    require(copies <= claims.copies, std::to_string(copies) + " copies an element where " + std::to_string(claims.copies) + " are claimed");
-    require(moves <= claims.moves, std::to_string(moves) + " moves an element where " + std::to_string(claims.moves) + " are claimed");
+    require(copies <= claims.copies, std::to_string(copies) + " copies an element where " +
+                                         std::to_string(claims.copies) + " are claimed");
+    require(moves <= claims.moves, std::to_string(moves) + " moves an element where " +
+                                       std::to_string(claims.moves) + " are claimed");
     close(*stage);
     finish(*stage);
   }
@@ -692,8 +705,11 @@ class Contract {
     for (const bool stalled : {false, true}) {
       const auto stage = scene(mode);
       stage->stall(stalled);
-      const std::vector<Signal> sent = {
-          {Signal::watermark, 100}, {Signal::idle, 0}, {Signal::active, 0}, {Signal::barrier, 7}, {Signal::watermark, 101}};
+      const std::vector<Signal> sent = {{Signal::watermark, 100},
+                                        {Signal::idle, 0},
+                                        {Signal::active, 0},
+                                        {Signal::barrier, 7},
+                                        {Signal::watermark, 101}};
       std::map<std::size_t, Id> sent_before;  // the number of the signal -> the first id after it
       Id id = 0;
       for (std::size_t i = 0; i < sent.size(); ++i) {
@@ -712,7 +728,9 @@ class Contract {
         Id newest = -1;
         for (const Event& event : end->events) {
           if (event.signal) {
-            const auto is_it = [&](const Signal& s) { return s.kind == event.signal->kind && s.value == event.signal->value; };
+            const auto is_it = [&](const Signal& s) {
+              return s.kind == event.signal->kind && s.value == event.signal->value;
+            };
             const auto number = static_cast<std::size_t>(std::find_if(sent.begin(), sent.end(), is_it) - sent.begin());
             if (event.signal->kind == Signal::end) continue;
             require(number < sent.size(), "a signal came that was not sent");
@@ -725,7 +743,8 @@ class Contract {
             newest = std::max(newest, last);
             for (const std::size_t number : came) {
               const bool overtakes = claims.gathers && sent[number].kind == Signal::barrier;
-              require(!claims.in_band || overtakes || last >= sent_before[number], "a signal overtook an element that was sent before it");
+              require(!claims.in_band || overtakes || last >= sent_before[number],
+                      "a signal overtook an element that was sent before it");
             }
           }
         }
@@ -743,8 +762,8 @@ class Contract {
     play(*stage, several + 1);
     const Info& info = stage->node()->info();
     const auto equal = [](const char* what, std::uint64_t counted, std::size_t book) {
-      require(counted == book, std::string{"the operator counts "} + std::to_string(counted) + " " + what + ", and the ledger " +
-                                   std::to_string(book));
+      require(counted == book, std::string{"the operator counts "} + std::to_string(counted) + " " + what +
+                                   ", and the ledger " + std::to_string(book));
     };
     std::size_t outputs = 0;
     for (const auto& end : stage->ends()) outputs += end->outputs;

@@ -17,8 +17,8 @@ struct Counts {
   std::int64_t alive = 0;   ///< objects that hold a number: moved-from ones do not count
 };
 
-/// A number that counts how often it is copied and moved, for tests of what an operator costs and holds. Reading one that was
-/// moved from throws. Every `Tag` has counters of its own; they belong to one thread.
+/// A number that counts how often it is copied and moved, for tests of what an operator costs and holds.
+/// Reading one that was moved from throws. Every `Tag` has counters of its own; they belong to one thread.
 template <bool Copyable, class Tag = void>
 class BasicCounted {
  public:

@@ -15,16 +15,16 @@
 
 namespace penstock::testing {
 
-/// Keeps book of elements by their ids: each is issued with a Ref and ends exactly once. After the graph has come to rest or
-/// is gone every id is in exactly one of: emitted (done, and seen at an end), left out (done, and seen nowhere), dropped, and
-/// failed.
+/// Keeps book of elements by their ids: each is issued with a Ref and ends exactly once. After the graph has
+/// come to rest or is gone every id is in exactly one of: emitted (done, and seen at an end), left out (done,
+/// and seen nowhere), dropped, and failed.
 ///
 ///     Ledger ledger;
 ///     for (int i = 0; i < 10; ++i) source.emit(i, ledger.issue(i));
 ///     ledger.check();   // throws when an id is open, ended twice, or is unknown
 ///
-/// Ends tell it what they see: `ledger.saw(context)`; Probe and ScriptedSink do when they are given one. A copy is the same
-/// book, and a Ref may outlive it.
+/// Ends tell it what they see: `ledger.saw(context)`; Probe and ScriptedSink do when they are given one. A
+/// copy is the same book, and a Ref may outlive it.
 class Ledger {
  public:
   using Id = std::int64_t;

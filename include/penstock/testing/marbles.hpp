@@ -46,7 +46,8 @@ T marble_value(char c, const Names<T>& names) {
   } else if constexpr (std::constructible_from<T, int>) {
     if (c >= '0' && c <= '9') return T(c - '0');
   }
-  throw std::invalid_argument(std::string{"marbles: '"} + c + "' stands for nothing; name it as in {{'" + c + "', value}}");
+  throw std::invalid_argument(std::string{"marbles: '"} + c + "' stands for nothing; name it as in {{'" + c +
+                              "', value}}");
 }
 
 // Members of a type's own come first, then ranges and tuples of what can be written.
@@ -176,7 +177,8 @@ struct MarbleLog {
 template <element T>
 class MarbleSink final : public Node, public Receiver<T, MarbleSink<T>> {
  public:
-  explicit MarbleSink(std::shared_ptr<MarbleLog<T>> log) : Node(Info{"marbles", {}, Shape::sink}), log_(std::move(log)) {
+  explicit MarbleSink(std::shared_ptr<MarbleLog<T>> log)
+      : Node(Info{"marbles", {}, Shape::sink}), log_(std::move(log)) {
     this->port(static_cast<InletBase&>(*this));
   }
   template <class V>
@@ -197,9 +199,9 @@ class MarbleSink final : public Node, public Receiver<T, MarbleSink<T>> {
 
 }  // namespace detail
 
-/// A source that plays a marble text: one column one tick, one character one element, `|` the end, `#` an error of the source.
-/// The first column is now. An element that has to wait makes those behind it late; what an element throws is reported
-/// as background work's errors are.
+/// A source that plays a marble text: one column one tick, one character one element, `|` the end, `#` an
+/// error of the source. The first column is now. An element that has to wait makes those behind it late; what
+/// an element throws is reported as background work's errors are.
 ///
 ///     VirtualLoop loop;
 ///     auto source = marbles<int>(loop, "-1-2-3-|");

@@ -71,8 +71,8 @@ class ProbeNode final : public Node, public Receiver<T, ProbeNode<T, Data>> {
 
 }  // namespace detail
 
-/// Ends a stream and records what comes: values, the time by the loop's clock, event times, and the metadata of type `Data`
-/// beside each element.
+/// Ends a stream and records what comes: values, the time by the loop's clock, event times, and the metadata
+/// of type `Data` beside each element.
 ///
 ///     Probe<int> probe{source.map(twice)};
 ///     loop.run();

@@ -29,9 +29,9 @@ struct ShopEventOptions {
   std::size_t damaged_one_in = 1'000;  ///< one row in so many cannot be read; 0: none
 };
 
-/// The events of a shop that does not exist, as rows of CSV: few products sell much and most sell little (Zipf), people come
-/// in the evening rather than at night, and now and then a row is damaged. One seed gives the same rows everywhere, because
-/// all of it is whole numbers.
+/// The events of a shop that does not exist, as rows of CSV: few products sell much and most sell little
+/// (Zipf), people come in the evening rather than at night, and now and then a row is damaged. One seed gives
+/// the same rows everywhere, because all of it is whole numbers.
 ///
 ///     ShopEvents shop{{.seed = 7, .events = 1000}};
 ///     while (!shop.done()) std::puts(shop.next().c_str());
@@ -45,8 +45,8 @@ class ShopEvents {
     std::uint64_t sum = 0;
     for (std::size_t rank = 1; rank <= options_.products; ++rank) popularity_.push_back(sum += 1'000'000'000 / rank);
     for (std::size_t i = 0; i < options_.products; ++i) {
-      // One call a statement: the order of calls within one is the compiler's choice. Two products in five have no brand;
-      // those that sell most do.
+      // One call a statement: the order of calls within one is the compiler's choice. Two products in five
+      // have no brand; those that sell most do.
       const bool has_brand = below(5) >= 2 || i < 10;
       const std::size_t one = below(brand_names.size());
       const std::size_t other = below(brand_names.size());
@@ -64,17 +64,21 @@ class ShopEvents {
   /// One row, without a line end.
   std::string next() {
     ++made_;
-    const std::string when = date('-') + " " + two(hour()) + ":" + two(seconds_ / 60 % 60) + ":" + two(seconds_ % 60) + " UTC";
+    const std::string when =
+        date('-') + " " + two(hour()) + ":" + two(seconds_ / 60 % 60) + ":" + two(seconds_ % 60) + " UTC";
     // 32 seconds between two events in the quietest hour, a second in the busiest.
     seconds_ += below(2 * 32 / busy_by_hour[hour()] + 1);
     const std::uint64_t pick = below(popularity_.back());
-    const auto product = static_cast<std::size_t>(std::upper_bound(popularity_.begin(), popularity_.end(), pick) - popularity_.begin());
+    const auto product = static_cast<std::size_t>(
+        std::upper_bound(popularity_.begin(), popularity_.end(), pick) - popularity_.begin());
     const std::uint64_t kind = below(100);
     const std::string type = kind < 55 ? "view" : kind < 80 ? "cart" : kind < 92 ? "remove_from_cart" : "purchase";
     const std::string price = cents(prices_[product]);
     const std::string user = std::to_string(400'000'000 + below(20'000));
     const std::string rest = user + "," + "session-" + std::to_string(below(1'000'000));
-    if (options_.damaged_one_in != 0 && below(options_.damaged_one_in) == 0) return damaged(when, type, id(product), price, rest);
+    if (options_.damaged_one_in != 0 && below(options_.damaged_one_in) == 0) {
+      return damaged(when, type, id(product), price, rest);
+    }
     return when + "," + type + "," + id(product) + "," + price + "," + rest;
   }
 
@@ -105,8 +109,8 @@ class ShopEvents {
     return (x ^ (x >> 31)) % n;
   }
 
-  std::string damaged(const std::string& when, const std::string& type, const std::string& product, const std::string& price,
-                      const std::string& rest) {
+  std::string damaged(const std::string& when, const std::string& type, const std::string& product,
+                      const std::string& price, const std::string& rest) {
     switch (below(6)) {
       case 0: return when + "," + type + "," + product + ",," + rest;
       case 1: return when + "," + type + "," + product + ",-" + price + "," + rest;
@@ -121,8 +125,8 @@ class ShopEvents {
   std::string date(char separator) const {
     using namespace std::chrono;
     const year_month_day day{sys_days{2024y / March / 1} + days{seconds_ / 86'400}};
-    return std::to_string(static_cast<int>(day.year())) + separator + two(static_cast<unsigned>(day.month())) + separator +
-           two(static_cast<unsigned>(day.day()));
+    return std::to_string(static_cast<int>(day.year())) + separator +
+           two(static_cast<unsigned>(day.month())) + separator + two(static_cast<unsigned>(day.day()));
   }
   static std::string two(std::uint64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); }
   static std::string cents(std::uint64_t n) { return std::to_string(n / 100) + "." + two(n % 100); }
@@ -137,9 +141,9 @@ class ShopEvents {
   std::vector<std::uint64_t> prices_;
 };
 
-/// Writes the events of a shop into files of a fresh directory, one for each day, and what it sells into items.csv; a bit at
-/// a time, so that a program can be seen following them. Like many such files they have no line end behind their last row.
-/// The directory is removed at the end.
+/// Writes the events of a shop into files of a fresh directory, one for each day, and what it sells into
+/// items.csv; a bit at a time, so that a program can be seen following them. Like many such files they have
+/// no line end behind their last row. The directory is removed at the end.
 class ShopFiles {
  public:
   ShopFiles(std::uint64_t seed, std::size_t events) : shop_({.seed = seed, .events = events}) {

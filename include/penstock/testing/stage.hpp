@@ -176,8 +176,8 @@ class EndNode final : public Node, public Receiver<T, EndNode<T>> {
 
 }  // namespace detail
 
-/// A place to try an operator out on: sources of counted elements before it, ends behind it that stall, throw and record, a
-/// virtual loop under it, and a Ledger of every element.
+/// A place to try an operator out on: sources of counted elements before it, ends behind it that stall, throw
+/// and record, a virtual loop under it, and a Ledger of every element.
 template <element T>
 class Stage {
  public:

@@ -20,12 +20,12 @@
 
 namespace penstock {
 
-/// An event loop for tests: its clock starts at 0, stands still while tasks run, and jumps to the next deadline when none
-/// is ready, so that an hour of timers takes no time and every run is the same.
+/// An event loop for tests: its clock starts at 0, stands still while tasks run, and jumps to the next
+/// deadline when none is ready, so that an hour of timers takes no time and every run is the same.
 ///
-/// With a seed, ready tasks run in a random order that the seed decides: each time one of the first eight is chosen. What
-/// a program may rely on holds under every seed; `trace_hash` tells whether two runs did the same. Seed 0, the default,
-/// is first in, first out.
+/// With a seed, ready tasks run in a random order that the seed decides: each time one of the first eight is
+/// chosen. What a program may rely on holds under every seed; `trace_hash` tells whether two runs did the
+/// same. Seed 0, the default, is first in, first out.
 ///
 ///     VirtualLoop loop;
 ///     Stream<int> source{loop};
@@ -33,8 +33,8 @@ namespace penstock {
 ///     source.try_emit(1);
 ///     loop.run();             // loop.now() is 1h
 ///
-/// Coroutines run on it through `executor()`; let them wait with `sleep`, because Asio's own timers really sleep. Made for
-/// one thread, but another one may hand tasks over: `run_with_threads` waits for them.
+/// Coroutines run on it through `executor()`; let them wait with `sleep`, because Asio's own timers really
+/// sleep. Made for one thread, but another one may hand tasks over: `run_with_threads` waits for them.
 class VirtualLoop final : public AsioLoop {
  public:
   explicit VirtualLoop(std::uint64_t seed = 0) : seed_(seed), random_(seed) {
@@ -53,8 +53,8 @@ class VirtualLoop final : public AsioLoop {
     anchor_->end();
   }
 
-  /// Runs until nothing is ready and no timer is set. Like the three below it goes on after an error and then throws the
-  /// first one, returns how many tasks ran, and must not be called inside the loop.
+  /// Runs until nothing is ready and no timer is set. Like the three below it goes on after an error and then
+  /// throws the first one, returns how many tasks ran, and must not be called inside the loop.
   std::size_t run() { return drive(TimePoint::max(), nullptr); }
   /// Runs what is ready and what becomes ready by it, without moving the clock.
   std::size_t run_ready() { return drive(now_, nullptr); }

@@ -10,14 +10,15 @@
 
 namespace penstock::detail {
 
-/// Elements side by side in memory of their own: put in at the end, given up at the front. Pointers and no sizes, so that
-/// putting one in reads nothing but what putting in the one before has written.
+/// Elements side by side in memory of their own: put in at the end, given up at the front. Pointers and no
+/// sizes, so that putting one in reads nothing but what putting in the one before has written.
 template <class T>
 class Block {
  public:
   Block() = default;
   /// An empty one with room for `n`.
-  explicit Block(std::size_t n) : begin_(std::allocator<T>{}.allocate(n)), first_(begin_), end_(begin_), limit_(begin_ + n) {}
+  explicit Block(std::size_t n)
+      : begin_(std::allocator<T>{}.allocate(n)), first_(begin_), end_(begin_), limit_(begin_ + n) {}
   Block(Block&& other) noexcept { *this = std::move(other); }
   Block& operator=(Block&& other) noexcept {
     std::swap(begin_, other.begin_);

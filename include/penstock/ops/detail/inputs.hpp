@@ -65,9 +65,9 @@ void run_detached(Node& node, Fn fn) noexcept {
   }
 }
 
-/// What one side has that the others have not: mostly nothing or one element, which stands in a slot of its own. The ring
-/// is touched only when a side runs ahead. Of elements over a bound each has a receipt, which settles when so many have left
-/// that it is within the bound.
+/// What one side has that the others have not: mostly nothing or one element, which stands in a slot of its
+/// own. The ring is touched only when a side runs ahead. Of elements over a bound each has a receipt, which
+/// settles when so many have left that it is within the bound.
 template <element T>
 class SideQueue {
  public:

@@ -44,8 +44,8 @@ std::string pick_text(const Pick& pick) {
 template <class Pick>
 [[noreturn, gnu::cold, gnu::noinline]] void nothing_at(const char* op, const Pick& pick, std::size_t size) {
   const std::string text = pick_text(pick);
-  throw std::out_of_range(std::string(op) + ": nothing at " + (text.empty() ? "the key" : text) + " in an element of size " +
-                          std::to_string(size));
+  throw std::out_of_range(std::string(op) + ": nothing at " + (text.empty() ? "the key" : text) +
+                          " in an element of size " + std::to_string(size));
 }
 
 /// The value at a key or index of `from`, or a member of it.

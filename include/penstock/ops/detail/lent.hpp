@@ -7,8 +7,9 @@
 
 namespace penstock::detail {
 
-/// A state that is lent, not copied, to what is behind while an element is emitted. A function down there may emit at the
-/// source again, and that element then finds the state lent: it works on a copy, which is the state afterwards.
+/// A state that is lent, not copied, to what is behind while an element is emitted. A function down there may
+/// emit at the source again, and that element then finds the state lent: it works on a copy, which is the
+/// state afterwards.
 template <class State>
 class Lent {
  public:

@@ -8,8 +8,9 @@
 
 namespace penstock::detail {
 
-/// The base of nodes that keep the newest element only: an element that is still in the line when another one comes ends as
-/// dropped. Emitters never wait. `Self` has `void came()`, called for every element, and says in `ready` when one may go.
+/// The base of nodes that keep the newest element only: an element that is still in the line when another one
+/// comes ends as dropped. Emitters never wait. `Self` has `void came()`, called for every element, and says
+/// in `ready` when one may go.
 template <class Self, element T>
 class NewestNode : public LineNode<Self, T>, public Receiver<T, Self> {
   using Line = LineNode<Self, T>;

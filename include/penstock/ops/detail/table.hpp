@@ -41,8 +41,11 @@ struct Hash<T> {
   static constexpr bool exists = all(std::make_index_sequence<std::tuple_size_v<T>>{});
   std::size_t operator()(const T& value) const {
     std::size_t sum = 0;
-    std::apply([&](const auto&... member) { ((sum = sum * 31 + Hash<std::remove_cvref_t<decltype(member)>>{}(member)), ...); },
-               value);
+    std::apply(
+        [&](const auto&... member) {
+          ((sum = sum * 31 + Hash<std::remove_cvref_t<decltype(member)>>{}(member)), ...);
+        },
+        value);
     return sum;
   }
 };
@@ -59,8 +62,9 @@ struct Hash<std::vector<T, Allocator>> {
 
 struct Nothing {};
 
-/// Keys with values, found by hash, or by comparing with one after the other where the keys cannot be hashed, and kept in
-/// the order in which they were put in. Memory is used again: a table that does not grow allocates nothing.
+/// Keys with values, found by hash, or by comparing with one after the other where the keys cannot be hashed,
+/// and kept in the order in which they were put in. Memory is used again: a table that does not grow
+/// allocates nothing.
 template <class Key, class Value = Nothing>
 class Table {
  public:

@@ -95,7 +95,9 @@ class TimedWindowNode final : public LineNode<TimedWindowNode<T, Fill>, std::vec
       if (options_.empty) arm();
     } else if (signal.kind != Signal::barrier && fill_.size() != 0) {
       // What it says of the elements before it is true only behind their window.
-      if (signal.kind != Signal::watermark || behind_.empty() || behind_.back().kind != signal.kind) behind_.push_back({});
+      if (signal.kind != Signal::watermark || behind_.empty() || behind_.back().kind != signal.kind) {
+        behind_.push_back({});
+      }
       behind_.back() = signal;
       return nullptr;
     }
