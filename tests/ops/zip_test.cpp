@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/ops/zip.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -400,4 +402,76 @@ TEST_CASE("a sink behind a zip may emit into one of its inputs") {
   a.emit(1);
   for (int i = 10; i < 13; ++i) b.emit(i);
   REQUIRE(out == std::vector<std::pair<int, int>>{{1, 10}, {2, 11}, {3, 12}});
+}
+
+TEST_CASE("zip pairs like two queues, whichever side is ahead and whatever comes beside the elements") {
+  // Alternating sides, one element each, is the way past the queues; everything else has to lead back to it.
+  for (const std::size_t maxsize : {std::size_t{0}, std::size_t{1}, std::size_t{3}, unlimited}) {
+    Stream<int> a;
+    Stream<std::string> b;
+    const auto zipped = zip(a, b, ZipOptions{.maxsize = maxsize});
+    const testing::Probe<std::tuple<int, std::string>, int> probe{zipped};
+    struct Expected {
+      std::vector<int> values, refs;
+      std::vector<Receipt> receipts;
+    } sides[2];
+    std::vector<std::tuple<int, std::string>> tuples;
+    std::vector<std::vector<int>> metadata;
+    std::size_t gone = 0;
+    std::minstd_rand dice{7};
+    for (int i = 0; i < 3000; ++i) {
+      const bool steady = i / 100 % 2 == 0;  // stretches that alternate, and others that do not
+      const std::size_t side = steady ? static_cast<std::size_t>(i % 2) : dice() % 2;
+      const bool beside = i / 300 % 2 == 1 && dice() % 3 == 0;
+      Expected& mine = sides[side];
+      mine.values.push_back(i);
+      mine.refs.push_back(beside ? i : -1);
+      const Context context = beside ? Context{Ref::with(i)} : Context{};
+      mine.receipts.push_back(side == 0 ? a.push(i, context) : b.push(std::to_string(i), context));
+      if (sides[0].values.size() > gone && sides[1].values.size() > gone) {
+        tuples.emplace_back(sides[0].values[gone], std::to_string(sides[1].values[gone]));
+        metadata.emplace_back();
+        for (const Expected& one : sides) {
+          if (one.refs[gone] >= 0) metadata.back().push_back(one.refs[gone]);
+        }
+        ++gone;
+      }
+      std::size_t held = 0;
+      for (const Expected& one : sides) {
+        held += one.values.size() - gone;
+        for (std::size_t j = gone < 5 ? 0 : gone - 5; j < one.receipts.size(); ++j) {
+          REQUIRE(one.receipts[j].pending() == (maxsize != unlimited && j >= gone + maxsize));
+        }
+      }
+      REQUIRE(zipped.info().held.get() == held);
+    }
+    REQUIRE(probe.values() == tuples);
+    REQUIRE(probe.metadata() == metadata);
+    REQUIRE(zipped.info().in.get() == 3000);
+    REQUIRE(zipped.info().out.get() == tuples.size());
+  }
+}
+
+TEST_CASE("zip is as before when a function throws that copies an element into its slot") {
+  struct Fragile {
+    explicit Fragile(int v) : value(v) {}
+    Fragile(const Fragile& other) : value(other.value) {
+      if (value < 0) throw std::runtime_error("cannot be copied");
+    }
+    Fragile(Fragile&&) = default;
+    int value;
+  };
+  Stream<Fragile> a;
+  Stream<int> b;
+  std::vector<int> out;
+  a.sink([](const Fragile&) {});
+  zip(a, b).sink([&](const std::tuple<Fragile, int>& both) { out.push_back(std::get<0>(both).value * 10 + std::get<1>(both)); });
+  a.sink([](const Fragile&) {});  // so that zip gets the elements to copy
+  REQUIRE_THROWS_AS(a.emit(Fragile{-1}), std::runtime_error);
+  a.emit(Fragile{1});
+  b.emit(2);
+  b.emit(3);
+  REQUIRE_THROWS_AS(a.emit(Fragile{-1}), std::runtime_error);
+  a.emit(Fragile{4});
+  REQUIRE(out == std::vector{12, 43});
 }
