@@ -57,7 +57,8 @@ TEST_CASE("moving a Ref is no copy") {
   a = b;
   REQUIRE(b.use_count() == 2);
   b = Ref{};
-  a = std::move(a);
+  Ref& same = a;  // by another name, or compilers object
+  a = std::move(same);
   REQUIRE(told.times == 0);
   a.reset();
   REQUIRE(told.times == 1);
