@@ -53,8 +53,20 @@ class Step {
       }
     }
   }
+  /// The same with the arguments that were bound behind the others.
+  template <class Fn, class... Bound, class... Args>
+  [[gnu::always_inline]] decltype(auto) run_bound(Fn& fn, std::tuple<Bound...>& bound, Args&&... args) const {
+    return run_bound(std::index_sequence_for<Bound...>{}, fn, bound, std::forward<Args>(args)...);
+  }
 
  private:
+  // No std::apply: its three calls are not always inlined, and then a step is no longer part of its chain.
+  template <std::size_t... I, class Fn, class Bound, class... Args>
+  [[gnu::always_inline]] decltype(auto) run_bound(std::index_sequence<I...>, Fn& fn, Bound& bound,
+                                                  Args&&... args) const {
+    return run(fn, std::forward<Args>(args)..., std::get<I>(bound)...);
+  }
+
   Node* node_ = nullptr;
   Info* info_ = nullptr;
 };
