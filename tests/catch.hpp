@@ -42,8 +42,8 @@ inline bool something_skipped = false;
 
 }  // namespace penstock::test
 
-/// Leaves the test case, and the test program then counts as skipped and not as passed. Only for what the machine
-/// lacks: `const auto file = test_data("items.csv"); if (!file) PENSTOCK_SKIP("no test data");`
+/// Leaves the test case, and the test program then counts as skipped and not as passed. Only for what the
+/// machine lacks: `const auto file = test_data("items.csv"); if (!file) PENSTOCK_SKIP("no test data");`
 #define PENSTOCK_SKIP(reason)                 \
   do {                                        \
     WARN("skipped: " << (reason));            \

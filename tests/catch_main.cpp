@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The main function of every test program. Ends with 0 when all passed, 77 when all that ran passed and something
-// was skipped, and 1 otherwise: Catch2 2.13 knows no skipping and ends with the number of failures.
+// The main function of every test program. Ends with 0 when all passed, 77 when all that ran passed and
+// something was skipped, and 1 otherwise: Catch2 2.13 knows no skipping and ends with the number of failures.
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 using Listener = Catch::EventListenerBase;
@@ -18,7 +18,8 @@ static const Catch::TestCaseInfo& info(const Catch::TestCaseStats& stats) { retu
 
 static bool nothing_asserted = false;
 
-// Catch2's own warning, -w NoAssertions, also refuses sections that only prepare what is asserted behind them.
+// Catch2's own warning, -w NoAssertions, also refuses sections that only prepare what is asserted behind
+// them.
 class AssertsSomething : public Listener {
  public:
   using Listener::Listener;

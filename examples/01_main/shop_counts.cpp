@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Counts what happens in a shop, by brand and hour, while the shop writes it down: follows CSV files of events as they
-// grow, sets damaged rows aside, joins the brand of each product and shows the best rows. At the end a plain
-// loop over the same files must have counted the same.
+// Counts what happens in a shop, by brand and hour, while the shop writes it down: follows CSV files of
+// events as they grow, sets damaged rows aside, joins the brand of each product and shows the best rows. At
+// the end a plain loop over the same files must have counted the same.
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,7 +53,9 @@ using Brands = std::unordered_map<std::string, std::string>;          // by prod
 std::string hour_of(std::string_view time) {
   const std::string_view shape = "0000-00-00 00:00:00 UTC";
   const auto fits = [](char c, char s) { return s == '0' ? c >= '0' && c <= '9' : c == s; };
-  if (std::equal(time.begin(), time.end(), shape.begin(), shape.end(), fits)) return std::string(time.substr(0, 13));
+  if (std::equal(time.begin(), time.end(), shape.begin(), shape.end(), fits)) {
+    return std::string(time.substr(0, 13));
+  }
   throw Bad(fmt::format("\"{}\" is not a time", time));
 }
 
@@ -67,7 +69,9 @@ Type type_of(std::string_view text) {
 std::int64_t cents_of(std::string_view text) {
   double price = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), price);
-  if (error != std::errc{} || end != text.data() + text.size()) throw Bad(fmt::format("\"{}\" is not a price", text));
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    throw Bad(fmt::format("\"{}\" is not a price", text));
+  }
   if (!(price > 0)) throw Bad(fmt::format("the price {} is not more than 0", text));
   return std::llround(price * 100);
 }
@@ -102,7 +106,8 @@ SharedTable count(SharedTable table, const Event& event) {
 
 std::string dead_letter(const Damaged& row) {
   const Line& line = row.line;
-  return fmt::format("{},{},{},{}", csv_field(line.file), line.number, csv_field(row.reason), csv_field(line.text));
+  return fmt::format("{},{},{},{}", csv_field(line.file), line.number, csv_field(row.reason),
+                     csv_field(line.text));
 }
 
 Brands read_brands(const fs::path& file) {  // the first brand that stands beside a product is its brand
@@ -123,7 +128,8 @@ bool is_terminal(int fd) {
 
 void show(const Table& table, std::size_t best) {
   std::vector<std::pair<Table::key_type, Counts>> rows(table.begin(), table.end());
-  std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.second.cents > b.second.cents; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](auto& a, auto& b) { return a.second.cents > b.second.cents; });
   rows.resize(std::min(best, rows.size()));
   fmt::print("{} of {} hours and brands, by revenue:\n", rows.size(), table.size());
   fmt::print("{:<16}  {:<20} {:>7} {:>7} {:>9} {:>11}\n", "hour (UTC)", "brand", "views", "carts",
@@ -226,7 +232,8 @@ int run(Options options) {
   const auto table = std::make_shared<Table>();
   int rows = 0, damaged_rows = 0;
   auto [events, damaged] = lines.tap([&](const Line&) { ++rows; }).map(parse).split();
-  const Stream<SharedTable> counted = events.filter(counts).map(with_brand, std::cref(brands)).accumulate(count, table);
+  const Stream<SharedTable> counted =
+      events.filter(counts).map(with_brand, std::cref(brands)).accumulate(count, table);
   damaged.tap([&](const Damaged&) { ++damaged_rows; })
       .map(dead_letter)
       .sink_to_textfile(options["--dead-letter"], {.append = false});

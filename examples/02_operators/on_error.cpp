@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A line that is no number goes to a stream of dead letters; a store that is down is tried again, later and later.
+// A line that is no number goes to a stream of dead letters; a store that is down is tried again, later and
+// later.
 #include <fmt/core.h>
 
 #include <chrono>

@@ -14,10 +14,13 @@ struct Reading {
 
 int main() {
   penstock::Stream<Reading> readings;
-  readings.partition_unique(2, &Reading::sensor, penstock::Keep::last).sink([](const std::vector<Reading>& both) {
-    for (const Reading& reading : both) fmt::print("{}={} ", reading.sensor, reading.value);
-    fmt::print("\n");
-  });
+  readings.partition_unique(2, &Reading::sensor, penstock::Keep::last)
+      .sink([](const std::vector<Reading>& both) {
+        for (const Reading& reading : both) fmt::print("{}={} ", reading.sensor, reading.value);
+        fmt::print("\n");
+      });
 
-  for (const Reading& reading : {Reading{"in", 20}, Reading{"in", 21}, Reading{"out", 5}}) readings.emit(reading);
+  for (const Reading& reading : {Reading{"in", 20}, Reading{"in", 21}, Reading{"out", 5}}) {
+    readings.emit(reading);
+  }
 }

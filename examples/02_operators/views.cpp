@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The range of the last four readings, and the sum of every three, without a vector: the operators lend what they hold.
+// The range of the last four readings, and the sum of every three, without a vector: the operators lend what
+// they hold.
 #include <fmt/core.h>
 
 #include <algorithm>

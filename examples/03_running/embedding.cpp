@@ -16,11 +16,12 @@ namespace asio = boost::asio;
 int main() {
   asio::io_context context;  // the application's, which it runs itself
 
-  // `one_thread` says that only this thread runs it, so that every handler of the application may emit. With several
-  // threads leave it out, and make what emits on loop.executor().
+  // `one_thread` says that only this thread runs it, so that every handler of the application may emit. With
+  // several threads leave it out, and make what emits on loop.executor().
   penstock::EventLoop loop{context, penstock::one_thread};
   penstock::Stream<int> readings{loop};
-  readings.partition(2).sink([](const std::vector<int>& two) { fmt::print("together {} and {}\n", two[0], two[1]); });
+  readings.partition(2).sink(
+      [](const std::vector<int>& two) { fmt::print("together {} and {}\n", two[0], two[1]); });
   readings.delay(50ms).sink([](int x) { fmt::print("later {}\n", x); });
 
   readings.emit(1);  // before the context runs

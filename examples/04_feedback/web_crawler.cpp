@@ -23,8 +23,8 @@ int main() {
   auto pages = urls.unique();
   pages.sink([](const std::string& url) { fmt::print("{}\n", url); });
 
-  // The links of every page go back to where the addresses come from. The edge closes a cycle, so they wait there until
-  // the page has been dealt with: a queue, and no recursion.
+  // The links of every page go back to where the addresses come from. The edge closes a cycle, so they wait
+  // there until the page has been dealt with: a queue, and no recursion.
   penstock::Stream<std::string> links =
       pages.map([&](const std::string& url) { return web.at(url); }).flatten();
   links.connect(urls);

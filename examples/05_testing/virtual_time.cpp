@@ -63,7 +63,9 @@ void in_any_order() {
     Probe probe{source.buffer(3).merge(source.delay(1ms))};
     for (int i = 0; i < 3; ++i) source.emit(i);
     loop.run();
-    if (probe.values() != std::vector{0, 1, 2, 0, 1, 2}) return fmt::print("seed {} does something else\n", seed);
+    if (probe.values() != std::vector{0, 1, 2, 0, 1, 2}) {
+      return fmt::print("seed {} does something else\n", seed);
+    }
   }
   fmt::print("the same under 100 seeds\n");
 }

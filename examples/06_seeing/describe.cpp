@@ -36,7 +36,9 @@ int main() {
   // The same numbers for programs.
   for (const penstock::OperatorStats& stats : orders.stats()) {
     if (stats.held > 0) fmt::print("\n{} holds {}\n", stats.label(), stats.held);
-    if (stats.left_out > 0) fmt::print("\n{} left out {} of {}\n", stats.label(), stats.left_out, stats.in.value());
+    if (stats.left_out > 0) {
+      fmt::print("\n{} left out {} of {}\n", stats.label(), stats.left_out, stats.in.value());
+    }
   }
 
   // Counting costs at most about a nanosecond a node; it can be left off.

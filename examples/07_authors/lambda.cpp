@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Your own operator, the first ladder: a function that puts existing operators together. Most operators are this.
+// Your own operator, the first ladder: a function that puts existing operators together. Most operators are
+// this.
 #include <fmt/core.h>
 
 #include <penstock/penstock.hpp>

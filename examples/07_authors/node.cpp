@@ -17,8 +17,8 @@ class GateNode final : public penstock::Node {
     port(outlet);
   }
 
-  // Each inlet takes elements of its type. `value` is given or borrowed, `context` is what travels beside it. What the
-  // outlet answers goes back up: this is all that back-pressure asks for.
+  // Each inlet takes elements of its type. `value` is given or borrowed, `context` is what travels beside it.
+  // What the outlet answers goes back up: this is all that back-pressure asks for.
   struct Data final : penstock::Receiver<T, Data> {
     explicit Data(GateNode& owner) : node(owner) {}
     template <class V>
@@ -28,7 +28,9 @@ class GateNode final : public penstock::Node {
       node.info().leaves_out();
       return nullptr;
     }
-    penstock::Pending* take_signal(const penstock::Signal& signal) override { return node.outlet.signal(signal); }
+    penstock::Pending* take_signal(const penstock::Signal& signal) override {
+      return node.outlet.signal(signal);
+    }
     GateNode& node;
   };
   struct Control final : penstock::Receiver<bool, Control> {

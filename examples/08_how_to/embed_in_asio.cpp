@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 int main() {
   asio::io_context context;  // the application's
 
-  // The loop adopts the context: nothing runs that the application does not run. `one_thread` says that no other thread
-  // ever will, so that handlers may emit directly.
+  // The loop adopts the context: nothing runs that the application does not run. `one_thread` says that no
+  // other thread ever will, so that handlers may emit directly.
   penstock::EventLoop loop{context, penstock::one_thread};
   penstock::Stream<std::string> lines{loop};
   lines.map(&std::string::size).delay(5ms).sink([](std::size_t size) { fmt::print("{} letters\n", size); });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A stream that leads back into itself: halve what is even, triple what is odd and add one, until 1 is reached.
+// A stream that leads back into itself: halve what is even, triple what is odd and add one, until 1 is
+// reached.
 #include <fmt/core.h>
 
 #include <penstock/penstock.hpp>

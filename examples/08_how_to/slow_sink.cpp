@@ -20,8 +20,8 @@ int main() {
   };
   source.buffer(2).sink(write);
 
-  // Whoever emits in a coroutine waits by suspending. One element is on its way to the sink and two stand in the
-  // queue, so 3 is the first one that has to wait.
+  // Whoever emits in a coroutine waits by suspending. One element is on its way to the sink and two stand in
+  // the queue, so 3 is the first one that has to wait.
   auto produce = [&source]() -> asio::awaitable<void> {
     for (int i = 0; i < 6; ++i) {
       co_await source.async_emit(i, asio::use_awaitable);

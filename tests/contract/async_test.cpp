@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Takes 0 to 4 ms, as the element says, so that calls end in another order than they began; without a loop no time.
+/// Takes 0 to 4 ms, as the element says, so that calls end in another order than they began; without a loop
+/// no time.
 template <class T>
 struct Work {
   Stage<T>* stage;
@@ -51,12 +52,14 @@ Contract calls(Contract contract) {
 }  // namespace
 
 CONTRACT(map_async) {
-  return calls(Contract{"map_async", [](auto& s) { return s.source().map_async(work(s), {.parallelism = 3}); }});
+  return calls(
+      Contract{"map_async", [](auto& s) { return s.source().map_async(work(s), {.parallelism = 3}); }});
 }
 CONTRACT(map_async_unordered) {
-  Contract contract = calls(Contract{"map_async unordered", [](auto& s) {
-                                       return s.source().map_async(work(s), {.parallelism = 3, .ordered = false});
-                                     }});
+  Contract contract =
+      calls(Contract{"map_async unordered", [](auto& s) {
+                       return s.source().map_async(work(s), {.parallelism = 3, .ordered = false});
+                     }});
   contract.claims.ordered = false;
   return contract;
 }

@@ -8,7 +8,8 @@
 #include "catch.hpp"
 #include "penstock/testing/contract.hpp"
 
-// One test case for each check that an operator claims, named so that the conformance tool can print the matrix:
+// One test case for each check that an operator claims, named so that the conformance tool can print the
+// matrix:
 //
 //     CONTRACT(map) {
 //       return Contract{"map", [](auto& s) { return s.source().map(s.calls(same)); }};

@@ -33,16 +33,16 @@ CONTRACT(zip) {
   return contract;
 }
 CONTRACT(combine_latest) {
-  Contract contract = joins(Contract{"combine_latest", [](auto& s) { return s.source(0).combine_latest(s.source(1)); },
-                                     Contract::copyable});
+  Contract contract = joins(Contract{
+      "combine_latest", [](auto& s) { return s.source(0).combine_latest(s.source(1)); }, Contract::copyable});
   contract.claims.bound = 3;
   contract.claims.copies = 2;
   contract.claims.moves = 2;
   return contract;
 }
 CONTRACT(zip_latest) {
-  Contract contract = joins(Contract{"zip_latest", [](auto& s) { return s.source(0).zip_latest(s.source(1)); },
-                                     Contract::copyable});
+  Contract contract = joins(Contract{
+      "zip_latest", [](auto& s) { return s.source(0).zip_latest(s.source(1)); }, Contract::copyable});
   contract.claims.leaves_out = true;  // the newest of the other stream, when it is replaced before it was used
   contract.claims.bound = 3;
   contract.claims.copies = 1;

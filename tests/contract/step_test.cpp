@@ -60,7 +60,8 @@ CONTRACT(tee) {
   Contract contract{"tee", [](auto& s) {
                       const auto ignore = [](const auto&) {};
                       const auto rest = [ignore](auto branch) { return branch.filter(even).sink(ignore); };
-                      return s.source().tee([f = s.calls(ignore)](auto branch) { return branch.sink(f); }, rest);
+                      return s.source().tee([f = s.calls(ignore)](auto branch) { return branch.sink(f); },
+                                            rest);
                     }};
   contract.claims.moves = 0;
   return contract;

@@ -36,7 +36,8 @@ TEST_CASE("P24: an element goes round a connected cycle until unique and filter 
   REQUIRE(probe.values() == std::vector{0, 1, 2, 3, 4, 5});
 }
 
-// Streamz ends in a RecursionError after about 160 turns, and a sibling of the cycle sees nothing before that.
+// Streamz ends in a RecursionError after about 160 turns, and a sibling of the cycle sees nothing before
+// that.
 TEST_CASE("D21: a cycle of 100 000 turns needs no stack, and siblings see every turn in order") {
   const bool looped = GENERATE(false, true);
   VirtualLoop loop;
@@ -95,7 +96,8 @@ TEST_CASE("a feedback edge over its bound is an error, because waiting would be 
     for (int i = 0; i < 10; ++i) source.emit(i);
   } catch (const Overflow& error) {
     told = true;
-    REQUIRE(std::string{error.what()}.find("3 elements wait on the feedback edge already") != std::string::npos);
+    REQUIRE(std::string{error.what()}.find("3 elements wait on the feedback edge already") !=
+            std::string::npos);
   }
   REQUIRE(told);
 }
@@ -105,7 +107,10 @@ TEST_CASE("what comes over the bound of a feedback edge fails, and the edge goes
   Stream<int> source{loop};
   Stream<int> inner{loop};
   Probe probe{inner};
-  inner.filter([](int x) { return x >= 100; }).map([](int x) { return x - 100; }).stream().connect_feedback(inner, 2);
+  inner.filter([](int x) { return x >= 100; })
+      .map([](int x) { return x - 100; })
+      .stream()
+      .connect_feedback(inner, 2);
   source.connect(inner);
   Outcome outcome = Outcome::done;
   static_cast<void>(source.push(101));

@@ -26,7 +26,8 @@ int inc(int x) { return x + 1; }
 /// A source that counts how often it is started, and a node that tells when it dies.
 class Starter final : public Node {
  public:
-  Starter(int& starts, int& deaths) : Node(Info{"starter", {}, Shape::source}), starts_(starts), deaths_(deaths) {
+  Starter(int& starts, int& deaths)
+      : Node(Info{"starter", {}, Shape::source}), starts_(starts), deaths_(deaths) {
     port(outlet);
   }
   ~Starter() override { ++deaths_; }
@@ -337,8 +338,9 @@ TEST_CASE("joining graphs of two loops is an error, joining one with a loop to o
   Stream<int> a{one};
   Stream<int> b{two};
   Stream<int> c;
-  REQUIRE_THROWS_WITH(a.connect(b), "Stream: cannot join graphs of two different event loops; bring the elements over "
-                                    "with hop()");
+  REQUIRE_THROWS_WITH(a.connect(b),
+                      "Stream: cannot join graphs of two different event loops; bring the elements over "
+                      "with hop()");
   c.connect(b);
   REQUIRE(c.loop() == &two);
   REQUIRE(&c.graph() == &b.graph());

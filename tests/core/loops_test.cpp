@@ -9,7 +9,8 @@
 using namespace penstock;
 
 TEST_CASE("row 70: streams of two event loops cannot be joined, and stay as they were") {
-  // Streamz refuses an asynchronous stream below a synchronous one; here the loop is what says how a graph runs.
+  // Streamz refuses an asynchronous stream below a synchronous one; here the loop is what says how a graph
+  // runs.
   VirtualLoop first;
   VirtualLoop second;
   Stream<int> a{first};

@@ -137,7 +137,9 @@ TEST_CASE("emit_all does the same as emitting one by one") {
     std::vector<std::string> log;
     Stream<int> source;
     Stream<int> second;
-    second.map([](int x) { return x * 10; }).sink([&](int x) { log.push_back("second " + std::to_string(x)); });
+    second.map([](int x) { return x * 10; }).sink([&](int x) {
+      log.push_back("second " + std::to_string(x));
+    });
     const Stream<int> middle = source.map([](int x) { return x + 1; });
     middle.sink([&](int x) {
       log.push_back("first " + std::to_string(x));
@@ -285,7 +287,9 @@ TEST_CASE("the user's own operator is applied with | or apply, and needs no regi
   Stream<int> source;
   const auto add_twice = [](int n) {
     return [n](auto&& stream) {
-      return std::forward<decltype(stream)>(stream).map([n](int x) { return x + n; }).map([n](int x) { return x + n; });
+      return std::forward<decltype(stream)>(stream).map([n](int x) { return x + n; }).map([n](int x) {
+        return x + n;
+      });
     };
   };
   Probe piped{(source | add_twice(1)).stream()};

@@ -103,7 +103,8 @@ std::string expected_table(const fs::path& input, std::vector<std::string>& dama
   }
   std::vector<Row> sorted;
   for (const auto& [key, row] : rows) sorted.push_back(row);
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Row& a, const Row& b) { return a.cents > b.cents; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Row& a, const Row& b) { return a.cents > b.cents; });
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(20, sorted.size()); ++i) {
     const Row& row = sorted[i];
@@ -172,7 +173,8 @@ TEST_CASE("shop_counts names each damaged row with its file, its line and what i
                 "2024-01-01 10:00:00 UTC,\"view,7,2.50,1,s\n"
                 "\n" +
                 good);
-  const Ran ran = run(dir, "--input " + dir.path().string() + " --dead-letter " + (dir / "letters.csv").string());
+  const Ran ran =
+      run(dir, "--input " + dir.path().string() + " --dead-letter " + (dir / "letters.csv").string());
   CHECK(ran.code == 0);
   CHECK_THAT(ran.out, penstock::test::containing(
                           "2024-01-01 10:00  nails, inc                 0       0         2        5.00\n"));

@@ -185,11 +185,12 @@ TEST_CASE("row 73: inside a running loop, a graph on a loop with its own thread 
   std::promise<std::vector<int>> window;
   std::promise<std::thread::id> ran;
   std::thread::id delivered{};
-  static_cast<void>(source.timed_window(10ms).sink([&, first = true](const std::vector<int>& elements) mutable {
-    if (elements.empty() || !std::exchange(first, false)) return;
-    ran.set_value(std::this_thread::get_id());
-    window.set_value(elements);
-  }));
+  static_cast<void>(
+      source.timed_window(10ms).sink([&, first = true](const std::vector<int>& elements) mutable {
+        if (elements.empty() || !std::exchange(first, false)) return;
+        ran.set_value(std::this_thread::get_id());
+        window.set_value(elements);
+      }));
   here.post(task([&] {
     source.emit(1);
     REQUIRE(window.get_future().get() == std::vector<int>{1});
@@ -374,7 +375,8 @@ TEST_CASE("D19: four threads emit 5000 elements each and none is lost") {
   EventLoop loop{background};
   Stream<int> source{loop};
   long last = 0;
-  static_cast<void>(source.accumulate([](long sum, int x) { return sum + x; }, 0L).sink([&](long sum) { last = sum; }));
+  static_cast<void>(
+      source.accumulate([](long sum, int x) { return sum + x; }, 0L).sink([&](long sum) { last = sum; }));
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {

@@ -76,7 +76,9 @@ TEST_CASE("the branches of a tee are branches, and so is the rest of its chain")
   Stream<int> source{"numbers"};
   source.map(inc)
       .tee([](auto s) { return s.filter(even).named("evens").sink(ignore); },
-           [](auto s) { return s.tee([](auto t) { return t.sink(ignore).named("inner"); }).map(inc).sink(ignore); })
+           [](auto s) {
+             return s.tee([](auto t) { return t.sink(ignore).named("inner"); }).map(inc).sink(ignore);
+           })
       .map(inc)
       .sink(ignore);
   for (int i = 0; i < 6; ++i) source.emit(i);

@@ -106,8 +106,10 @@ TEST_CASE("row 141: png, svg, pdf and jpg are files of their kind") {
   if (!has_graphviz()) PENSTOCK_SKIP("Graphviz is not installed");
   const Graph139 graph;
   const Folder folder;
-  const auto [name, begins] = GENERATE(table<const char*, std::string_view>(
-      {{"graph.svg", "<?xml"}, {"graph.png", "\x89PNG"}, {"graph.pdf", "%PDF"}, {"graph.jpg", "\xff\xd8\xff"}}));
+  const auto [name, begins] = GENERATE(table<const char*, std::string_view>({{"graph.svg", "<?xml"},
+                                                                             {"graph.png", "\x89PNG"},
+                                                                             {"graph.pdf", "%PDF"},
+                                                                             {"graph.jpg", "\xff\xd8\xff"}}));
   graph.source1.visualize(folder / name);
   REQUIRE(read(folder / name).substr(0, begins.size()) == begins);
 }
@@ -156,8 +158,8 @@ TEST_CASE("the branches of a tee are drawn as branches inside of the frame") {
         "\"b map\" -> \"sink-2\"", "\"tee-1\" -> \"c map\"", "\"c map\" -> \"sink-3\""}) {
     REQUIRE_THAT(dot, containing(std::string{edge} + ";"));
   }
-  for (const char* edge : {"n0 --> n1", "n1 --> n2", "n2 --> n3", "n1 --> n4", "n4 --> n5", "n4 --> n6", "n6 --> n7",
-                           "n1 --> n8", "n8 --> n9"}) {
+  for (const char* edge : {"n0 --> n1", "n1 --> n2", "n2 --> n3", "n1 --> n4", "n4 --> n5", "n4 --> n6",
+                           "n6 --> n7", "n1 --> n8", "n8 --> n9"}) {
     REQUIRE_THAT(source.to_mermaid(), containing("  " + std::string{edge} + "\n"));
   }
   REQUIRE(count(source.to_mermaid(), " --> ") == 9);
@@ -165,13 +167,14 @@ TEST_CASE("the branches of a tee are drawn as branches inside of the frame") {
 
 TEST_CASE("every shape is drawn as Streamz draws it") {
   using penstock::Shape;
-  const auto [shape, dot] = GENERATE(table<Shape, std::string>({{Shape::plain, "shape=ellipse"},
-                                                                {Shape::state, "shape=box"},
-                                                                {Shape::collect, "shape=diamond"},
-                                                                {Shape::time, "shape=octagon"},
-                                                                {Shape::join, "shape=triangle, orientation=270"},
-                                                                {Shape::source, "shape=doubleoctagon"},
-                                                                {Shape::sink, "shape=trapezium"}}));
+  const auto [shape, dot] =
+      GENERATE(table<Shape, std::string>({{Shape::plain, "shape=ellipse"},
+                                          {Shape::state, "shape=box"},
+                                          {Shape::collect, "shape=diamond"},
+                                          {Shape::time, "shape=octagon"},
+                                          {Shape::join, "shape=triangle, orientation=270"},
+                                          {Shape::source, "shape=doubleoctagon"},
+                                          {Shape::sink, "shape=trapezium"}}));
   Stream<int> source{"source"};
   penstock::Info info{"thing", {}, shape};
   const Stream<int> made = Stream<int>{source.map(inc)};
@@ -213,7 +216,8 @@ TEST_CASE("visualize takes no file whose kind it does not know") {
   const Folder folder;
   const std::string name = GENERATE("graph", "graph.txt", "graph.", ".svg.d/graph");
   REQUIRE_THROWS_AS(source.visualize(folder / name), std::invalid_argument);
-  REQUIRE_THROWS_WITH(source.visualize(folder / name), containing("visualize: ") && containing(".svg, .png, .pdf"));
+  REQUIRE_THROWS_WITH(source.visualize(folder / name),
+                      containing("visualize: ") && containing(".svg, .png, .pdf"));
 }
 
 TEST_CASE("visualize says so when the file cannot be written") {
@@ -221,7 +225,8 @@ TEST_CASE("visualize says so when the file cannot be written") {
   const Folder folder;
   REQUIRE_THROWS_AS(source.visualize(folder / "no_such_folder/graph.dot"), std::runtime_error);
   if (!has_graphviz()) PENSTOCK_SKIP("Graphviz is not installed");
-  REQUIRE_THROWS_WITH(source.visualize(folder / "no_such_folder/graph.svg"), containing("Graphviz's dot failed"));
+  REQUIRE_THROWS_WITH(source.visualize(folder / "no_such_folder/graph.svg"),
+                      containing("Graphviz's dot failed"));
 }
 
 TEST_CASE("a file may have a name that a shell would take apart") {

@@ -121,7 +121,8 @@ TEST_CASE("row 27 every operator can be named and says what it is") {
       penstock::map_async([](int x, Completion<int> done) { done(x); }, penstock::MapAsync{.parallelism = 2}),
       {"map_async: 2", Shape::plain});
   check(Stream<std::vector<int>>{loop}, penstock::flatten(), {"flatten", Shape::plain});
-  check(numbers, [](auto&& stream) { return stream.map(inc).on_error(OnError::skip); }, {"map", Shape::plain});
+  check(numbers, [](auto&& stream) { return stream.map(inc).on_error(OnError::skip); },
+        {"map", Shape::plain});
 
   const auto join = [&](const char* text, auto op) {
     check(numbers, [op, &others](auto&& stream) { return op(stream.stream(), others); }, {text, Shape::join});
@@ -159,13 +160,14 @@ TEST_CASE("row 27: sinks and sources can be named and say what they are") {
   REQUIRE(clock.info().shape == Shape::source);
 }
 
-// in = what is in its output + left_out + dropped + failed + held, and the numbers beside it are counted by hand.
+// in = what is in its output + left_out + dropped + failed + held, and the numbers beside it are counted by
+// hand.
 TEST_CASE("map_async accounts for every element while calls are under way") {
   penstock::VirtualLoop loop;
   const Stream<int> numbers{loop};
   std::vector<Completion<int>> calls;
-  const Stream<int> made =
-      numbers.map_async([&](int, Completion<int> done) { calls.push_back(std::move(done)); }, {.parallelism = 2});
+  const Stream<int> made = numbers.map_async(
+      [&](int, Completion<int> done) { calls.push_back(std::move(done)); }, {.parallelism = 2});
   numbers.on_background_error([](std::exception_ptr, const penstock::Info&) {});
   std::vector<penstock::Receipt> receipts;
   for (int i = 0; i < 5; ++i) receipts.push_back(numbers.push(i));
@@ -184,7 +186,8 @@ TEST_CASE("an operator with a policy for errors accounts for every element") {
   numbers.map(inverse).on_error(OnError::skip).named("skips").sink([](int) {});
   const Stream<penstock::DeadLetter<int>> letters;
   numbers.map(inverse).on_error(penstock::divert_to(letters)).named("diverts").sink([](int) {});
-  numbers.map(inverse).on_error(penstock::Retry{.attempts = 2}, OnError::skip).named("tries").sink([](int) {});
+  numbers.map(inverse).on_error(penstock::Retry{.attempts = 2}, OnError::skip).named("tries").sink([](int) {
+  });
   for (int i = 0; i < 4; ++i) numbers.emit(i);
   accounts(of(numbers, "skips"), {.in = 4, .out = 3, .failed = 1});
   accounts(of(numbers, "diverts"), {.in = 4, .out = 3, .failed = 1});
@@ -228,7 +231,8 @@ TEST_CASE("hop accounts for every element until the other side has answered") {
 
 TEST_CASE("split accounts for every element in one of its branches") {
   const Stream<int> numbers;
-  auto [evens, rest] = numbers.split([](int x) { return x == 5 ? throw std::domain_error("five") : even(x); });
+  auto [evens, rest] =
+      numbers.split([](int x) { return x == 5 ? throw std::domain_error("five") : even(x); });
   evens.map(inc).named("evens").sink([](int) {});
   rest.map(inc).named("rest").sink([](int) {});
   for (int i = 0; i < 5; ++i) numbers.emit(i);

@@ -44,7 +44,8 @@ OperatorStats of(const penstock::Handle& handle, const std::string& label) {
 /// What came into an operator and has left no trace.
 std::int64_t missing(const OperatorStats& stats) {
   const auto in = static_cast<std::int64_t>(stats.in.value());
-  return in - static_cast<std::int64_t>(stats.out.value() + stats.left_out + stats.dropped + stats.failed + stats.held);
+  return in - static_cast<std::int64_t>(stats.out.value() + stats.left_out + stats.dropped + stats.failed +
+                                        stats.held);
 }
 
 }  // namespace
@@ -93,7 +94,9 @@ TEST_CASE("nothing is lost between two descents, whatever the elements do") {
   Stream<int> picky =
       source.filter([](int x) { return x % 5 == 0 ? throw std::runtime_error("five") : x % 2 == 0; })
           .named("picky");
-  picky.map([](int x) { return x % 7 == 0 ? throw std::runtime_error("seven") : x; }).named("left").sink(ignore);
+  picky.map([](int x) { return x % 7 == 0 ? throw std::runtime_error("seven") : x; })
+      .named("left")
+      .sink(ignore);
   picky.accumulate(std::plus<>{}).named("right").sink(ignore);
 
   std::uint64_t emitted = 0, fives = 0, odd = 0, passed = 0, sevens = 0;

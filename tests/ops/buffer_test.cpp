@@ -289,9 +289,9 @@ TEST_CASE("a full buffer drops the oldest, drops the newest, or fails") {
 TEST_CASE("buffer bounds the bytes that it queues") {
   VirtualLoop loop;
   Stream<std::string> source{loop};
-  ScriptedSink<std::string> stuck{
-      source.buffer(100, BufferOptions{.max_bytes = 10}, measured_by([](const std::string& s) { return s.size(); })),
-      {.stalled = true}};
+  ScriptedSink<std::string> stuck{source.buffer(100, BufferOptions{.max_bytes = 10},
+                                                measured_by([](const std::string& s) { return s.size(); })),
+                                  {.stalled = true}};
   std::vector<Receipt> receipts;
   for (const char* text : {"1234", "12", "1234", "123", "1", "12345678901234567890"}) {
     receipts.push_back(source.push(text));

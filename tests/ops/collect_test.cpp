@@ -145,7 +145,9 @@ TEST_CASE("collect fails all elements of a vector that fails, and goes on") {
     out.push_back(all);
   });
   std::vector<Outcome> ends;
-  for (int i = 0; i < 2; ++i) source.emit(i, Context{Ref([&](const Ending& end) { ends.push_back(end.outcome); })});
+  for (int i = 0; i < 2; ++i) {
+    source.emit(i, Context{Ref([&](const Ending& end) { ends.push_back(end.outcome); })});
+  }
   REQUIRE_THROWS_AS(collected.flush(), std::runtime_error);
   REQUIRE(ends == std::vector{Outcome::failed, Outcome::failed});
   source.emit(2);

@@ -122,7 +122,8 @@ TEST_CASE("row 93: the order in which branches are written decides what emit_on 
       source.emit({2, 20});
       return probe.values();
     };
-    // The branch of b before that of a: a sees the b of its own element. The other way round it sees the one before.
+    // The branch of b before that of a: a sees the b of its own element. The other way round it sees the one
+    // before.
     REQUIRE(run(true) == std::vector<std::tuple<int, int>>{{1, 10}, {2, 20}});
     REQUIRE(run(false) == std::vector<std::tuple<int, int>>{{2, 10}});
   }

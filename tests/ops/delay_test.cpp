@@ -102,7 +102,8 @@ TEST_CASE("row 63 delay holds the Refs of what it delays") {
   for (const Ref& ref : refs) REQUIRE(ref.use_count() - 1 == 0);
 }
 
-// Streamz only spaces elements out: after a rest the first two leave at once, both at +0.0 s with an interval of 0.2 s.
+// Streamz only spaces elements out: after a rest the first two leave at once, both at +0.0 s with an interval
+// of 0.2 s.
 TEST_CASE("D5 delay delays, the first elements and those of a burst alike") {
   VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
   Stream<int> source{loop};
@@ -153,7 +154,8 @@ TEST_CASE("D22 delay with a bound makes its emitters wait") {
     source.emit(i);
     taken.push_back(loop.now().time_since_epoch());
   }
-  // 2 came at 0 too and waits in emit until 0 leaves; 3 waits for 1, which leaves then as well, and 4 finds room.
+  // 2 came at 0 too and waits in emit until 0 leaves; 3 waits for 1, which leaves then as well, and 4 finds
+  // room.
   REQUIRE(taken == std::vector<Duration>{0ms, 0ms, 10ms, 10ms, 10ms});
   loop.run();
   REQUIRE(out.times() == std::vector<Duration>{10ms, 10ms, 10ms, 20ms, 20ms});
@@ -190,7 +192,8 @@ TEST_CASE("delay moves what cannot be copied") {
 TEST_CASE("wiring: delay refuses a wrong time or bound and a graph without a loop") {
   REQUIRE_THROWS_WITH(delay(0ms), containing("delay: the time must be longer than 0"));
   REQUIRE_THROWS_AS(delay(-1ms), std::invalid_argument);
-  REQUIRE_THROWS_WITH(delay(1ms, DelayOptions{.bound = 0}), containing("delay: the bound must be at least 1"));
+  REQUIRE_THROWS_WITH(delay(1ms, DelayOptions{.bound = 0}),
+                      containing("delay: the bound must be at least 1"));
   Stream<int> source;
   REQUIRE_THROWS_WITH(source.delay(1ms), containing("delay needs an event loop"));
 }

@@ -201,7 +201,9 @@ TEST_CASE("hop carries what cannot be copied over to a thread and back again, in
         return x;
       })
       .hop(home, {.bound = 4})
-      .sink([&](const std::unique_ptr<int>& x) { out.push_back(*x + (std::this_thread::get_id() == me ? 0 : 1)); });
+      .sink([&](const std::unique_ptr<int>& x) {
+        out.push_back(*x + (std::this_thread::get_id() == me ? 0 : 1));
+      });
   int ended = 0;
   for (int i = 0; i < 5000; ++i) {
     source.emit(std::make_unique<int>(i),

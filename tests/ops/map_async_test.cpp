@@ -65,7 +65,8 @@ auto slow_inc(VirtualLoop& loop, int time) {
 }  // namespace
 
 TEST_CASE("row 13: two map_async in a row, the second one slow, give their results in order and overlapped") {
-  // Streamz gets three slow calls into 0.1 s with parallelism 2, because it runs one call more than it says (D16).
+  // Streamz gets three slow calls into 0.1 s with parallelism 2, because it runs one call more than it says
+  // (D16).
   VirtualLoop loop;
   Stream<int> source{loop};
   auto add = [](int x, int y) -> asio::awaitable<int> { co_return x + y; };
@@ -313,8 +314,9 @@ TEST_CASE("a coroutine that does not wait is passed on within emit") {
 TEST_CASE("a function with a Completion gives its result with it, also without a loop") {
   Stream<int> source;
   std::vector<std::pair<int, Completion<std::string>>> open;
-  const Probe probe{source.map_async(
-      [&](int x, Completion<std::string> done) { open.emplace_back(x, std::move(done)); }, {.parallelism = 2})};
+  const Probe probe{
+      source.map_async([&](int x, Completion<std::string> done) { open.emplace_back(x, std::move(done)); },
+                       {.parallelism = 2})};
   std::vector<Receipt> receipts;
   for (int i = 0; i < 3; ++i) receipts.push_back(source.push(i));
   REQUIRE(open.size() == 2);

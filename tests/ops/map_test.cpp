@@ -81,14 +81,18 @@ TEST_CASE("map passes on elements that can only be moved") {
 TEST_CASE("the only consumer of an element gets it by move, the first of two by reference") {
   Stream<std::vector<int>> source;
   std::vector<const int*> seen;
-  source.map([](std::vector<int> v) { return v; }).sink([&](const std::vector<int>& v) { seen.push_back(v.data()); });
+  source.map([](std::vector<int> v) { return v; }).sink([&](const std::vector<int>& v) {
+    seen.push_back(v.data());
+  });
   std::vector<int> once{1, 2, 3};
   const int* memory = once.data();
   source.emit(std::move(once));
   REQUIRE(seen == std::vector<const int*>{memory});
 
   seen.clear();
-  source.map([](std::vector<int> v) { return v; }).sink([&](const std::vector<int>& v) { seen.push_back(v.data()); });
+  source.map([](std::vector<int> v) { return v; }).sink([&](const std::vector<int>& v) {
+    seen.push_back(v.data());
+  });
   std::vector<int> twice{1, 2, 3};
   memory = twice.data();
   source.emit(std::move(twice));

@@ -377,10 +377,12 @@ TEST_CASE("an operator that goes away drops what it would have tried again") {
 
 TEST_CASE("wiring: on_error refuses wrong numbers, and a back-off without a loop") {
   REQUIRE_THROWS_WITH(on_error(Retry{.attempts = 0}), containing("on_error: attempts must be at least 1"));
-  REQUIRE_THROWS_WITH(on_error(Retry{.backoff = -1ms}), containing("on_error: the back-off must not be negative"));
+  REQUIRE_THROWS_WITH(on_error(Retry{.backoff = -1ms}),
+                      containing("on_error: the back-off must not be negative"));
   REQUIRE_THROWS_WITH(on_error(Retry{.factor = 0.5}), containing("on_error: the factor must be at least 1"));
   REQUIRE_THROWS_WITH(on_error(Retry{.jitter = 2}), containing("on_error: the jitter must be from 0 to 1"));
-  REQUIRE_THROWS_WITH(on_error(Retry{.max_backoff = 0ms}), containing("on_error: max_backoff must be longer than 0"));
+  REQUIRE_THROWS_WITH(on_error(Retry{.max_backoff = 0ms}),
+                      containing("on_error: max_backoff must be longer than 0"));
   Stream<int> source;
   REQUIRE_THROWS_WITH(source.map(six_by).on_error(Retry{.backoff = 1ms}),
                       containing("on_error: a retry with a back-off needs an event loop"));

@@ -320,7 +320,9 @@ TEST_CASE("partition lets no watermark overtake the vector of the elements befor
     context.event_time(time);
     return context;
   };
-  const auto watermark = [&](EventTime time) { REQUIRE(source.outlet().signal({Signal::watermark, time}) == nullptr); };
+  const auto watermark = [&](EventTime time) {
+    REQUIRE(source.outlet().signal({Signal::watermark, time}) == nullptr);
+  };
   watermark(5);
   source.emit(1, at(10));
   watermark(20);
@@ -336,7 +338,8 @@ TEST_CASE("partition lets no watermark overtake the vector of the elements befor
 TEST_CASE("partition takes elements that can only be moved") {
   Stream<std::unique_ptr<int>> source;
   int sum = 0;
-  source.partition(2).sink([&](const std::vector<std::unique_ptr<int>>& pair) { sum += *pair[0] * 10 + *pair[1]; });
+  source.partition(2).sink(
+      [&](const std::vector<std::unique_ptr<int>>& pair) { sum += *pair[0] * 10 + *pair[1]; });
   source.emit(std::make_unique<int>(1));
   source.emit(std::make_unique<int>(2));
   REQUIRE(sum == 12);
@@ -406,7 +409,9 @@ TEST_CASE("partition gathers flags, and what has no default") {
   REQUIRE(probe.values() == std::vector<std::vector<bool>>{{true, false}});
   Stream<NoDefault> source;
   int sum = 0;
-  source.partition(2, as_view).sink([&](View<NoDefault> pair) { sum = pair.front().value * 10 + pair.back().value; });
+  source.partition(2, as_view).sink([&](View<NoDefault> pair) {
+    sum = pair.front().value * 10 + pair.back().value;
+  });
   source.partition(2).sink([&](const std::vector<NoDefault>& pair) { sum *= pair[0].value + pair[1].value; });
   source.emit(NoDefault{1});
   source.emit(NoDefault{2});
@@ -439,7 +444,8 @@ TEST_CASE("a view of a group stays as it is while what looks at it emits at the 
   });
   for (int i = 0; i < 2; ++i) source.emit(std::to_string(i));
   source.emit("9");
-  REQUIRE(out == std::vector<std::vector<std::string>>{{"0", "1"}, {"2", "3"}, {"4", "5"}, {"6", "7"}, {"8", "9"}});
+  REQUIRE(out ==
+          std::vector<std::vector<std::string>>{{"0", "1"}, {"2", "3"}, {"4", "5"}, {"6", "7"}, {"8", "9"}});
 }
 
 TEST_CASE("a view of a group carries the joined metadata, which has failed when what looks at it throws") {
@@ -467,7 +473,9 @@ TEST_CASE("a view of a group carries the joined metadata, which has failed when 
 TEST_CASE("partition lends views of elements that can only be moved, and lets go of them") {
   Stream<std::unique_ptr<int>> source;
   int sum = 0;
-  source.partition(2, as_view).sink([&](View<std::unique_ptr<int>> pair) { sum += *pair[0] * 10 + *pair[1]; });
+  source.partition(2, as_view).sink([&](View<std::unique_ptr<int>> pair) {
+    sum += *pair[0] * 10 + *pair[1];
+  });
   for (int i = 1; i < 4; ++i) source.emit(std::make_unique<int>(i));
   REQUIRE(sum == 12);
 }

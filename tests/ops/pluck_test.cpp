@@ -43,7 +43,8 @@ TEST_CASE("row 106: pluck takes one index, and a missing one throws") {
   source.emit({4, 5, 6, 7, 8, 9});
   REQUIRE(out == std::vector{2, 5});
   REQUIRE_THROWS_AS(source.emit({1}), std::out_of_range);
-  REQUIRE_THROWS_WITH(source.emit({1}), penstock::test::containing("pluck: nothing at 1 in an element of size 1"));
+  REQUIRE_THROWS_WITH(source.emit({1}),
+                      penstock::test::containing("pluck: nothing at 1 in an element of size 1"));
   source.emit({0, 7});
   REQUIRE(out == std::vector{2, 5, 7});
 }
@@ -64,7 +65,8 @@ TEST_CASE("pluck takes several indices and emits a tuple") {
 
 TEST_CASE("pluck takes apart tuples, pairs and arrays") {
   REQUIRE(one<int>(std::tuple(1, std::string("b"), 2.5), pluck<0>()) == 1);
-  REQUIRE(one<std::tuple<int, double>>(std::tuple(1, std::string("b"), 2.5), pluck<0, 2>()) == std::tuple(1, 2.5));
+  REQUIRE(one<std::tuple<int, double>>(std::tuple(1, std::string("b"), 2.5), pluck<0, 2>()) ==
+          std::tuple(1, 2.5));
   REQUIRE(one<std::tuple<int, int>>(std::pair(1, 'x'), pluck<0, 0>()) == std::tuple(1, 1));
   REQUIRE(one<int>(std::array{4, 5, 6}, pluck<1>()) == 5);
   REQUIRE(one<int>(std::array{4, 5, 6}, pluck(1)) == 5);

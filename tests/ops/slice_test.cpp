@@ -45,7 +45,8 @@ TEST_CASE("row 56: slice refuses what is negative, and a step of 0, when it is w
 }
 
 TEST_CASE("D10: slice counts the step from the start, and an end of 0 lets nothing pass") {
-  // Streamz counts the phase from 0, which gives 2, 4, 6 for the first case, and takes an end of 0 for no end.
+  // Streamz counts the phase from 0, which gives 2, 4, 6 for the first case, and takes an end of 0 for no
+  // end.
   REQUIRE(of_first(8, slice(1, std::nullopt, 2)) == std::vector{1, 3, 5, 7});
   REQUIRE(of_first(8, slice(3, std::nullopt, 2)) == std::vector{3, 5, 7});
   REQUIRE(of_first(6, slice(Slice{.end = 0})).empty());
@@ -89,7 +90,8 @@ TEST_CASE("slice leaves elements out as done and passes the others on with their
   const auto sliced = source.slice(1, 2).stream();
   sliced.sink([&](const std::unique_ptr<int>& x) { passed.push_back(*x); });
   for (int i = 0; i < 4; ++i) {
-    source.emit(std::make_unique<int>(i), Context{Ref([&](const Ending& end) { ends.push_back(end.outcome); })});
+    source.emit(std::make_unique<int>(i),
+                Context{Ref([&](const Ending& end) { ends.push_back(end.outcome); })});
   }
   REQUIRE(passed == std::vector{1});
   REQUIRE(ends == std::vector<Outcome>(4, Outcome::done));

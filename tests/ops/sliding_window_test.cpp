@@ -119,7 +119,8 @@ TEST_CASE("sliding_window keeps to its windows when what follows emits again, or
 
 TEST_CASE("sliding_window refuses an n of 0 and shows its n") {
   Stream<int> source;
-  REQUIRE_THROWS_WITH(source.sliding_window(0), penstock::test::containing("sliding_window: n must be at least 1"));
+  REQUIRE_THROWS_WITH(source.sliding_window(0),
+                      penstock::test::containing("sliding_window: n must be at least 1"));
   REQUIRE(source.sliding_window(3).stream().info().detail == "3");
   Probe probe{source.sliding_window(1)};
   source.emit(1);

@@ -65,7 +65,8 @@ TEST_CASE("what a predicate throws fails the element, and the next one goes on")
   });
   Probe probe{yes};
   Outcome outcome{};
-  REQUIRE_THROWS_AS(source.emit(0, Ref{[&](const Ending& ending) { outcome = ending.outcome; }}), std::domain_error);
+  REQUIRE_THROWS_AS(source.emit(0, Ref{[&](const Ending& ending) { outcome = ending.outcome; }}),
+                    std::domain_error);
   source.emit(1);
   REQUIRE(outcome == Outcome::failed);
   REQUIRE(probe.values() == std::vector{1});

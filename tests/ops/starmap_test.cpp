@@ -39,7 +39,9 @@ TEST_CASE("starmap takes arrays, and member functions") {
 
   Stream<std::pair<std::string, std::size_t>> texts;
   std::vector<char> chars;
-  texts.starmap([](const std::string& s, std::size_t i) { return s.at(i); }).sink([&](char c) { chars.push_back(c); });
+  texts.starmap([](const std::string& s, std::size_t i) { return s.at(i); }).sink([&](char c) {
+    chars.push_back(c);
+  });
   texts.emit({"abc", 1});
   REQUIRE(chars == std::vector{'b'});
 }

@@ -12,7 +12,9 @@ using namespace penstock;
 TEST_CASE("tap looks at every element before it is passed on, and passes it on unchanged") {
   Stream<std::unique_ptr<int>> source;
   std::vector<std::string> log;
-  source.tap([&](const std::unique_ptr<int>& x, const char* name) { log.push_back(name + std::to_string(*x)); }, "saw ")
+  source
+      .tap([&](const std::unique_ptr<int>& x, const char* name) { log.push_back(name + std::to_string(*x)); },
+           "saw ")
       .sink([&](std::unique_ptr<int> x) { log.push_back("got " + std::to_string(*x)); });
   source.emit(std::make_unique<int>(1));
   source.emit(std::make_unique<int>(2));

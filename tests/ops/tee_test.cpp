@@ -299,7 +299,9 @@ TEST_CASE("the end flushes every branch and then the rest") {
   Stream<int> source;
   std::vector<std::size_t> sizes;
   const auto pairs = [&](std::size_t n) {
-    return [&sizes, n](auto s) { return s.partition(n).sink([&sizes](const auto& v) { sizes.push_back(v.size()); }); };
+    return [&sizes, n](auto s) {
+      return s.partition(n).sink([&sizes](const auto& v) { sizes.push_back(v.size()); });
+    };
   };
   Probe out{source.tee(pairs(2), pairs(4)).stream()};
   for (int i = 0; i < 3; ++i) source.emit(i);
@@ -311,10 +313,14 @@ TEST_CASE("the end flushes every branch and then the rest") {
 TEST_CASE("the end reaches all, also when a branch throws at it") {
   Stream<int> source;
   std::vector<std::size_t> sizes;
-  Probe out{source
-                .tee([](auto s) { return s | step(ThrowsAtEnd{}, {"throws", {}, Shape::sink}); },
-                     [&](auto s) { return s.partition(2).sink([&](const auto& v) { sizes.push_back(v.size()); }); })
-                .stream()};
+  Probe out{
+      source
+          .tee(
+              [](auto s) {
+                return s | step(ThrowsAtEnd{}, {"throws", {}, Shape::sink});
+              },
+              [&](auto s) { return s.partition(2).sink([&](const auto& v) { sizes.push_back(v.size()); }); })
+          .stream()};
   source.emit(1);
   REQUIRE_THROWS_WITH(source.close(), "at the end");
   REQUIRE(sizes == std::vector<std::size_t>{1});
@@ -348,14 +354,16 @@ TEST_CASE("an own sink into a vector ends a branch") {
 
 TEST_CASE("names in branches, of the tee and behind it are those that were given") {
   Stream<int> source;
-  const Stream<int> teed = source.map(inc)
-                               .tee([](auto s) { return s.map(inc).named("more").sink([](int) {}).named("end"); },
-                                    [](auto s) { return s.sink([](int) {}); })
-                               .named("both")
-                               .stream();
+  const Stream<int> teed =
+      source.map(inc)
+          .tee([](auto s) { return s.map(inc).named("more").sink([](int) {}).named("end"); },
+               [](auto s) { return s.sink([](int) {}); })
+          .named("both")
+          .stream();
   REQUIRE(teed.name() == "both");
   REQUIRE(std::string{teed.info().op} == "tee");
-  const Sink end = teed.filter(even).tee([](auto s) { return s.sink([](int) {}); }).sink([](int) {}).named("last");
+  const Sink end =
+      teed.filter(even).tee([](auto s) { return s.sink([](int) {}); }).sink([](int) {}).named("last");
   REQUIRE(end.name() == "last");
   std::vector<std::string> labels;
   for (const OperatorStats& stats : source.stats()) labels.push_back(stats.label());
@@ -369,7 +377,9 @@ TEST_CASE("the counters of every step in every branch are its own, and balance")
   source
       .tee([&](auto s) { return s.filter(even).sink(writes(log, "a")); },
            [&](auto s) {
-             return s.tee([&](auto t) { return t.sink(writes(log, "b", true)); }).map(inc).sink(writes(log, "c"));
+             return s.tee([&](auto t) { return t.sink(writes(log, "b", true)); })
+                 .map(inc)
+                 .sink(writes(log, "c"));
            },
            [&](auto s) { return s.partition(2).sink([](const auto&) {}); })
       .map(inc)

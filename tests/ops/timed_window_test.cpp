@@ -105,8 +105,8 @@ TEST_CASE("row 50 one window may be on its way and one fills; what comes then wa
     source.emit(i);
     loop.run_for(10ms);
   }
-  // The window of 0 leaves at 0 and takes until 100; emit(1) waits for it. The window of 1 leaves at 110, when emit(2)
-  // comes, which waits until 210.
+  // The window of 0 leaves at 0 and takes until 100; emit(1) waits for it. The window of 1 leaves at 110,
+  // when emit(2) comes, which waits until 210.
   REQUIRE(loop.now() > TimePoint{200ms});
   REQUIRE(slow.most_open() == 1);
   source.close();
@@ -127,7 +127,8 @@ TEST_CASE("row 71 a timed window runs on the loop of its source, and needs one")
   REQUIRE(joined.timed_window(1ms).loop() == &loop);
 }
 
-// Streamz: the period is the interval and the time that what is behind takes, 0.152 s with 0.1 s and a sink of 50 ms.
+// Streamz: the period is the interval and the time that what is behind takes, 0.152 s with 0.1 s and a sink
+// of 50 ms.
 TEST_CASE("P21 the first window is emitted at once and empty, and the boundaries do not drift") {
   VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
   Stream<int> source{loop};
@@ -254,7 +255,12 @@ TEST_CASE("a watermark does not overtake the window of the elements before it") 
   };
   attach<Log>(source.timed_window(10ms, {.empty = false}).stream(), out);
   const auto watermark = [&](std::int64_t time) {
-    source.graph().strand().descend([&] { return Receipt{source.outlet().signal({Signal::watermark, time})}; }).get();
+    source.graph()
+        .strand()
+        .descend([&] {
+          return Receipt{source.outlet().signal({Signal::watermark, time})};
+        })
+        .get();
   };
   watermark(100);
   source.emit(1);

@@ -67,7 +67,8 @@ TEST_CASE("row 51 timed_window_unique keeps the first or the last element of a k
   REQUIRE(window_of(items, Keep::last, &Item::id) == std::vector<Item>{{1, "bat"}, {0, "baz"}});
 }
 
-// Streamz never releases what it leaves out: the newcomer with Keep::first, the replaced element with Keep::last.
+// Streamz never releases what it leaves out: the newcomer with Keep::first, the replaced element with
+// Keep::last.
 TEST_CASE("D3 what timed_window_unique leaves out is done") {
   VirtualLoop loop;
   Stream<int> source{loop};
@@ -125,7 +126,8 @@ TEST_CASE("timed_window_unique drops what it holds when it goes away, and flushe
 }
 
 TEST_CASE("wiring: timed_window_unique refuses a wrong interval and a graph without a loop") {
-  REQUIRE_THROWS_WITH(timed_window_unique(0ms), containing("timed_window_unique: the interval must be longer than 0"));
+  REQUIRE_THROWS_WITH(timed_window_unique(0ms),
+                      containing("timed_window_unique: the interval must be longer than 0"));
   Stream<int> source;
   REQUIRE_THROWS_WITH(source.timed_window_unique(1ms), containing("timed_window_unique needs an event loop"));
 }

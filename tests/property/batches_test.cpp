@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Batches do what their elements do one by one: random graphs are fed both ways, and everything that can be seen must be
-// the same and in the same order. Replay one with PENSTOCK_SEED=n.
+// Batches do what their elements do one by one: random graphs are fed both ways, and everything that can be
+// seen must be the same and in the same order. Replay one with PENSTOCK_SEED=n.
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -33,8 +33,9 @@ class Run {
     feed(source);
     for (const Stream<int>& stream : streams_) {
       const Info& info = stream.info();
-      log_.push_back(info.label() + " in " + std::to_string(info.in.get()) + " out " + std::to_string(info.out.get()) +
-                     " failed " + std::to_string(info.failed.get()) + " left out " + std::to_string(info.left_out.get()));
+      log_.push_back(info.label() + " in " + std::to_string(info.in.get()) + " out " +
+                     std::to_string(info.out.get()) + " failed " + std::to_string(info.failed.get()) +
+                     " left out " + std::to_string(info.left_out.get()));
     }
   }
 
@@ -55,7 +56,9 @@ class Run {
       case 1: return from.filter([k](int x) { return x % k != 0; }).map([k](int x) { return x * k; });
       case 2: return from.accumulate([](int total, int x) { return total + x; }, 0);
       case 3: {
-        const auto difference = [](const std::tuple<int, int>& both) { return std::get<0>(both) - std::get<1>(both); };
+        const auto difference = [](const std::tuple<int, int>& both) {
+          return std::get<0>(both) - std::get<1>(both);
+        };
         return from.zip(any()).map(difference);
       }
       case 4: return from.merge(any());

@@ -100,7 +100,8 @@ struct Call final : Timer {
   Completion<Ids> done;
 };
 
-/// What runs that are not about failures are: nothing throws, and the graph lives until everything has come to rest.
+/// What runs that are not about failures are: nothing throws, and the graph lives until everything has come
+/// to rest.
 enum class Fate { plain, failures, destroyed };
 
 class RandomGraph {
@@ -171,7 +172,8 @@ class RandomGraph {
     bool is_sink = false;
   };
 
-  /// Emits ids at random times, and waits for some of them, but not for ever: a zip behind it may wait for ids to come.
+  /// Emits ids at random times, and waits for some of them, but not for ever: a zip behind it may wait for
+  /// ids to come.
   class Driver final : public Timer {
    public:
     Driver(RandomGraph& graph, Stream<Ids> source, Ledger::Id first, int n)
@@ -258,7 +260,9 @@ class RandomGraph {
       return ids;
     };
     const auto accept = [salt](const Ids& ids) { return accepts(ids, salt); };
-    const auto pair = [](const std::tuple<Ids, Ids>& both) { return joined({std::get<0>(both), std::get<1>(both)}); };
+    const auto pair = [](const std::tuple<Ids, Ids>& both) {
+      return joined({std::get<0>(both), std::get<1>(both)});
+    };
     switch (kind) {
       case Kind::source: break;
       case Kind::map: return add({kind, "map", {a}, 0, from.map(same), nullptr, nullptr});
@@ -400,15 +404,20 @@ class RandomGraph {
     }
     return out;
   }
-  static std::string text(const std::set<Ledger::Id>& ids) { return text(Sequence{Ids(ids.begin(), ids.end())}); }
+  static std::string text(const std::set<Ledger::Id>& ids) {
+    return text(Sequence{Ids(ids.begin(), ids.end())});
+  }
 
   Sequence recorded(std::size_t i) const { return vertices_[i].probe->values(); }
-  std::string place(std::size_t i) const { return "operator " + std::to_string(i) + ", " + vertices_[i].name; }
+  std::string place(std::size_t i) const {
+    return "operator " + std::to_string(i) + ", " + vertices_[i].name;
+  }
 
   void check_rest() const {
     for (const Vertex& vertex : vertices_) {
       for (const auto& node : vertex.out->graph().nodes()) {
-        require(!node->busy(), "the loop has nothing to do, and " + node->info().label() + " says that it is busy");
+        require(!node->busy(),
+                "the loop has nothing to do, and " + node->info().label() + " says that it is busy");
       }
     }
     const Ids open = ledger_.open();
@@ -416,7 +425,8 @@ class RandomGraph {
     for (const auto& sink : sinks_) require(sink->open() == 0, "a sink is still busy");
   }
 
-  /// `all` without what `left` takes out of it, in order; nothing when `left` has something that `all` has not.
+  /// `all` without what `left` takes out of it, in order; nothing when `left` has something that `all` has
+  /// not.
   static std::optional<Sequence> without(const Sequence& all, const Sequence& left) {
     Sequence rest;
     std::size_t next = 0;
@@ -468,7 +478,9 @@ class RandomGraph {
         return out;
       case Kind::zip: {
         const Sequence other = recorded(vertex.inputs[1]);
-        for (std::size_t n = 0; n < std::min(in.size(), other.size()); ++n) out.push_back(joined({in[n], other[n]}));
+        for (std::size_t n = 0; n < std::min(in.size(), other.size()); ++n) {
+          out.push_back(joined({in[n], other[n]}));
+        }
         return out;
       }
       case Kind::partition:
@@ -519,13 +531,15 @@ class RandomGraph {
                 place(i) + " made of\n  " + text(recorded(vertex.inputs[0])) + " and\n  " +
                     text(recorded(vertex.inputs[1])) + "\n  " + text(out));
       } else if (vertex.kind == Kind::timed_window) {
-        require(joined(out) == joined(recorded(vertex.inputs[0])), place(i) + " lost or moved something: " + text(out));
+        require(joined(out) == joined(recorded(vertex.inputs[0])),
+                place(i) + " lost or moved something: " + text(out));
       } else if (vertex.kind == Kind::map_async_unordered) {
         Sequence in = recorded(vertex.inputs[0]), same = out;
         std::sort(in.begin(), in.end());
         std::sort(same.begin(), same.end());
         require(in == same, place(i) + " lost something: " + text(out));
-      } else if (vertex.kind == Kind::drop_oldest || vertex.kind == Kind::drop_newest || vertex.kind == Kind::latest) {
+      } else if (vertex.kind == Kind::drop_oldest || vertex.kind == Kind::drop_newest ||
+                 vertex.kind == Kind::latest) {
         const auto lost = without(recorded(vertex.inputs[0]), out);
         require(lost.has_value(), place(i) + " passed on what did not come or out of order: " + text(out));
         drops(*lost);
@@ -619,7 +633,9 @@ inline void run_seed(std::uint64_t seed) {
 
 /// Runs the seeds from `first` on, or the one that the environment names.
 inline void run_seeds(std::uint64_t first, std::uint64_t n) {
-  if (const char* one = std::getenv("PENSTOCK_SEED"); one && *one) return run_seed(std::strtoull(one, nullptr, 10));
+  if (const char* one = std::getenv("PENSTOCK_SEED"); one && *one) {
+    return run_seed(std::strtoull(one, nullptr, 10));
+  }
   for (std::uint64_t seed = first; seed < first + n; ++seed) run_seed(seed);
 }
 

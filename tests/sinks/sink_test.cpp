@@ -405,8 +405,8 @@ TEST_CASE("idle coroutines of a sink do not keep the loop running") {
 }
 
 TEST_CASE("row 60: a slow reader of a bounded queue slows the emitter down") {
-  // Five elements through a queue of two that is read once in 100 ms: two fit, the reader takes the first at once, the
-  // other two wait for a read each.
+  // Five elements through a queue of two that is read once in 100 ms: two fit, the reader takes the first at
+  // once, the other two wait for a read each.
   VirtualLoop loop;
   Stream<int> source{loop};
   std::vector<int> queue;
@@ -452,10 +452,11 @@ TEST_CASE("row 66: emits into a buffer in front of a slow sink wait only when it
   VirtualLoop loop;
   Stream<int> source{loop};
   std::vector<int> written;
-  static_cast<void>(source.map([](int x) { return x + 1; }).buffer(3).sink([&](int x) -> asio::awaitable<void> {
-    co_await loop.sleep(100ms);
-    written.push_back(x);
-  }));
+  static_cast<void>(
+      source.map([](int x) { return x + 1; }).buffer(3).sink([&](int x) -> asio::awaitable<void> {
+        co_await loop.sleep(100ms);
+        written.push_back(x);
+      }));
   std::optional<int> emitted;
   std::size_t written_then = 0;
   auto emit = [&]() -> asio::awaitable<void> {
@@ -519,11 +520,12 @@ TEST_CASE("the same holds under every order of tasks: nothing is lost, all Refs 
     VirtualLoop loop{seed};
     Stream<int> source{loop};
     std::vector<int> done;
-    static_cast<void>(source.filter([](int x) { return x % 3 != 0; }).sink([&](int x) -> asio::awaitable<void> {
-      for (int i = 0; i < x % 4; ++i) co_await asio::post(asio::use_awaitable);
-      if (x % 5 == 0) throw std::runtime_error("five");
-      done.push_back(x);
-    }));
+    static_cast<void>(
+        source.filter([](int x) { return x % 3 != 0; }).sink([&](int x) -> asio::awaitable<void> {
+          for (int i = 0; i < x % 4; ++i) co_await asio::post(asio::use_awaitable);
+          if (x % 5 == 0) throw std::runtime_error("five");
+          done.push_back(x);
+        }));
     int ended = 0;
     int failed = 0;
     int errors = 0;

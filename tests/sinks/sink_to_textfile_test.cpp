@@ -137,8 +137,9 @@ TEST_CASE("a file that cannot be opened is an error where the sink is wired, whi
   const TemporaryDirectory dir;
   const Stream<std::string> source;
   CHECK_THROWS_AS(source.sink_to_textfile(dir / "no" / "out.txt"), std::system_error);
-  CHECK_THROWS_WITH(source.sink_to_textfile(dir / "no" / "out.txt"),
-                    containing("sink_to_textfile: cannot open " + dir.path().string() + "/no/out.txt: No such file"));
+  CHECK_THROWS_WITH(
+      source.sink_to_textfile(dir / "no" / "out.txt"),
+      containing("sink_to_textfile: cannot open " + dir.path().string() + "/no/out.txt: No such file"));
   source.emit("nothing happens");
 }
 

@@ -119,7 +119,8 @@ TEST_CASE("D7 from_periodic survives a function that throws, which costs that tu
   CHECK(probe.values() == std::vector{1, 3, 4});
   CHECK(probe.times() == std::vector<Duration>{0ms, 20ms, 30ms});
 
-  const auto stops = from_periodic(loop, []() -> int { throw std::runtime_error("off"); }, 10ms, OnFailure::stop);
+  const auto stops = from_periodic(
+      loop, []() -> int { throw std::runtime_error("off"); }, 10ms, OnFailure::stop);
   source.stop();
   stops.start();
   CHECK_THROWS_WITH(loop.run_for(50ms), "off");

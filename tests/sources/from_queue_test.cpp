@@ -75,8 +75,9 @@ TEST_CASE("a full queue refuses, and a push that would block the loop itself is 
     queue.push(std::make_unique<int>(5));
   });
   source.start();
-  CHECK_THROWS_WITH(loop.run(), "Queue::push: the queue is full, and waiting for room here would block the loop that "
-                                "makes it; use try_push");
+  CHECK_THROWS_WITH(loop.run(),
+                    "Queue::push: the queue is full, and waiting for room here would block the loop that "
+                    "makes it; use try_push");
   CHECK(queue.size() == 0);
 }
 
@@ -171,7 +172,8 @@ TEST_CASE("threads push into a small queue and nothing is lost, doubled or out o
     constexpr int threads = 4;
     constexpr int each = 2000;
     std::vector<std::vector<int>> seen(threads);
-    const Sink sink = source.sink([&](int x) { seen[static_cast<std::size_t>(x / each)].push_back(x % each); });
+    const Sink sink =
+        source.sink([&](int x) { seen[static_cast<std::size_t>(x / each)].push_back(x % each); });
     source.start();
     std::atomic<int> open{threads};
     std::vector<std::thread> pushing;

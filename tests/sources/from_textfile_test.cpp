@@ -62,7 +62,8 @@ TEST_CASE("P19 from_textfile with the delimiter kept emits what Streamz does, an
   VirtualLoop loop;
   const auto lines = from_textfile(loop, dir / "lines", {.keep_delimiter = true, .follow = true});
   const Probe<std::string> seen_lines{lines};
-  const auto bars = from_textfile(loop, dir / "bars", {.delimiter = "|", .keep_delimiter = true, .follow = true});
+  const auto bars =
+      from_textfile(loop, dir / "bars", {.delimiter = "|", .keep_delimiter = true, .follow = true});
   const Probe<std::string> seen_bars{bars};
   lines.start();
   bars.start();
@@ -131,7 +132,8 @@ TEST_CASE("D15 from_textfile that is stopped emits one more element at most") {
 
 TEST_CASE("from_textfile finds delimiters of several characters wherever its reads cut them") {
   const TemporaryDirectory dir;
-  // Reads are 64 KiB; the delimiters are laid around that border, and records that look like half a delimiter.
+  // Reads are 64 KiB; the delimiters are laid around that border, and records that look like half a
+  // delimiter.
   for (std::size_t length = 65530; length <= 65540; ++length) {
     const std::string text = std::string(length, 'x') + "<=><=<=>y<=";
     dir.write("in.txt", text);

@@ -149,13 +149,15 @@ TEST_CASE("an operator without a fault passes every check that it claims") {
 }
 
 TEST_CASE("the contract sees an element that is lost") {
-  REQUIRE_THROWS_WITH(faulty<Fault::loses>().run(Check::ref_emitted), containing("these arrived nowhere: {3, 8}"));
+  REQUIRE_THROWS_WITH(faulty<Fault::loses>().run(Check::ref_emitted),
+                      containing("these arrived nowhere: {3, 8}"));
   REQUIRE_THROWS_AS(faulty<Fault::loses>().run(Check::burst), ContractBroken);
 }
 TEST_CASE("the contract sees Refs that are lost or mixed up") {
   REQUIRE_THROWS_AS(faulty<Fault::forgets_context>().run(Check::ref_emitted), ContractBroken);
   REQUIRE_THROWS_AS(faulty<Fault::forgets_context>().run(Check::metadata), ContractBroken);
-  REQUIRE_THROWS_WITH(faulty<Fault::mixes_contexts>().run(Check::metadata), containing("came with the Refs of"));
+  REQUIRE_THROWS_WITH(faulty<Fault::mixes_contexts>().run(Check::metadata),
+                      containing("came with the Refs of"));
 }
 TEST_CASE("the contract sees a receipt that is not handed on") {
   REQUIRE_THROWS_WITH(faulty<Fault::swallows_receipt>().run(Check::waits), containing("no emit waited"));
@@ -166,7 +168,8 @@ TEST_CASE("the contract sees copies") {
 }
 TEST_CASE("the contract sees a second end and a signal that is missing") {
   REQUIRE_THROWS_WITH(faulty<Fault::ends_twice>().run(Check::ends), containing("the end came 2 times"));
-  REQUIRE_THROWS_WITH(faulty<Fault::keeps_signals>().run(Check::signals), containing("these came: {0, 1, 2, 4}"));
+  REQUIRE_THROWS_WITH(faulty<Fault::keeps_signals>().run(Check::signals),
+                      containing("these came: {0, 1, 2, 4}"));
 }
 TEST_CASE("the contract sees a loss that is not counted") {
   REQUIRE_THROWS_WITH(faulty<Fault::drops_uncounted>().run(Check::counters), containing("counts 0 dropped"));

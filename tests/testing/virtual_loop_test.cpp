@@ -128,8 +128,9 @@ TEST_CASE("a thousand timers in any order come out sorted, also when some are mo
   for (int i = 0; i < 1000; ++i) {
     if (model[static_cast<std::size_t>(i)].first >= 0) expected.push_back(i);
   }
-  std::sort(expected.begin(), expected.end(),
-            [&](int a, int b) { return model[static_cast<std::size_t>(a)] < model[static_cast<std::size_t>(b)]; });
+  std::sort(expected.begin(), expected.end(), [&](int a, int b) {
+    return model[static_cast<std::size_t>(a)] < model[static_cast<std::size_t>(b)];
+  });
   loop.run();
   REQUIRE(log == expected);
 }
@@ -259,7 +260,8 @@ TEST_CASE("coroutines run in virtual time") {
   asio::co_spawn(loop.executor(), coroutine(2, 1h), asio::detached);
   REQUIRE(log.empty());
   loop.run();
-  REQUIRE(log == std::vector<std::pair<int, Duration>>{{1, 10ms}, {1, 20ms}, {1, 30ms}, {2, 1h}, {2, 2h}, {2, 3h}});
+  REQUIRE(log ==
+          std::vector<std::pair<int, Duration>>{{1, 10ms}, {1, 20ms}, {1, 30ms}, {2, 1h}, {2, 2h}, {2, 3h}});
 }
 
 TEST_CASE("a coroutine that loses against a faster one is cancelled") {

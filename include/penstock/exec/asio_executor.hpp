@@ -193,10 +193,13 @@ class AsioLoop : public Loop {
   /// What `asio::co_spawn`, `asio::post`, sockets and timers are given.
   LoopExecutor executor() const noexcept { return LoopExecutor{*anchor_}; }
 
-  /// The same for a loop that a graph knows. Throws std::logic_error for a loop of the user's own without an executor.
+  /// The same for a loop that a graph knows. Throws std::logic_error for a loop of the user's own without an
+  /// executor.
   static LoopExecutor executor_of(Loop& loop) {
     auto* known = dynamic_cast<AsioLoop*>(&loop);
-    if (!known) detail::misuse("executor_of: coroutines need a loop that derives from AsioLoop, as EventLoop does");
+    if (!known) {
+      detail::misuse("executor_of: coroutines need a loop that derives from AsioLoop, as EventLoop does");
+    }
     return known->executor();
   }
 

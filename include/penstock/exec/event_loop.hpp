@@ -41,9 +41,9 @@ inline constexpr OneThread one_thread{};
 /// thread in any but the second:
 ///
 ///     EventLoop loop;                       // owns an io_context: call run(), or let emit run it while it waits
-///     EventLoop loop{background};           // owns one and a thread that runs it until the loop is destroyed
-///     EventLoop loop{context};              // adopts the application's io_context, or any executor
-///     EventLoop loop{context, one_thread};  // the same for a program with one thread
+///     EventLoop loop{background};           // owns one and a thread that runs it until the loop is
+///     destroyed EventLoop loop{context};              // adopts the application's io_context, or any
+///     executor EventLoop loop{context, one_thread};  // the same for a program with one thread
 ///
 /// What is adopted may be run by several threads: the loop's tasks keep to a strand. The loop then counts as
 /// run by another thread except inside its own tasks, so make what emits there on `executor()`: sockets,
@@ -54,16 +54,19 @@ inline constexpr OneThread one_thread{};
 /// and whoever emits then does the work itself. `asio::make_work_guard(loop.executor())` keeps `run` from
 /// returning.
 ///
-/// The loop must outlive the graphs that use it. An adopted loop ends where nobody runs its context or on its strand.
+/// The loop must outlive the graphs that use it. An adopted loop ends where nobody runs its context or on its
+/// strand.
 class EventLoop final : public AsioLoop {
  public:
   EventLoop() : EventLoop(std::make_unique<asio::io_context>(1)) {}
   explicit EventLoop(Background) : EventLoop() { start_thread(); }
   explicit EventLoop(asio::io_context& context)
-      : EventLoop(&context, asio::any_io_executor(asio::make_strand(asio::any_io_executor(context.get_executor())))) {}
+      : EventLoop(&context,
+                  asio::any_io_executor(asio::make_strand(asio::any_io_executor(context.get_executor())))) {}
   explicit EventLoop(asio::any_io_executor executor)
       : EventLoop(nullptr, asio::any_io_executor(asio::make_strand(std::move(executor)))) {}
-  EventLoop(asio::io_context& context, OneThread) : EventLoop(&context, asio::any_io_executor(context.get_executor())) {
+  EventLoop(asio::io_context& context, OneThread)
+      : EventLoop(&context, asio::any_io_executor(context.get_executor())) {
     home_ = std::this_thread::get_id();
   }
   EventLoop(const EventLoop&) = delete;
@@ -141,9 +144,12 @@ class EventLoop final : public AsioLoop {
       leave([this] { background_ = false; });
     });
   }
-  /// Lets the loop's thread finish what there is to do, joins it and throws the first error that reached nobody.
+  /// Lets the loop's thread finish what there is to do, joins it and throws the first error that reached
+  /// nobody.
   void join() {
-    if (position() == Position::inside) detail::misuse("join: called inside the loop, which would wait for itself");
+    if (position() == Position::inside) {
+      detail::misuse("join: called inside the loop, which would wait for itself");
+    }
     if (!thread_.joinable()) detail::misuse("join: the loop has no thread of its own");
     keep_.reset();
     thread_.join();
@@ -159,7 +165,8 @@ class EventLoop final : public AsioLoop {
   asio::awaitable<void> sleep(Duration time) { return async_sleep(*this, time, asio::use_awaitable); }
 
   TimePoint now() const noexcept override {
-    return TimePoint{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+    return TimePoint{
+        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
   }
 
   Position position() const noexcept override {
@@ -168,7 +175,9 @@ class EventLoop final : public AsioLoop {
     const std::thread::id runner = runner_.load(std::memory_order_acquire);
     if (runner == me) return Position::inside;
     if (owned_) return runner == std::thread::id{} && !background_ ? Position::idle : Position::elsewhere;
-    if (home_ == me) return known_->get_executor().running_in_this_thread() ? Position::inside : Position::idle;
+    if (home_ == me) {
+      return known_->get_executor().running_in_this_thread() ? Position::inside : Position::idle;
+    }
     const bool over = known_ && home_ == std::thread::id{} && known_->stopped();
     return over ? Position::idle : Position::elsewhere;
   }
@@ -216,14 +225,17 @@ class EventLoop final : public AsioLoop {
   }
 
   void before_wait() const override {
-    if (known_ && !owned_ && position() == Position::elsewhere && known_->get_executor().running_in_this_thread()) {
+    if (known_ && !owned_ && position() == Position::elsewhere &&
+        known_->get_executor().running_in_this_thread()) {
       detail::misuse(
           "emit: this thread runs the io_context but is not inside the loop that waits for it; run what emits on the "
           "loop's executor(), or use async_emit");
     }
   }
   void wait(const std::atomic<bool>& done) override {
-    if (position() == Position::inside) detail::misuse("wait: called inside the loop, which would wait for itself");
+    if (position() == Position::inside) {
+      detail::misuse("wait: called inside the loop, which would wait for itself");
+    }
     std::unique_lock lock{mutex_};
     while (!done.load(std::memory_order_acquire)) {
       if (position() == Position::idle) {
@@ -253,8 +265,8 @@ class EventLoop final : public AsioLoop {
     if (!error_) error_ = std::move(error);
     if (!owned_ && known_) schedule();
   }
-  /// The error that the next `run` would throw; it will not throw it any more. For loops on an executor, whose threads
-  /// must not be thrown at, the only way to it.
+  /// The error that the next `run` would throw; it will not throw it any more. For loops on an executor,
+  /// whose threads must not be thrown at, the only way to it.
   std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
  private:
@@ -337,7 +349,8 @@ class EventLoop final : public AsioLoop {
     asio::post(executor_, Turn{life_});
   }
 
-  // Runs what is ready, but lets Asio have its turn after a while. With `rang` the alarm of that number has gone off.
+  // Runs what is ready, but lets Asio have its turn after a while. With `rang` the alarm of that number has
+  // gone off.
   void turn(std::uint64_t rang) {
     constexpr int at_most = 256;
     {
@@ -382,7 +395,8 @@ class EventLoop final : public AsioLoop {
     if (armed_ && armed_for_ <= timers_.next()) return;
     armed_ = true;
     armed_for_ = timers_.next();
-    const auto since = std::chrono::duration_cast<std::chrono::steady_clock::duration>(armed_for_.time_since_epoch());
+    const auto since =
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(armed_for_.time_since_epoch());
     timer_->expires_at(std::chrono::steady_clock::time_point{since});
     timer_->async_wait([life = life_, arming = ++arming_](const boost::system::error_code&) {
       if (life->loop) life->loop->turn(arming);
@@ -419,7 +433,8 @@ class EventLoop final : public AsioLoop {
   std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{this});
   std::thread::id home_{};
 
-  // Whoever touches the tasks, the timers or a graph holds the loop: a turn, what runs inside of it, and wiring.
+  // Whoever touches the tasks, the timers or a graph holds the loop: a turn, what runs inside of it, and
+  // wiring.
   std::mutex held_;
   std::atomic<std::thread::id> holder_{};
   int depth_ = 0;

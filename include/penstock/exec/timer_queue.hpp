@@ -10,9 +10,9 @@
 
 namespace penstock {
 
-/// The timers of a loop: a binary heap that knows each timer's place, so that setting, moving and cancelling cost
-/// O(log n) and allocate nothing once the heap has grown. Timers of one deadline come out in the order in
-/// which they were set.
+/// The timers of a loop: a binary heap that knows each timer's place, so that setting, moving and cancelling
+/// cost O(log n) and allocate nothing once the heap has grown. Timers of one deadline come out in the order
+/// in which they were set.
 class TimerQueue {
  public:
   explicit TimerQueue(Loop& loop) noexcept : loop_(&loop) {}

@@ -56,7 +56,9 @@ struct Drawing {
       const std::string name = clean_text(text);
       const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), name);
       std::string number;
-      if (last - first > 1) number = '-' + std::to_string(++used[static_cast<std::size_t>(first - sorted.begin())]);
+      if (last - first > 1) {
+        number = '-' + std::to_string(++used[static_cast<std::size_t>(first - sorted.begin())]);
+      }
       labels.push_back(text + number);
       names.push_back(name + number);
       is_feedback.push_back(stats.op == "feedback");
@@ -82,7 +84,10 @@ struct Drawing {
   bool feedback(std::size_t i) const { return is_feedback[i]; }
   /// The last step of the node that `i` belongs to.
   std::size_t end_of_node(std::size_t i) const {
-    while (i + 1 < snapshot.operators.size() && snapshot.operators[i + 1].node == snapshot.operators[i].node) ++i;
+    while (i + 1 < snapshot.operators.size() &&
+           snapshot.operators[i + 1].node == snapshot.operators[i].node) {
+      ++i;
+    }
     return i;
   }
 
@@ -133,11 +138,11 @@ inline const char* dot_shape(Shape shape) {
 
 }  // namespace detail
 
-/// The whole graph in Graphviz's language: `dot -Tsvg`. The shapes are those that Streamz draws: ellipses, boxes for
-/// accumulate, diamonds for what collects elements, octagons for what the clock drives, triangles for what has several
-/// inputs, double octagons for sources and trapeziums for sinks. A grey frame holds the steps of one fused
-/// node, a dashed arrow is feedback, and a number at an arrow says which of several inputs, or outputs, it
-/// is.
+/// The whole graph in Graphviz's language: `dot -Tsvg`. The shapes are those that Streamz draws: ellipses,
+/// boxes for accumulate, diamonds for what collects elements, octagons for what the clock drives, triangles
+/// for what has several inputs, double octagons for sources and trapeziums for sinks. A grey frame holds the
+/// steps of one fused node, a dashed arrow is feedback, and a number at an arrow says which of several
+/// inputs, or outputs, it is.
 ///
 /// From any thread, as `snapshot` says.
 template <class>

@@ -61,7 +61,9 @@ struct GraphSnapshot {
 
 namespace detail {
 
-inline bool is_feedback(const Node& node) noexcept { return std::string_view{node.infos().front().op} == "feedback"; }
+inline bool is_feedback(const Node& node) noexcept {
+  return std::string_view{node.infos().front().op} == "feedback";
+}
 
 /// Nothing but feedback leads to it.
 inline bool begins(const Node& node) {
@@ -136,7 +138,9 @@ class SnapshotTaker {
     const std::size_t number = numbered_++;
     first(node) = snapshot_.operators.size();
     std::optional<std::uint64_t> in;
-    if (const std::uint64_t counted = node.infos().front().in.get(); counted > 0 || edges_into(node) > 0) in = counted;
+    if (const std::uint64_t counted = node.infos().front().in.get(); counted > 0 || edges_into(node) > 0) {
+      in = counted;
+    }
     const std::vector<Info>& infos = node.infos();
     const std::size_t begin = first(node);
     for (std::size_t i = 0; i < infos.size(); ++i) {
@@ -236,8 +240,8 @@ inline GraphSnapshot snapshot(const Handle& handle) { return snapshot(handle.gra
 /// The counters of every operator of a graph, in the order in which `describe` tells them. Readable at any
 /// time and from any thread, as `snapshot` says.
 ///
-/// A stream made with `Stream<T> name` counts what was connected to it as `in`; its `out` is what the busiest of its
-/// consumers has taken.
+/// A stream made with `Stream<T> name` counts what was connected to it as `in`; its `out` is what the busiest
+/// of its consumers has taken.
 template <class>
 std::vector<OperatorStats> stats(const Graph& graph) {
   return snapshot(graph).operators;

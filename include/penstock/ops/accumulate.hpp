@@ -35,7 +35,8 @@ concept pair_like = requires(T& both) {
 
 struct NoStart {};
 
-/// What `accumulate` was told after its function: tags in any place, and else the start and arguments to bind.
+/// What `accumulate` was told after its function: tags in any place, and else the start and arguments to
+/// bind.
 template <bool Returns, bool With, class... Plain>
 struct AccumulateOptions {
   static constexpr bool returns_state = Returns;
@@ -233,7 +234,8 @@ auto make_accumulate(const char* name, Fn fn, Options... given) {
         whole,
         "accumulate: the function returns a floating-point number and the state is an integer, which would cut "
         "it; give a start value such as 0.0");
-    static_assert(copies, "accumulate: the state must be copyable to be emitted; with returns_state it need not be");
+    static_assert(copies,
+                  "accumulate: the state must be copyable to be emitted; with returns_state it need not be");
     if constexpr (For::callable && fits && whole && copies) {
       return std::forward<decltype(stream)>(stream).then(
           typename For::Step(std::move(fn), std::move(options.plain)), Info{name, {}, Shape::state});
@@ -263,7 +265,8 @@ auto make_accumulate(const char* name, Fn fn, Options... given) {
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
-/// Errors:        what `fn` throws comes back through emit: the element has failed and the state is as before it.
+/// Errors:        what `fn` throws comes back through emit: the element has failed and the state is as before
+///                it.
 /// Cost:          the call of `fn`; no copy of the state.
 /// Recovery:      state: the last state.
 /// Example:       examples/02_operators/accumulate.cpp
@@ -277,7 +280,8 @@ auto accumulate(Fn fn, Options... options) {
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
-/// Errors:        what `fn` throws comes back through emit: the element has failed and the state is as before it.
+/// Errors:        what `fn` throws comes back through emit: the element has failed and the state is as before
+///                it.
 /// Cost:          the call of `fn`; no copy of the state.
 /// Recovery:      state: the last state.
 /// Example:       examples/02_operators/accumulate.cpp

@@ -46,7 +46,9 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
     const Context joined = std::exchange(context_, {});
     info().holds(0);
     info().passed();
-    auto push = [this](std::vector<T>&& all, const Context* context) { return outlet.push(std::move(all), context); };
+    auto push = [this](std::vector<T>&& all, const Context* context) {
+      return outlet.push(std::move(all), context);
+    };
     return emit_joined(push, std::move(items), joined);
   }
   Receipt flush_now() {
@@ -167,7 +169,8 @@ class Collected : public Stream<std::vector<T>> {
 ///
 /// Back-pressure: none for the elements; whoever flushes waits.
 /// Metadata:      joined in the order of arrival; held until emitted.
-/// Errors:        what goes wrong behind it comes out of the flush, and all elements of the vector have failed.
+/// Errors:        what goes wrong behind it comes out of the flush, and all elements of the vector have
+///                failed.
 /// Cost:          O(1) an element; memory grows until it is flushed.
 /// Recovery:      state: the collected elements.
 /// Example:       examples/02_operators/collect.cpp

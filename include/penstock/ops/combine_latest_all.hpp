@@ -223,8 +223,8 @@ class CombineLatestAll : public Stream<std::vector<T>> {
       self.combine_->add_side(stream.outlet(), self.combine_->all_emit());
     });
   }
-  /// One stream less, the first of that name. A vector that was asked for and only waited for it is emitted. Throws
-  /// std::logic_error when it is not one of the streams, and when no other one makes the vectors come.
+  /// One stream less, the first of that name. A vector that was asked for and only waited for it is emitted.
+  /// Throws std::logic_error when it is not one of the streams, and when no other one makes the vectors come.
   void remove(const Stream<T>& stream) const {
     if (!combine_->has(stream.outlet())) {
       detail::misuse("combine_latest_all: \"" + stream.info().label() +
@@ -233,7 +233,8 @@ class CombineLatestAll : public Stream<std::vector<T>> {
     if (combine_->only_emitter(stream.outlet())) {
       detail::misuse("combine_latest_all: the only stream of emit_on cannot be removed while others stay");
     }
-    detail::after_descent(combine_->strand(), [self = *this, stream] { self.combine_->remove_side(stream.outlet()); });
+    detail::after_descent(combine_->strand(),
+                          [self = *this, stream] { self.combine_->remove_side(stream.outlet()); });
   }
 
  private:
@@ -265,7 +266,8 @@ class CombineLatestAll : public Stream<std::vector<T>> {
 /// Example:       examples/02_operators/combine_latest_all.cpp
 /// See also:      combine_latest, zip_all
 template <element T>
-CombineLatestAll<T> combine_latest_all(const std::vector<Stream<T>>& streams, const EmitOn& emit_on = EmitOn{}) {
+CombineLatestAll<T> combine_latest_all(const std::vector<Stream<T>>& streams,
+                                       const EmitOn& emit_on = EmitOn{}) {
   if (streams.empty()) detail::bad_argument("combine_latest_all: give at least one stream");
   std::vector<OutletBase*> inputs;
   for (const Stream<T>& stream : streams) inputs.push_back(&stream.outlet());

@@ -78,8 +78,8 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T
 ///          delay(3 ticks)
 ///     out  ----12--3|
 ///
-/// An element comes out later than that only while one before it still waits behind. The end comes out with the last
-/// element.
+/// An element comes out later than that only while one before it still waits behind. The end comes out with
+/// the last element.
 ///
 /// @param time     longer than 0.
 /// @param options  DelayOptions: `bound`, how many elements may be held; without it there is no bound.

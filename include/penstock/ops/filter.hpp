@@ -46,7 +46,8 @@ class FilterStep : public Step {
 
 template <bool Wanted, class Fn, class... Args>
 auto make_filter(const char* name, Fn fn, Args... args) {
-  return [name, step = FilterStep<Wanted, Fn, Args...>(std::move(fn), std::move(args)...)](auto&& stream) mutable {
+  return [name,
+          step = FilterStep<Wanted, Fn, Args...>(std::move(fn), std::move(args)...)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     static_assert(predicate_of<Fn, T, Args...>,
                   "filter: the predicate must be callable with a const element of the stream and return bool");

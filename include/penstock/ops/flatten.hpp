@@ -59,9 +59,11 @@ struct ItemMark {
   bool last = true;  // of its range
 };
 
-/// Emits items at once for as long as what follows takes them; the rest, and what comes meanwhile, stands in the line.
+/// Emits items at once for as long as what follows takes them; the rest, and what comes meanwhile, stands in
+/// the line.
 template <element R>
-class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark>, public Receiver<R, FlattenNode<R>> {
+class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark>,
+                          public Receiver<R, FlattenNode<R>> {
   using Item = RangeItem<R>;
   using Line = LineNode<FlattenNode, Item, ItemMark>;
 
@@ -103,7 +105,8 @@ class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark
   Pending* take_signal(const Signal& signal) override { return Line::add(signal); }
 
  private:
-  // A view that is given away is not the owner of what it shows; containers let nobody change items of a const one.
+  // A view that is given away is not the owner of what it shows; containers let nobody change items of a
+  // const one.
   static constexpr bool owns = [] {
     if constexpr (iterable<const R>) {
       return std::is_lvalue_reference_v<decltype(*std::declval<Iterator<R>&>())> &&
@@ -116,7 +119,8 @@ class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark
   template <bool Move, class Iter>
   static decltype(auto) item(Iter& at) {
     using Reference = decltype(*at);
-    if constexpr (std::is_same_v<std::remove_cvref_t<Reference>, Item> && std::is_lvalue_reference_v<Reference>) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<Reference>, Item> &&
+                  std::is_lvalue_reference_v<Reference>) {
       if constexpr (Move) {
         return std::move(*at);
       } else {
@@ -157,7 +161,8 @@ class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark
   }
 
   template <bool Move, class Iter, class End>
-  [[gnu::noinline, gnu::cold]] Pending* wait(Pending* pending, Iter& at, const End& end, const Context* context) {
+  [[gnu::noinline, gnu::cold]] Pending* wait(Pending* pending, Iter& at, const End& end,
+                                             const Context* context) {
     under_way_is_last_ = false;
     this->pump_.rest_until(Receipt{pending});
     return keep<Move>(at, end, context);
@@ -184,7 +189,9 @@ inline auto make_flatten(const char* name) {
   return [name](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     static_assert(range_of_items<T>, "flatten: the elements must be ranges, such as vectors, maps or texts");
-    if constexpr (range_of_items<T>) return Stream<RangeItem<T>>{attach<FlattenNode<T>>(stream.stream(), name).outlet};
+    if constexpr (range_of_items<T>) {
+      return Stream<RangeItem<T>>{attach<FlattenNode<T>>(stream.stream(), name).outlet};
+    }
   };
 }
 
@@ -203,7 +210,8 @@ inline auto make_flatten(const char* name) {
 /// Back-pressure: passes through: when an item waits, the rest of its range waits behind it, and so does what
 ///                comes meanwhile.
 /// Metadata:      with the last item; an empty range is done.
-/// Errors:        an item that fails further down takes the rest of its range with it; the element has failed.
+/// Errors:        an item that fails further down takes the rest of its range with it; the element has
+///                failed.
 /// Cost:          one call an item; memory only for what waits.
 /// Recovery:      state: the items that wait.
 /// Example:       examples/02_operators/flatten.cpp
@@ -218,7 +226,8 @@ auto flatten() {
 /// Back-pressure: passes through: when an item waits, the rest of its range waits behind it, and so does what
 ///                comes meanwhile.
 /// Metadata:      with the last item; an empty range is done.
-/// Errors:        an item that fails further down takes the rest of its range with it; the element has failed.
+/// Errors:        an item that fails further down takes the rest of its range with it; the element has
+///                failed.
 /// Cost:          one call an item; memory only for what waits.
 /// Recovery:      state: the items that wait.
 /// Example:       examples/02_operators/flatten.cpp

@@ -80,9 +80,10 @@ auto frequencies(Options... options) {
                 "frequencies: takes Frequencies{.maxsize = n} at most");
   return [settings = Frequencies{options...}](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    constexpr bool ordered = detail::can_copy<T> && std::equality_comparable<T> && requires(const T& a, const T& b) {
-      { a < b } -> std::convertible_to<bool>;
-    };
+    constexpr bool ordered =
+        detail::can_copy<T> && std::equality_comparable<T> && requires(const T& a, const T& b) {
+          { a < b } -> std::convertible_to<bool>;
+        };
     static_assert(ordered, "frequencies: the elements must be copyable and comparable with == and <");
     if constexpr (ordered) {
       const std::size_t maxsize = settings.maxsize;

@@ -30,7 +30,8 @@ class HopNode;
 template <element T>
 class LandingNode;
 
-/// What goes over to the other side at once: elements side by side, and what stands between them or belongs to one.
+/// What goes over to the other side at once: elements side by side, and what stands between them or belongs
+/// to one.
 template <element T>
 struct Mail {
   struct Mark {
@@ -353,7 +354,9 @@ template <element T>
 class LandingNode final : public Node {
  public:
   LandingNode(std::shared_ptr<Bridge<T>> bridge, std::size_t bound)
-      : Node(Info{"hop", {}, Shape::source}), bridge_(std::move(bridge)), lot_(std::max<std::size_t>(1, bound / 4)) {
+      : Node(Info{"hop", {}, Shape::source}),
+        bridge_(std::move(bridge)),
+        lot_(std::max<std::size_t>(1, bound / 4)) {
     this->port(outlet);
     info().one_to_one = false;
     bridge_->far = this;
@@ -494,7 +497,8 @@ auto hop(Loop& loop, Options... options) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     const Stream<T> from = stream.stream();
     if (!from.loop()) {
-      detail::misuse("hop needs an event loop on both sides: give one to the source, as in Stream<int> source{loop}");
+      detail::misuse(
+          "hop needs an event loop on both sides: give one to the source, as in Stream<int> source{loop}");
     }
     auto bridge = std::make_shared<detail::Bridge<T>>(*from.loop(), loop);
     auto* graph = new Graph(&loop);

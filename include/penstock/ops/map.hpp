@@ -11,7 +11,8 @@ namespace penstock {
 
 /// `Fn` can be called with a `T` and the arguments bound to it, and returns a value.
 template <class Fn, class T, class... Args>
-concept mapper_of = std::is_invocable_v<Fn&, T, Args&...> && !std::is_void_v<std::invoke_result_t<Fn&, T, Args&...>>;
+concept mapper_of =
+    std::is_invocable_v<Fn&, T, Args&...> && !std::is_void_v<std::invoke_result_t<Fn&, T, Args&...>>;
 
 namespace detail {
 

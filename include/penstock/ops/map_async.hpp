@@ -214,8 +214,8 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
     Receipt receipt;  // of who waits for a slot, or for the end
   };
 
-  // Calls the function with the first element that was not started. Its exception when it failed at once; the element
-  // then still stands in the line.
+  // Calls the function with the first element that was not started. Its exception when it failed at once; the
+  // element then still stands in the line.
   std::exception_ptr launch() {
     Call* call = line_[started_].call;
     ++started_;
@@ -337,7 +337,8 @@ auto attach_map_async(S&& stream, Fn fn, std::tuple<Args...> args, MapAsync opti
   static_assert(!unknown_awaitable<Fn, T, Args...>(),
                 "map_async: the function returns an awaitable; include penstock/penstock.hpp for what can await it");
   if constexpr (async_mapper_of<Fn, T, Args...> && !unknown_awaitable<Fn, T, Args...>()) {
-    auto& node = attach<MapAsyncNode<T, Fn, Args...>>(stream.stream(), std::move(fn), std::move(args), options);
+    auto& node =
+        attach<MapAsyncNode<T, Fn, Args...>>(stream.stream(), std::move(fn), std::move(args), options);
     return Stream<typename MapAsyncNode<T, Fn, Args...>::Out>{node.outlet};
   }
 }
@@ -371,7 +372,8 @@ auto without_options(Arg&& arg) {
 ///                 until the call is over.
 /// @param options  `MapAsync`, and arguments to be bound to `fn` by value.
 ///
-/// Back-pressure: waits when full: until a call for the element can start. A result that is not taken keeps its slot.
+/// Back-pressure: waits when full: until a call for the element can start. A result that is not taken keeps
+///                its slot.
 /// Metadata:      held until its result was emitted.
 /// Errors:        std::invalid_argument here when parallelism is 0. An element whose call fails has failed:
 ///                who waits for it gets the exception, otherwise it is reported, and the stream goes on. With

@@ -114,14 +114,16 @@ inline constexpr bool same_elements = (std::same_as<typename std::remove_cvref_t
 /// See also:      zip, combine_latest, split
 template <class... Inputs>
 auto merge(Inputs&&... inputs) {
-  static_assert(sizeof...(Inputs) > 0 && (detail::is_input<Inputs> && ...), "merge: all arguments must be streams");
+  static_assert(sizeof...(Inputs) > 0 && (detail::is_input<Inputs> && ...),
+                "merge: all arguments must be streams");
   if constexpr (sizeof...(Inputs) > 0 && (detail::is_input<Inputs> && ...)) {
     static_assert(detail::same_elements<Inputs...>,
                   "merge: all streams must have the same element type; map them to one type, such as a std::variant, "
                   "first");
     if constexpr (detail::same_elements<Inputs...>) {
       std::tuple streams{std::tuple<>{}, detail::input(std::forward<Inputs>(inputs))...};
-      return std::apply([](auto&, auto&... each) { return detail::merge_streams(std::move(each)...); }, streams);
+      return std::apply([](auto&, auto&... each) { return detail::merge_streams(std::move(each)...); },
+                        streams);
     }
   }
 }

@@ -84,7 +84,8 @@ template <class>
 auto pairwise() {
   return [](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(detail::can_copy<T>, "pairwise: the elements must be copyable, since each is part of two pairs");
+    static_assert(detail::can_copy<T>,
+                  "pairwise: the elements must be copyable, since each is part of two pairs");
     if constexpr (detail::can_copy<T>) {
       Info info{"pairwise", {}, Shape::collect};
       info.one_to_one = false;

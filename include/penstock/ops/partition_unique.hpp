@@ -103,7 +103,8 @@ auto make_partition_unique(std::size_t n, Keep keep, Fn key) {
       if constexpr (kept) {
         Info info{"partition_unique", std::to_string(n), Shape::collect};
         info.one_to_one = false;
-        return std::forward<decltype(stream)>(stream).then(PartitionUniqueStep<T, Fn>(n, keep, key), std::move(info));
+        return std::forward<decltype(stream)>(stream).then(PartitionUniqueStep<T, Fn>(n, keep, key),
+                                                           std::move(info));
       }
     }
   };
@@ -129,14 +130,16 @@ auto make_partition_unique(std::size_t n, Keep keep, Fn key) {
 /// Back-pressure: the element that fills a vector waits for it; the others do not.
 /// Metadata:      joined, in the order of the vector; held until emitted; an element that is left out or
 ///                replaced is done.
-/// Errors:        std::invalid_argument here when n is 0; what the key function throws comes back through emit.
+/// Errors:        std::invalid_argument here when n is 0; what the key function throws comes back through
+///                emit.
 /// Cost:          one look-up an element; one allocation a vector.
 /// Recovery:      state: the elements of the unfinished vector.
 /// Example:       examples/02_operators/partition_unique.cpp
 /// See also:      partition, unique, timed_window_unique
 template <class... Options>
 auto partition_unique(std::size_t n, Options... options) {
-  static_assert(sizeof...(Options) <= 2, "partition_unique: takes n, at most one key, and Keep::first or Keep::last");
+  static_assert(sizeof...(Options) <= 2,
+                "partition_unique: takes n, at most one key, and Keep::first or Keep::last");
   detail::at_least_one("partition_unique", n);
   if constexpr (sizeof...(Options) == 0) {
     return detail::make_partition_unique(n, Keep::first, detail::Identity{});

@@ -93,7 +93,8 @@ class Pluck {
   }
   std::string text() const {
     std::string all;
-    std::apply([&](const Picks&... picks) { ((all += (all.empty() ? "" : ", ") + pick_text(picks)), ...); }, picks_);
+    std::apply([&](const Picks&... picks) { ((all += (all.empty() ? "" : ", ") + pick_text(picks)), ...); },
+               picks_);
     return all;
   }
 
@@ -179,14 +180,16 @@ inline constexpr bool is_list<std::vector<T>> = true;
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
-/// Errors:        std::out_of_range through emit when an element has no such key or index; that element has failed.
+/// Errors:        std::out_of_range through emit when an element has no such key or index; that element has
+///                failed.
 /// Cost:          one look-up; a single pick moves out of an element that nobody else uses, several copy.
 /// Recovery:      no state.
 /// Example:       examples/02_operators/pluck.cpp
 /// See also:      map, starmap
 template <class... Picks>
 auto pluck(Picks... picks) {
-  static_assert(sizeof...(Picks) > 0, "pluck: takes what to pick, such as pluck(1), pluck(\"name\") or pluck<0>()");
+  static_assert(sizeof...(Picks) > 0,
+                "pluck: takes what to pick, such as pluck(1), pluck(\"name\") or pluck<0>()");
   if constexpr (sizeof...(Picks) == 1 && (detail::is_list<Picks> && ...)) {
     return detail::make_pluck(detail::PluckList(std::move(picks)...));
   } else if constexpr (sizeof...(Picks) > 0) {

@@ -88,7 +88,8 @@ class RateLimitNode final : public LineNode<RateLimitNode<T>, T>, public Receive
 ///          rate_limit(3 ticks)
 ///     out  -1--2--3--4-|
 ///
-/// The first element goes through at once. Each takes a slot, the later of now and an interval after the slot before.
+/// The first element goes through at once. Each takes a slot, the later of now and an interval after the slot
+/// before.
 ///
 /// @param interval  longer than 0.
 ///

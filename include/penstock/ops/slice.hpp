@@ -47,7 +47,8 @@ class SliceStep : public Step {
     const auto text = [](const std::optional<std::int64_t>& bound) {
       return bound ? std::to_string(*bound) : std::string{};
     };
-    return text(bounds.start) + ":" + text(bounds.end) + (bounds.step ? ":" + text(bounds.step) : std::string{});
+    return text(bounds.start) + ":" + text(bounds.end) +
+           (bounds.step ? ":" + text(bounds.step) : std::string{});
   }
 
  private:

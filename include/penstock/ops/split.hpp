@@ -28,7 +28,8 @@ template <element T, class... Predicates>
 class SplitNode final : public Node, public Receiver<T, SplitNode<T, Predicates...>> {
  public:
   explicit SplitNode(Predicates... predicates)
-      : Node(Info{"split", std::to_string(sizeof...(Predicates) + 1)}), predicates_(std::move(predicates)...) {
+      : Node(Info{"split", std::to_string(sizeof...(Predicates) + 1)}),
+        predicates_(std::move(predicates)...) {
     this->port(static_cast<InletBase&>(*this));
     for (Outlet<T>& outlet : outlets_) this->port(outlet);
   }
@@ -53,9 +54,12 @@ class SplitNode final : public Node, public Receiver<T, SplitNode<T, Predicates.
  private:
   std::size_t branch(const T& value) {
     std::size_t place = 0;
-    const auto accepts = [&](auto& predicate) { return static_cast<bool>(call(predicate, value)) || (++place, false); };
+    const auto accepts = [&](auto& predicate) {
+      return static_cast<bool>(call(predicate, value)) || (++place, false);
+    };
     try {
-      static_cast<void>(std::apply([&](auto&... predicates) { return (accepts(predicates) || ...); }, predicates_));
+      static_cast<void>(
+          std::apply([&](auto&... predicates) { return (accepts(predicates) || ...); }, predicates_));
     } catch (...) {
       info().fails();
       throw;
@@ -129,7 +133,8 @@ class VariantSplitNode<std::variant<Kinds...>> final
 /// one with the rest. Elements of type std::variant<A, B, …> are split without predicates, into a Stream<A>,
 /// a Stream<B>, and so on.
 ///
-/// @param predicates  called as `predicate(element)` with a const element, in this order, until one returns true.
+/// @param predicates  called as `predicate(element)` with a const element, in this order, until one returns
+///                    true.
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
@@ -144,7 +149,8 @@ auto split(Predicates... predicates) {
   return [... predicates = std::move(predicates)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     if constexpr (sizeof...(Predicates) == 0) {
-      static_assert(detail::is_variant<T>, "split: without predicates the elements must be of type std::variant");
+      static_assert(detail::is_variant<T>,
+                    "split: without predicates the elements must be of type std::variant");
       if constexpr (detail::is_variant<T>) {
         return attach<detail::VariantSplitNode<T>>(std::forward<decltype(stream)>(stream).stream()).streams();
       }

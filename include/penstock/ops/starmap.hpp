@@ -27,7 +27,8 @@ template <class Fn, class T, class... Args>
   requires(tuple_like<T>)
 struct Starred<Fn, T, Args...> {
   template <std::size_t... I>
-  static auto of(std::index_sequence<I...>) -> std::invoke_result<Fn&, std::tuple_element_t<I, T>..., Args&...>;
+  static auto of(std::index_sequence<I...>)
+      -> std::invoke_result<Fn&, std::tuple_element_t<I, T>..., Args&...>;
   using Result = decltype(of(std::make_index_sequence<std::tuple_size_v<T>>{}));
   static constexpr bool callable = [] {
     if constexpr (requires { typename Result::type; }) {

@@ -110,7 +110,8 @@ auto take(std::size_t n) {
 /// See also:      take, filter, skip
 template <class Fn, class... Args>
 auto take_while(Fn predicate, Args... args) {
-  return [step = detail::TakeWhileStep<Fn, Args...>(std::move(predicate), std::move(args)...)](auto&& stream) mutable {
+  return [step = detail::TakeWhileStep<Fn, Args...>(std::move(predicate), std::move(args)...)](
+             auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     static_assert(predicate_of<Fn, T, Args...>,
                   "take_while: the predicate must be callable with a const element of the stream and return bool");

@@ -63,7 +63,8 @@ class Gathered {
 /// @param interval  longer than 0.
 /// @param options   TimedWindow: `empty = false` leaves out windows without elements, and no timer runs then.
 ///
-/// Back-pressure: an element that comes while the window before is on its way waits for that; the others do not.
+/// Back-pressure: an element that comes while the window before is on its way waits for that; the others do
+///                not.
 /// Metadata:      joined; held with the window, released after it.
 /// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event
 ///                loop; what goes wrong behind is reported, the window has failed and the next one comes

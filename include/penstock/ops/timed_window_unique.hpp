@@ -97,7 +97,8 @@ auto window_key(Options... options) {
 ///                  elements, which without one are their own keys; Keep::first, the default, or Keep::last;
 ///                  TimedWindow as in `timed_window`.
 ///
-/// Back-pressure: an element that comes while the window before is on its way waits for that; the others do not.
+/// Back-pressure: an element that comes while the window before is on its way waits for that; the others do
+///                not.
 /// Metadata:      joined; held with the window, released after it; that of an element left out is done.
 /// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event
 ///                loop; what the key function throws comes back through emit; what goes wrong behind is
@@ -121,7 +122,8 @@ auto timed_window_unique(Duration interval, Options... options) {
     if constexpr (is_key) {
       using Fill = detail::GatheredUnique<T, Key>;
       using Window = detail::TimedWindowNode<T, Fill>;
-      auto& node = attach<Window>(stream.stream(), "timed_window_unique", interval, given, Fill{keep, std::move(key)});
+      auto& node =
+          attach<Window>(stream.stream(), "timed_window_unique", interval, given, Fill{keep, std::move(key)});
       return Stream<std::vector<T>>{node.outlet};
     }
   };

@@ -49,7 +49,8 @@ class TimeoutNode final : public Node, public Receiver<T, TimeoutNode<T>> {
     }
     if (deadline_ == TimePoint::min()) return arm();
     if (clock().now() < deadline_) return clock().set(alarm_, deadline_);
-    graph().report(std::make_exception_ptr(TimedOut(info().label() + ": no element for " + to_text(limit_))), info());
+    graph().report(std::make_exception_ptr(TimedOut(info().label() + ": no element for " + to_text(limit_))),
+                   info());
   }
 
  protected:
@@ -82,8 +83,9 @@ class TimeoutNode final : public Node, public Receiver<T, TimeoutNode<T>> {
 ///          timeout(4 ticks)
 ///     out  -1-2---#---3-|    # = TimedOut is reported
 ///
-/// Elements pass through, also after a silence. The time runs from when the operator was made, and anew from every
-/// element; while an element still waits behind it stands still, because then the silence is not the source's.
+/// Elements pass through, also after a silence. The time runs from when the operator was made, and anew from
+/// every element; while an element still waits behind it stands still, because then the silence is not the
+/// source's.
 ///
 /// @param limit  longer than 0.
 ///

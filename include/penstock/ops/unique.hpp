@@ -74,7 +74,8 @@ auto make_unique_by(Fn key, const Unique& options) {
         Info info{"unique", options.maxsize ? std::to_string(options.maxsize) : std::string{}};
         info.one_to_one = false;
         info.selects = true;
-        return std::forward<decltype(stream)>(stream).then(UniqueStep<T, Fn>(std::move(key), options), std::move(info));
+        return std::forward<decltype(stream)>(stream).then(UniqueStep<T, Fn>(std::move(key), options),
+                                                           std::move(info));
       }
     }
   };
@@ -101,7 +102,8 @@ auto make_unique_by(Fn key, const Unique& options) {
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element; an element that is left out is done.
-/// Errors:        what the key function throws comes back through emit; the element has failed and is not remembered.
+/// Errors:        what the key function throws comes back through emit; the element has failed and is not
+///                remembered.
 /// Cost:          one look-up; nothing is allocated once `maxsize` keys are known.
 /// Recovery:      state: the remembered keys in their order.
 /// Example:       examples/02_operators/unique.cpp

@@ -33,7 +33,9 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
     SideQueue<T> queue;
 
    protected:
-    Pending* take_signal(const Signal& signal) override { return owner_.signal(owner_.place_of(*this), signal); }
+    Pending* take_signal(const Signal& signal) override {
+      return owner_.signal(owner_.place_of(*this), signal);
+    }
 
    private:
     ZipAllNode& owner_;
@@ -42,7 +44,8 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
  public:
   using Out = std::vector<T>;
 
-  explicit ZipAllNode(ZipOptions options) : Line(Info{"zip_all", {}, Shape::join}), maxsize_(options.maxsize) {
+  explicit ZipAllNode(ZipOptions options)
+      : Line(Info{"zip_all", {}, Shape::join}), maxsize_(options.maxsize) {
     PENSTOCK_KEEPS("zip_all", T);
     this->port(this->outlet);
   }
@@ -126,7 +129,8 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
   }
 
   void shut_down() noexcept override {
-    const auto stopped = std::make_exception_ptr(Stopped(this->info().label() + ": stopped with elements in it"));
+    const auto stopped =
+        std::make_exception_ptr(Stopped(this->info().label() + ": stopped with elements in it"));
     for (const auto& side : sides_) side->queue.stop(stopped);
     drop_all("the operator that held it was stopped");
     Line::shut_down();
@@ -226,7 +230,8 @@ class ZipAll : public Stream<std::vector<T>> {
     if (!zip_->has(stream.outlet())) {
       detail::misuse("zip_all: \"" + stream.info().label() + "\" is not one of the streams that it zips");
     }
-    detail::after_descent(zip_->strand(), [self = *this, stream] { self.zip_->remove_side(stream.outlet()); });
+    detail::after_descent(zip_->strand(),
+                          [self = *this, stream] { self.zip_->remove_side(stream.outlet()); });
   }
 
  private:
@@ -241,17 +246,18 @@ class ZipAll : public Stream<std::vector<T>> {
 ///          zip_all({a, b})
 ///     out  ---A---B---     A = [1, 8], B = [2, 9]
 ///
-/// Returns a `ZipAll<T>`, which is a Stream<std::vector<T>> with `add` and `remove`. Ends like zip; a stream that is
-/// removed, or destroyed, does not end it.
+/// Returns a `ZipAll<T>`, which is a Stream<std::vector<T>> with `add` and `remove`. Ends like zip; a stream
+/// that is removed, or destroyed, does not end it.
 ///
 /// @param streams  the first streams, at least one; the same stream may stand there twice.
 /// @param options  how far a stream may be ahead.
 ///
 /// Back-pressure: an element that is more than `maxsize` ahead of its partners is taken and waits until it is
 ///                within that; the one that completes a vector waits for it.
-/// Metadata:      held until emitted, joined in the order of the streams; dropped with its stream when that is removed.
-/// Errors:        std::invalid_argument here when there is no stream; std::logic_error when streams belong to different
-///                event loops.
+/// Metadata:      held until emitted, joined in the order of the streams; dropped with its stream when that
+///                is removed.
+/// Errors:        std::invalid_argument here when there is no stream; std::logic_error when streams belong to
+///                different event loops.
 /// Cost:          O(1) an element; one allocation a vector.
 /// Recovery:      the elements that wait for partners are saved.
 /// Example:       examples/02_operators/zip_all.cpp

@@ -14,7 +14,8 @@
 
 namespace penstock {
 
-/// `Fn` can be called with a `T` and the arguments bound to it, and when it likes with a Completion behind them.
+/// `Fn` can be called with a `T` and the arguments bound to it, and when it likes with a Completion behind
+/// them.
 template <class Fn, class T, class... Args>
 concept consumer_of = detail::style_of<Fn, T, Args...>() != detail::Style::none;
 
@@ -105,7 +106,8 @@ class AsyncSink final : public Node, public Receiver<T, AsyncSink<T, Fn, Args...
  private:
   struct Call final : CallOf<Result> {
     template <class V>
-    Call(AsyncSink& sink, Block& f, V&& v) : CallOf<Result>(sink.strand(), sink), fn(f), value(std::forward<V>(v)) {
+    Call(AsyncSink& sink, Block& f, V&& v)
+        : CallOf<Result>(sink.strand(), sink), fn(f), value(std::forward<V>(v)) {
       fn.retain();
     }
     ~Call() override { fn.release(); }
@@ -185,8 +187,8 @@ auto make_sink(Fn fn, Args... args) {
                   "behind it");
     constexpr Style style = style_of<Fn, T, Args...>();
     if constexpr (style == Style::plain) {
-      return std::forward<decltype(stream)>(stream).then(SinkStep<Fn, Args...>(std::move(fn), std::move(args)),
-                                                         Info{"sink", {}, Shape::sink});
+      return std::forward<decltype(stream)>(stream).then(
+          SinkStep<Fn, Args...>(std::move(fn), std::move(args)), Info{"sink", {}, Shape::sink});
     } else if constexpr (style == Style::awaitable) {
       using Awaitable = std::remove_cvref_t<std::invoke_result_t<Fn&, T, Args&...>>;
       static_assert(Awaits<Awaitable>::known,
@@ -224,9 +226,10 @@ auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
 /// call. One that is not says so by what it returns or takes, and the element is through when its work is:
 ///
 ///     stream.sink([](Row row) { table.add(row); });                                             // plain
-///     stream.sink([&](Row row) -> asio::awaitable<void> { co_await db.write(std::move(row)); });  // a coroutine
-///     stream.sink([&](Row row, Completion<> done) { db.write(row, std::move(done)); });         // a callback
-///     stream.sink([&](Row row) { return other.push(std::move(row)); });                         // a Receipt
+///     stream.sink([&](Row row) -> asio::awaitable<void> { co_await db.write(std::move(row)); });  // a
+///     coroutine stream.sink([&](Row row, Completion<> done) { db.write(row, std::move(done)); });         //
+///     a callback stream.sink([&](Row row) { return other.push(std::move(row)); });                        
+///     // a Receipt
 ///
 ///     in    -1--2------3-|
 ///           sink(takes 3)
@@ -238,7 +241,8 @@ auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
 /// the call is over, so a coroutine may take it by reference. When the graph ends, calls under way go on, and
 /// what they use of the function stays until then.
 ///
-/// @param fn    called as `fn(element, args...)` or `fn(element, args..., Completion<>)`; may be a pointer to a member.
+/// @param fn    called as `fn(element, args...)` or `fn(element, args..., Completion<>)`; may be a pointer to
+///              a member.
 /// @param args  bound to `fn` by value; the last one may be a policy: sink(fn, on_error(...)).
 ///
 /// Back-pressure: ends here: waits for what `fn` returned or for its Completion.

@@ -34,7 +34,10 @@ class TextFileStep : public Step {
   TextFileStep(std::string path, TextFile options)
       : path_(std::move(path)), options_(std::move(options)), file_(path_, mode(), "sink_to_textfile") {}
   TextFileStep(std::FILE* file, TextFile options)
-      : path_("the given file"), options_(std::move(options)), file_(FileHandle::borrowed(file)), given_(file) {}
+      : path_("the given file"),
+        options_(std::move(options)),
+        file_(FileHandle::borrowed(file)),
+        given_(file) {}
 
   template <class V, class Next>
   Pending* operator()(V&& value, const Context*, Next&) {
@@ -48,7 +51,8 @@ class TextFileStep : public Step {
     return nullptr;
   }
 
-  /// The end closes the file: that is when what is left is written. A stream that is reopened goes on behind it.
+  /// The end closes the file: that is when what is left is written. A stream that is reopened goes on behind
+  /// it.
   template <class Next>
   Pending* signal(const Signal& signal, Next&) {
     if (signal.kind == Signal::end && !file_.close()) file_error("sink_to_textfile: cannot write to", path_);
@@ -71,7 +75,9 @@ class TextFileStep : public Step {
 
  private:
   const char* mode() const noexcept { return options_.append ? "ab" : "wb"; }
-  bool put(std::string_view text) { return std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size(); }
+  bool put(std::string_view text) {
+    return std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size();
+  }
 
   std::string path_;
   TextFile options_;
@@ -95,8 +101,8 @@ class TextFileStep : public Step {
 ///
 /// Back-pressure: passes through; writes in the loop's thread.
 /// Metadata:      ends here, when the element was given to the file's buffer.
-/// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it cannot be
-///                written, naming it.
+/// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it
+///                cannot be written, naming it.
 /// Cost:          a copy into the file's buffer; one write each few kilobytes.
 /// Recovery:      what is written stays written; elements that come again are written again.
 /// Example:       examples/02_operators/sink_to_textfile.cpp
@@ -112,8 +118,8 @@ auto sink_to_textfile(Path file, Options... options) {
     if constexpr (text<T>) {
       Info info{"sink_to_textfile", {}, Shape::sink};
       if constexpr (!std::is_same_v<Path, std::FILE*>) info.detail = std::string(file);
-      return std::forward<decltype(stream)>(stream).then(detail::TextFileStep{std::move(file), std::move(options)},
-                                                         std::move(info));
+      return std::forward<decltype(stream)>(stream).then(
+          detail::TextFileStep{std::move(file), std::move(options)}, std::move(info));
     }
   };
 }

@@ -34,11 +34,13 @@ class VectorStep : public Step {
 
 }  // namespace detail
 
-/// What `sink_to_vector()` returns: the vector, and a handle on the graph that fills it, which it keeps alive.
+/// What `sink_to_vector()` returns: the vector, and a handle on the graph that fills it, which it keeps
+/// alive.
 template <class T>
 class VectorSink : public Sink {
  public:
-  VectorSink(Sink sink, std::shared_ptr<std::vector<T>> values) : Sink(std::move(sink)), values_(std::move(values)) {}
+  VectorSink(Sink sink, std::shared_ptr<std::vector<T>> values)
+      : Sink(std::move(sink)), values_(std::move(values)) {}
 
   std::vector<T>& operator*() const noexcept { return *values_; }
   std::vector<T>* operator->() const noexcept { return values_.get(); }

@@ -25,7 +25,8 @@ class CsvError : public std::runtime_error {
 ///
 ///     lines.map([](std::string line) { return CsvRecord{std::move(line)}; })
 ///
-/// Keeps the text and where the fields lie in it; a quoted field is unquoted in place, so that no field is copied.
+/// Keeps the text and where the fields lie in it; a quoted field is unquoted in place, so that no field is
+/// copied.
 class CsvRecord {
  public:
   /// Throws CsvError for a quote that is not closed, or that something other than a separator follows.
@@ -43,7 +44,8 @@ class CsvRecord {
   /// Throws std::out_of_range.
   std::string_view at(std::size_t i) const {
     if (i >= size()) {
-      throw std::out_of_range("csv: field " + std::to_string(i) + " of a record of " + std::to_string(size()));
+      throw std::out_of_range("csv: field " + std::to_string(i) + " of a record of " +
+                              std::to_string(size()));
     }
     return (*this)[i];
   }
@@ -54,7 +56,8 @@ class CsvRecord {
     std::size_t size;
   };
 
-  // Each takes the field that begins at `at` and the separator behind it, and says whether another field follows.
+  // Each takes the field that begins at `at` and the separator behind it, and says whether another field
+  // follows.
   bool plain(std::size_t& at, char separator) {
     const std::size_t end = std::min(text_.find(separator, at), text_.size());
     fields_.push_back({at, end - at});
@@ -73,7 +76,9 @@ class CsvRecord {
     }
     fields_.push_back({begin, written - begin});
     if (at == text_.size()) return false;
-    if (text_[at] != separator) throw CsvError("csv: text follows the quotes of field " + std::to_string(size()));
+    if (text_[at] != separator) {
+      throw CsvError("csv: text follows the quotes of field " + std::to_string(size()));
+    }
     ++at;
     return true;
   }
@@ -85,7 +90,9 @@ class CsvRecord {
 /// `text` as a field of a CSV file: in quotes where it needs them.
 inline std::string csv_field(std::string_view text, char separator = ',') {
   const char special[] = {separator, '"', '\r', '\n'};
-  if (text.find_first_of(std::string_view(special, sizeof special)) == std::string_view::npos) return std::string(text);
+  if (text.find_first_of(std::string_view(special, sizeof special)) == std::string_view::npos) {
+    return std::string(text);
+  }
   std::string field = "\"";
   for (const char c : text) field.append(c == '"' ? 2 : 1, c);
   return field + '"';

@@ -38,8 +38,9 @@ inline bool matches_glob(std::string_view pattern, std::string_view name, bool a
   // Matches one character at `p` and moves on; a bracket without its end is an ordinary character.
   const auto one = [&](char c) {
     if (p == pattern.size()) return false;
-    const std::size_t close = pattern[p] == '[' ? pattern.find(']', p + 2 + pattern.substr(p + 1).starts_with('!'))
-                                                : std::string_view::npos;
+    const std::size_t close = pattern[p] == '['
+                                  ? pattern.find(']', p + 2 + pattern.substr(p + 1).starts_with('!'))
+                                  : std::string_view::npos;
     if (close == std::string_view::npos) return pattern[p] == '?' || pattern[p] == c ? (++p, true) : false;
     std::string_view set = pattern.substr(p + 1, close - p - 1);
     const bool inverted = set.starts_with('!');
@@ -72,9 +73,11 @@ inline bool matches_glob(std::string_view pattern, std::string_view name, bool a
 
 inline bool is_glob(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
 
-/// Appends the paths below `base` that the components from `part` on stand for. What cannot be read has no names.
+/// Appends the paths below `base` that the components from `part` on stand for. What cannot be read has no
+/// names.
 inline void expand_glob(const std::filesystem::path& base, std::filesystem::path::iterator part,
-                        const std::filesystem::path::iterator& last, std::vector<std::filesystem::path>& found) {
+                        const std::filesystem::path::iterator& last,
+                        std::vector<std::filesystem::path>& found) {
   if (part == last) return found.push_back(base);
   const std::string pattern = part->string();
   ++part;
@@ -133,7 +136,8 @@ class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNo
     std::sort(names.begin(), names.end(), before);
     fresh_.clear();
     at_ = 0;
-    std::set_difference(names.begin(), names.end(), seen_.begin(), seen_.end(), std::back_inserter(fresh_), before);
+    std::set_difference(names.begin(), names.end(), seen_.begin(), seen_.end(), std::back_inserter(fresh_),
+                        before);
     seen_ = std::move(names);
   }
 
@@ -180,7 +184,9 @@ namespace detail {
 
 inline FilenamesSource make_filenames_source(Loop* loop, std::filesystem::path where, Filenames options) {
   if (options.poll <= Duration::zero()) bad_argument("filenames: the poll interval must be more than 0");
-  if (options.follow && !loop) misuse("filenames: looking for new names needs an event loop: filenames(loop, path)");
+  if (options.follow && !loop) {
+    misuse("filenames: looking for new names needs an event loop: filenames(loop, path)");
+  }
   return FilenamesSource{make_source(loop, std::make_unique<FilenamesNode>(std::move(where), options))};
 }
 

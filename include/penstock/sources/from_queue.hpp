@@ -80,8 +80,9 @@ class Queue {
     std::unique_lock lock{state_->mutex};
     while (!state_->closed && state_->full()) {
       if (state_->loop && state_->loop->position() == Position::inside) {
-        detail::misuse("Queue::push: the queue is full, and waiting for room here would block the loop that makes it; "
-                       "use try_push");
+        detail::misuse(
+            "Queue::push: the queue is full, and waiting for room here would block the loop that makes it; "
+            "use try_push");
       }
       state_->room.wait(lock);
     }
@@ -177,7 +178,8 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
   void on_stop() noexcept { this->clock().work_finished(); }
 
  private:
-  /// All that waits in one go: the lock is taken once a batch. The two blocks change places and keep their memory.
+  /// All that waits in one go: the lock is taken once a batch. The two blocks change places and keep their
+  /// memory.
   void take_out() {
     batch_.clear();
     const std::scoped_lock lock{state_->mutex};
@@ -219,7 +221,8 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
 ///     push  -a-b--c-|
 ///     out   -a-b--c-|
 ///
-/// @param queue  has one source. When that is destroyed the queue is closed, and what is in it is lost and counted.
+/// @param queue  has one source. When that is destroyed the queue is closed, and what is in it is lost and
+///               counted.
 /// While the source is started and the queue is not closed, the loop's `run` waits for more.
 ///
 /// Back-pressure: waits for each element; `push` waits while the queue is full, `try_push` says so.

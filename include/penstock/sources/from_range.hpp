@@ -106,19 +106,19 @@ auto make_range_source(Loop* loop, Range range, OnFailure on_failure) {
 
 }  // namespace detail
 
-/// Emits the elements of a range one after the other, each when the one before it is taken, and then ends. Streamz:
-/// from_iterable.
+/// Emits the elements of a range one after the other, each when the one before it is taken, and then ends.
+/// Streamz: from_iterable.
 ///
 ///     from_range(loop, {1, 2, 3})
 ///     out  123|
 ///
 /// @param loop        where it runs. Without one everything is emitted inside `start`.
-/// @param range       kept by value: anything a range-based `for` goes through, also one that makes its elements as it
-///                    goes and never ends.
+/// @param range       kept by value: anything a range-based `for` goes through, also one that makes its
+///                    elements as it goes and never ends.
 /// @param on_failure  whether the next element follows when one fails.
 ///
-/// After `stop` it goes on where it was; started after its end it starts over (elements that cannot be copied are there
-/// once only).
+/// After `stop` it goes on where it was; started after its end it starts over (elements that cannot be copied
+/// are there once only).
 ///
 /// Back-pressure: waits for each element.
 /// Metadata:      none.

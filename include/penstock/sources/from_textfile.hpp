@@ -50,7 +50,8 @@ class TextFileNode final : public SourceNode<std::string, TextFileNode> {
       const std::size_t found = buffer_.find(options_.delimiter, searched_);
       if (found != std::string::npos) return record(found, options_.delimiter.size());
       // The first part of a delimiter may stand at the end of what has been read.
-      const std::size_t could_begin = buffer_.size() - std::min(buffer_.size(), options_.delimiter.size() - 1);
+      const std::size_t could_begin =
+          buffer_.size() - std::min(buffer_.size(), options_.delimiter.size() - 1);
       searched_ = std::max(begin_, could_begin);
       if (!read()) break;
     }
@@ -128,7 +129,8 @@ class TextFileSource : public Source<std::string> {
  public:
   explicit TextFileSource(detail::TextFileNode& node) : Source(node) {}
 
-  /// The byte behind the last record that was emitted: where another source would go on. May be read on any thread.
+  /// The byte behind the last record that was emitted: where another source would go on. May be read on any
+  /// thread.
   std::int64_t position() const noexcept { return text_file().position(); }
   /// Follows no longer: what the file holds now is emitted, then the stream ends.
   void finish() const {
@@ -145,8 +147,11 @@ inline TextFileSource make_text_file_source(Loop* loop, std::string path, TextSo
   if (options.delimiter.empty()) bad_argument("from_textfile: the delimiter must not be empty");
   if (options.poll <= Duration::zero()) bad_argument("from_textfile: the poll interval must be more than 0");
   if (options.position < 0) bad_argument("from_textfile: the position must not be negative");
-  if (options.follow && !loop) misuse("from_textfile: following a file needs an event loop: from_textfile(loop, path)");
-  return TextFileSource{make_source(loop, std::make_unique<TextFileNode>(std::move(path), std::move(options)))};
+  if (options.follow && !loop) {
+    misuse("from_textfile: following a file needs an event loop: from_textfile(loop, path)");
+  }
+  return TextFileSource{
+      make_source(loop, std::make_unique<TextFileNode>(std::move(path), std::move(options)))};
 }
 
 }  // namespace detail
@@ -158,18 +163,20 @@ inline TextFileSource make_text_file_source(Loop* loop, std::string path, TextSo
 ///     file  a\nb\nc
 ///     out   abc|
 ///
-/// @param loop     where it runs, and whose clock says when a followed file is looked at again. Without one the file is
-///                 read inside `start`, and cannot be followed.
+/// @param loop     where it runs, and whose clock says when a followed file is looked at again. Without one
+///                 the file is read inside `start`, and cannot be followed.
 /// @param path     is opened here, and must exist.
-/// @param options  see TextSource. Records come without their delimiter (Streamz keeps it: `.keep_delimiter = true`); a
-///                 last one without a delimiter is emitted when the stream ends (Streamz loses it).
+/// @param options  see TextSource. Records come without their delimiter (Streamz keeps it: `.keep_delimiter =
+///                 true`); a last one without a delimiter is emitted when the stream ends (Streamz loses it).
 ///
-/// After `stop` and after its end it goes on where it was. The files are read in the loop's thread, 64 KiB at a time.
+/// After `stop` and after its end it goes on where it was. The files are read in the loop's thread, 64 KiB at
+/// a time.
 ///
 /// Back-pressure: waits for each record.
 /// Metadata:      none.
-/// Errors:        std::system_error here when the file cannot be opened, naming it; an error of reading is reported and
-///                stops it; what is behind it throws is reported, and it goes on or stops as `on_failure` says.
+/// Errors:        std::system_error here when the file cannot be opened, naming it; an error of reading is
+///                reported and stops it; what is behind it throws is reported, and it goes on or stops as
+///                `on_failure` says.
 /// Cost:          one string a record; one read each 64 KiB.
 /// Recovery:      `position` is not saved by itself; give it to the next source.
 /// Example:       examples/02_operators/from_textfile.cpp

@@ -25,11 +25,12 @@ enum class OnFailure : std::uint8_t {
   stop    ///< the source stops; `start` goes on behind the element that failed
 };
 
-/// What `start` and `stop` mean for every source: each may be called in any state and at any time, twice is once, and
-/// however often they are called one pump is at work.
+/// What `start` and `stop` mean for every source: each may be called in any state and at any time, twice is
+/// once, and however often they are called one pump is at work.
 class SourceBase : public Node {
  public:
-  /// True before `start`, after `stop`, after the end, and after a failure that stops. May be read on any thread.
+  /// True before `start`, after `stop`, after the end, and after a failure that stops. May be read on any
+  /// thread.
   bool stopped() const noexcept { return !running_.load(std::memory_order_relaxed); }
 
   void start() final {
@@ -138,7 +139,8 @@ class SourceNode : public SourceBase {
   Outlet<T> outlet;
 
  protected:
-  explicit SourceNode(Info info, OnFailure on_failure = OnFailure::go_on) : SourceBase(std::move(info), on_failure) {
+  explicit SourceNode(Info info, OnFailure on_failure = OnFailure::go_on)
+      : SourceBase(std::move(info), on_failure) {
     this->port(outlet);
   }
 

@@ -131,8 +131,8 @@ class PrefixState {
 
 }  // namespace detail
 
-/// Tells a source up to which position all of its input has been processed, whatever order it is processed in: what a
-/// source may commit and, after a crash, go on from.
+/// Tells a source up to which position all of its input has been processed, whatever order it is processed
+/// in: what a source may commit and, after a crash, go on from.
 ///
 ///     PrefixTracker tracker{[&](SourcePosition position) { commit(position); }};
 ///     for (Record record : records) source.emit(record, tracker.issue(record.offset));
@@ -185,7 +185,8 @@ class PrefixTracker {
     const std::exception_ptr* error = state_->error(position);
     return error ? *error : nullptr;
   }
-  /// What failed at `position` has been dealt with and counts as finished. False when nothing has failed there.
+  /// What failed at `position` has been dealt with and counts as finished. False when nothing has failed
+  /// there.
   bool resolve(SourcePosition position) { return state_->resolve(position); }
 
  private:

@@ -82,7 +82,8 @@ inline const char* name(Check check) noexcept {
   return names[static_cast<std::size_t>(check)];
 }
 
-/// What an operator promises, as far as operators differ. The default is a step that passes one element on for each.
+/// What an operator promises, as far as operators differ. The default is a step that passes one element on
+/// for each.
 struct Claims {
   std::size_t inputs = 1;      ///< elements come in turn at each of them
   bool needs_loop = false;
@@ -109,7 +110,8 @@ struct Claims {
   Duration rest = std::chrono::milliseconds{100};
 };
 
-/// The contract of one operator: how it is wired, what it claims, and which checks it does not claim, and why.
+/// The contract of one operator: how it is wired, what it claims, and which checks it does not claim, and
+/// why.
 ///
 ///     Contract every_other{"every_other", [](auto& stage) { return stage.source() | my_every_other(); }};
 ///     every_other.claims.leaves_out = true;
@@ -121,8 +123,9 @@ struct Claims {
 /// `stage.arrived`. Functions that users would give to the operator go through `stage.calls`, so that they
 /// can be made to throw.
 ///
-/// What the contract knows of elements it knows from their Refs, so it does not matter what they are turned into. Every
-/// check runs without a loop, where the operator does without, and on a VirtualLoop with several seeds.
+/// What the contract knows of elements it knows from their Refs, so it does not matter what they are turned
+/// into. Every check runs without a loop, where the operator does without, and on a VirtualLoop with several
+/// seeds.
 class Contract {
  public:
   struct CopyableOnly {};
@@ -148,7 +151,8 @@ class Contract {
     without_[check] = reason;
     return *this;
   }
-  /// Says that nothing comes out of the operator, so that there is nothing to stall, to throw or to compare behind it.
+  /// Says that nothing comes out of the operator, so that there is nothing to stall, to throw or to compare
+  /// behind it.
   Contract& ends_here() {
     for (const Check check : {Check::ref_failed, Check::metadata, Check::waits, Check::bounded,
                               Check::downstream_throws, Check::signals, Check::rewired, Check::nested}) {
@@ -283,14 +287,18 @@ class Contract {
     require(stage.thrown().empty(), "an emit threw");
     require(stage.background_errors().empty(), "an error of background work was reported");
     require(stage.ledger().failed().empty(), "these failed: " + text(stage.ledger().failed()));
-    for (const Receipt& receipt : stage.receipts()) require(!receipt.error(), "a receipt settled with an exception");
+    for (const Receipt& receipt : stage.receipts()) {
+      require(!receipt.error(), "a receipt settled with an exception");
+    }
   }
   void nothing_lost(Scene& stage, bool stalled = false) const {
     const Ledger& ledger = stage.ledger();
     if (!claims.drops && !(stalled && claims.drops_when_stalled)) {
       require(ledger.dropped().empty(), "these were dropped: " + text(ledger.dropped()));
     }
-    if (!claims.leaves_out) require(ledger.left_out().empty(), "these arrived nowhere: " + text(ledger.left_out()));
+    if (!claims.leaves_out) {
+      require(ledger.left_out().empty(), "these arrived nowhere: " + text(ledger.left_out()));
+    }
     require(!ledger.emitted().empty(), "nothing arrived");
   }
   /// After this the graph is gone and every Ref has ended.
@@ -324,7 +332,9 @@ class Contract {
       all.emplace_back();
       for (const Event& event : end->elements()) {
         const auto named = [&](Id id) { return ids.count(id) != 0; };
-        if (!event.ids.empty() && std::none_of(event.ids.begin(), event.ids.end(), named)) all.back().push_back(event);
+        if (!event.ids.empty() && std::none_of(event.ids.begin(), event.ids.end(), named)) {
+          all.back().push_back(event);
+        }
       }
     }
     all.emplace_back();
@@ -415,7 +425,9 @@ class Contract {
         finish(*stage);
         for (const Id id : open) {
           // What was emitted before and is only remembered, as the newest of a stream, is done.
-          if (!stalled && stage->ledger()[id].seen != 0 && stage->ledger()[id].outcome == Outcome::done) continue;
+          if (!stalled && stage->ledger()[id].seen != 0 && stage->ledger()[id].outcome == Outcome::done) {
+            continue;
+          }
           require(stage->ledger()[id].outcome == Outcome::dropped,
                   "id " + std::to_string(id) + " was held when the graph ended, and its Ref ended as " +
                       (stage->ledger()[id].outcome == Outcome::done ? "done" : "failed"));
@@ -508,9 +520,11 @@ class Contract {
           const std::vector<Signal> signals = end->signals();
           require(signals.size() == 1 && signals.front().kind == Signal::end,
                   "the end came " + std::to_string(signals.size()) + " times");
-          require(end->events.back().signal.has_value(), "something came after the end: " + text(end->events));
+          require(end->events.back().signal.has_value(),
+                  "something came after the end: " + text(end->events));
         }
-        require(stage->ledger().open().empty(), "after the end these are still held: " + text(stage->ledger().open()));
+        require(stage->ledger().open().empty(),
+                "after the end these are still held: " + text(stage->ledger().open()));
         nothing_failed(*stage);
         static_cast<void>(stage->feed(100));
         require(stage->thrown().size() == 1, "an emit after the end did not throw");
@@ -524,7 +538,8 @@ class Contract {
     play(*plain, several + 1);
     close(*plain);
     // The last one comes with the end of the stream, where something is held until then.
-    for (const std::size_t where : {std::size_t{0}, std::size_t{1}, std::size_t{2}, plain->end_log().outputs - 1}) {
+    for (const std::size_t where :
+         {std::size_t{0}, std::size_t{1}, std::size_t{2}, plain->end_log().outputs - 1}) {
       const auto stage = scene(mode);
       stage->end_log().throws_at = where;
       play(*stage, several + 1);
@@ -559,7 +574,8 @@ class Contract {
       require(thrown_on == expected && stage->ledger()[bad].outcome == claims.thrown_on,
               "the function threw on " + std::to_string(bad) + ", and the Refs that were not done are " +
                   text(thrown_on));
-      require(claims.thrown_on != Outcome::done || stage->ledger()[bad].seen != 0, "the element came nowhere");
+      require(claims.thrown_on != Outcome::done || stage->ledger()[bad].seen != 0,
+              "the element came nowhere");
       same(elements_without(*plain, {}), elements_without(*stage, {bad}));
       finish(*stage);
     }
@@ -572,7 +588,8 @@ class Contract {
     Counted::reset();
     play(*stage, n);
     const Counts counts = Counted::counts();
-    const double copies = static_cast<double>(counts.copies) / n, moves = static_cast<double>(counts.moves) / n;
+    const double copies = static_cast<double>(counts.copies) / n,
+                 moves = static_cast<double>(counts.moves) / n;
     require(copies <= claims.copies, std::to_string(copies) + " copies an element where " +
                                          std::to_string(claims.copies) + " are claimed");
     require(moves <= claims.moves, std::to_string(moves) + " moves an element where " +
@@ -641,7 +658,8 @@ class Contract {
       node->graph().destroy(*node);
       stage->forget_node();
       for (Id id = n; id < n + 3; ++id) static_cast<void>(stage->feed(id));
-      require(stage->thrown().size() == thrown, "an emit threw after the operator was taken out of the graph");
+      require(stage->thrown().size() == thrown,
+              "an emit threw after the operator was taken out of the graph");
       finish(*stage);
     }
   }
@@ -682,7 +700,8 @@ class Contract {
           case 0:
           case 1: static_cast<void>(stage->feed(id++)); break;
           case 2: {
-            detail::EndLog* end = stage->ends().empty() ? nullptr : stage->ends()[below(stage->ends().size())].get();
+            detail::EndLog* end =
+                stage->ends().empty() ? nullptr : stage->ends()[below(stage->ends().size())].get();
             if (!end || end->open.empty()) break;
             const bool fails = below(8) == 0;
             failures += fails;
@@ -731,11 +750,13 @@ class Contract {
             const auto is_it = [&](const Signal& s) {
               return s.kind == event.signal->kind && s.value == event.signal->value;
             };
-            const auto number = static_cast<std::size_t>(std::find_if(sent.begin(), sent.end(), is_it) - sent.begin());
+            const auto number =
+                static_cast<std::size_t>(std::find_if(sent.begin(), sent.end(), is_it) - sent.begin());
             if (event.signal->kind == Signal::end) continue;
             require(number < sent.size(), "a signal came that was not sent");
             if (!claims.gathers || event.signal->kind == Signal::barrier) {
-              require(newest < sent_before[number], "an element came before a signal that was sent before it");
+              require(newest < sent_before[number],
+                      "an element came before a signal that was sent before it");
             }
             came.push_back(number);
           } else if (!event.ids.empty()) {
@@ -751,7 +772,8 @@ class Contract {
         if (claims.gathers) std::sort(came.begin(), came.end());
         std::vector<std::size_t> all(sent.size());
         std::iota(all.begin(), all.end(), std::size_t{0});
-        require(came == all, "of the signals 0 to " + std::to_string(sent.size() - 1) + " these came: " + text(came));
+        require(came == all,
+                "of the signals 0 to " + std::to_string(sent.size() - 1) + " these came: " + text(came));
       }
       finish(*stage);
     }
@@ -834,7 +856,8 @@ class Contract {
             "the element that was under way came to an end that was connected during it");
     for (auto i = place; i != seen_first.end(); ++i) {
       const auto at = static_cast<std::size_t>(i - place);
-      require(at < seen_second.size() && seen_second[at] == *i, "two ends behind one outlet saw different elements");
+      require(at < seen_second.size() && seen_second[at] == *i,
+              "two ends behind one outlet saw different elements");
     }
     require(seen_second.size() > static_cast<std::size_t>(seen_first.end() - place),
             "the end that was disconnected during an emit got what came after it");
@@ -864,12 +887,13 @@ class Contract {
   using Body = void (Contract::*)(Mode) const;
   static Body body(Check check) {
     static constexpr std::array<Body, check_count> bodies = {
-        &Contract::ref_emitted,       &Contract::ref_dropped,     &Contract::ref_failed, &Contract::ref_held,
-        &Contract::metadata,          &Contract::waits,           &Contract::bounded,    &Contract::ends,
-        &Contract::downstream_throws, &Contract::function_throws, &Contract::budget,     &Contract::move_only,
-        &Contract::destroyed,         &Contract::same_stream,     &Contract::burst,      &Contract::out_of_order,
-        &Contract::signals,           &Contract::counters,        &Contract::stopped,    &Contract::rewired,
-        &Contract::nested,
+        &Contract::ref_emitted,     &Contract::ref_dropped, &Contract::ref_failed,
+        &Contract::ref_held,        &Contract::metadata,    &Contract::waits,
+        &Contract::bounded,         &Contract::ends,        &Contract::downstream_throws,
+        &Contract::function_throws, &Contract::budget,      &Contract::move_only,
+        &Contract::destroyed,       &Contract::same_stream, &Contract::burst,
+        &Contract::out_of_order,    &Contract::signals,     &Contract::counters,
+        &Contract::stopped,         &Contract::rewired,     &Contract::nested,
     };
     return bodies[static_cast<std::size_t>(check)];
   }

@@ -32,7 +32,8 @@ class BasicCounted {
     ++counts_.copies;
     ++counts_.alive;
   }
-  BasicCounted(BasicCounted&& other) noexcept : value_(other.value_), holds_(std::exchange(other.holds_, false)) {
+  BasicCounted(BasicCounted&& other) noexcept
+      : value_(other.value_), holds_(std::exchange(other.holds_, false)) {
     ++counts_.moves;
   }
   BasicCounted& operator=(const BasicCounted& other)

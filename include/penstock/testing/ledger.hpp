@@ -86,12 +86,14 @@ class Ledger {
     return where([](const Entry& e) { return e.endings == 0; });
   }
 
-  /// What is wrong with the book, a line each; empty when it balances. Ids that are still open are no problem here.
+  /// What is wrong with the book, a line each; empty when it balances. Ids that are still open are no problem
+  /// here.
   std::string problems() const {
     std::string text = book_->problems;
     for (const auto& [id, entry] : book_->entries) {
       if (entry.endings > 1) {
-        text += "the Ref of id " + std::to_string(id) + " ended " + std::to_string(entry.endings) + " times\n";
+        text +=
+            "the Ref of id " + std::to_string(id) + " ended " + std::to_string(entry.endings) + " times\n";
       }
     }
     return text;

@@ -18,8 +18,8 @@
 
 namespace penstock::testing {
 
-/// What the characters of a marble text stand for: `{{'a', 10}, {'b', 20}}`. Without a name, the digits stand for the
-/// numbers 0 to 9, and characters for themselves.
+/// What the characters of a marble text stand for: `{{'a', 10}, {'b', 20}}`. Without a name, the digits stand
+/// for the numbers 0 to 9, and characters for themselves.
 template <class T>
 using Names = std::vector<std::pair<char, T>>;
 
@@ -91,7 +91,10 @@ template <element T>
 class MarbleSource final : public Node, private Timer {
  public:
   MarbleSource(std::string text, Names<T> names, Duration tick)
-      : Node(Info{"marbles", text, Shape::source}), text_(std::move(text)), names_(std::move(names)), tick_(tick) {
+      : Node(Info{"marbles", text, Shape::source}),
+        text_(std::move(text)),
+        names_(std::move(names)),
+        tick_(tick) {
     this->port(outlet);
   }
 
@@ -151,7 +154,8 @@ class MarbleSource final : public Node, private Timer {
 
 template <class T>
 struct MarbleLog {
-  explicit MarbleLog(Loop& l, Duration t, Names<T> n) : loop(l), begin(l.now()), tick(t), names(std::move(n)) {}
+  explicit MarbleLog(Loop& l, Duration t, Names<T> n)
+      : loop(l), begin(l.now()), tick(t), names(std::move(n)) {}
 
   void write(const std::string& what) {
     const auto column = static_cast<std::size_t>((loop.now() - begin) / tick);
@@ -222,14 +226,16 @@ inline std::string marbles_differ(std::string_view expected, std::string_view go
   return "expected  " + std::string(expected) + "\n     got  " + std::string(got);
 }
 
-/// Records a stream as a marble text. An element that takes several columns, such as the `12` of a vector, pushes what
-/// follows it to the right when that comes before it is written out; errors of background work in the graph are a `#`.
+/// Records a stream as a marble text. An element that takes several columns, such as the `12` of a vector,
+/// pushes what follows it to the right when that comes before it is written out; errors of background work in
+/// the graph are a `#`.
 ///
 ///     Marbles out{source.partition(2)};
 ///     loop.run();
 ///     out.expect("---12--34--5|");
 ///
-/// Ranges and tuples are written as their members without anything between, floating point without trailing zeros.
+/// Ranges and tuples are written as their members without anything between, floating point without trailing
+/// zeros.
 template <element T>
 class Marbles {
  public:

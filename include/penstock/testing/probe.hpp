@@ -14,7 +14,8 @@
 
 namespace penstock::testing {
 
-/// An element as a probe saw it. The Refs themselves are not kept, so that a probe does not hold up their end.
+/// An element as a probe saw it. The Refs themselves are not kept, so that a probe does not hold up their
+/// end.
 template <class T, class Data>
 struct Seen {
   T value;

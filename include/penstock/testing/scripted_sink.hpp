@@ -29,7 +29,8 @@ struct SinkScript {
   Duration takes{0};
   /// Work is complete when the test says so, with `complete`.
   bool stalled = false;
-  /// The work takes up to `takes`, at random, so that elements are complete in another order than they came in.
+  /// The work takes up to `takes`, at random, so that elements are complete in another order than they came
+  /// in.
   std::optional<std::uint64_t> seed = std::nullopt;
   /// So many elements fail, after `fails_after` others that do not.
   std::size_t fails = 0;
@@ -76,7 +77,8 @@ class ScriptedNode final : public Node, public Receiver<T, ScriptedNode<T>> {
     for (const auto& work : open) {
       work->cancel();
       work->context.drop("the sink was destroyed");
-      work->receipt.settle(std::make_exception_ptr(Stopped("scripted_sink: destroyed while an element was in work")));
+      work->receipt.settle(
+          std::make_exception_ptr(Stopped("scripted_sink: destroyed while an element was in work")));
     }
   }
 
@@ -141,7 +143,9 @@ class ScriptedNode final : public Node, public Receiver<T, ScriptedNode<T>> {
   void end(std::size_t i, std::exception_ptr error) {
     const std::unique_ptr<Work> work = std::move(open_[i]);
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(i));
-    if (!error && work->fails) error = std::make_exception_ptr(ScriptedFailure("scripted_sink: fails as told"));
+    if (!error && work->fails) {
+      error = std::make_exception_ptr(ScriptedFailure("scripted_sink: fails as told"));
+    }
     if (error) {
       ++log_->failed;
       work->context.fail(error);
@@ -162,7 +166,8 @@ class ScriptedNode final : public Node, public Receiver<T, ScriptedNode<T>> {
 
 }  // namespace detail
 
-/// An end of a stream that is as slow, stuck or unreliable as a script says, with Receipts as any asynchronous sink.
+/// An end of a stream that is as slow, stuck or unreliable as a script says, with Receipts as any
+/// asynchronous sink.
 ///
 ///     ScriptedSink<int> slow{stream, {.takes = 50ms}};
 ///     ScriptedSink<int> stuck{stream, {.stalled = true}};
@@ -197,7 +202,9 @@ class ScriptedSink {
   }
 
  private:
-  detail::ScriptedNode<T>& node() const noexcept { return static_cast<detail::ScriptedNode<T>&>(*log_->node); }
+  detail::ScriptedNode<T>& node() const noexcept {
+    return static_cast<detail::ScriptedNode<T>&>(*log_->node);
+  }
   void end(std::size_t i, std::exception_ptr error) {
     if (!log_->node) throw std::out_of_range("scripted_sink: the graph is gone");
     node().complete(i, std::move(error));

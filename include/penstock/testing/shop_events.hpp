@@ -37,13 +37,16 @@ struct ShopEventOptions {
 ///     while (!shop.done()) std::puts(shop.next().c_str());
 class ShopEvents {
  public:
-  static constexpr std::string_view event_header = "event_time,event_type,product_id,price,user_id,user_session";
+  static constexpr std::string_view event_header =
+      "event_time,event_type,product_id,price,user_id,user_session";
   static constexpr std::string_view item_header = "product_id,category_id,category_code,brand";
 
   explicit ShopEvents(ShopEventOptions options = {}) : options_(options), random_(options.seed) {
     if (options_.products == 0) throw std::invalid_argument("ShopEvents: there must be a product at least");
     std::uint64_t sum = 0;
-    for (std::size_t rank = 1; rank <= options_.products; ++rank) popularity_.push_back(sum += 1'000'000'000 / rank);
+    for (std::size_t rank = 1; rank <= options_.products; ++rank) {
+      popularity_.push_back(sum += 1'000'000'000 / rank);
+    }
     for (std::size_t i = 0; i < options_.products; ++i) {
       // One call a statement: the order of calls within one is the compiler's choice. Two products in five
       // have no brand; those that sell most do.
@@ -72,7 +75,10 @@ class ShopEvents {
     const auto product = static_cast<std::size_t>(
         std::upper_bound(popularity_.begin(), popularity_.end(), pick) - popularity_.begin());
     const std::uint64_t kind = below(100);
-    const std::string type = kind < 55 ? "view" : kind < 80 ? "cart" : kind < 92 ? "remove_from_cart" : "purchase";
+    const std::string type = kind < 55   ? "view"
+                             : kind < 80 ? "cart"
+                             : kind < 92 ? "remove_from_cart"
+                                         : "purchase";
     const std::string price = cents(prices_[product]);
     const std::string user = std::to_string(400'000'000 + below(20'000));
     const std::string rest = user + "," + "session-" + std::to_string(below(1'000'000));

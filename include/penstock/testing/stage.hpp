@@ -223,7 +223,8 @@ class Stage {
   }
   /// Throws for the poisoned element.
   void taste(const T& value) { state_->taste(value); }
-  /// For sinks that work on an element for a while: to be called with it, for a Receipt of the work. Made while wiring.
+  /// For sinks that work on an element for a while: to be called with it, for a Receipt of the work. Made
+  /// while wiring.
   auto worker() {
     auto log = std::make_shared<detail::EndLog>();
     log->ledger = state_->ledger;
@@ -364,8 +365,9 @@ class Stage {
   };
 
   void listen(const Handle& stream) {
-    stream.on_background_error(
-        [state = state_](std::exception_ptr error, const Info&) { state->errors.push_back(std::move(error)); });
+    stream.on_background_error([state = state_](std::exception_ptr error, const Info&) {
+      state->errors.push_back(std::move(error));
+    });
   }
   template <class U>
   void end_stream(Stream<U> stream) {

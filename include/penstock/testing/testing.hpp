@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The testing room: what tests of pipelines and of operators need, with any test framework. Nothing here is included by
-// <penstock/penstock.hpp>.
+// The testing room: what tests of pipelines and of operators need, with any test framework. Nothing here is
+// included by <penstock/penstock.hpp>.
 
 #include "penstock/testing/contract.hpp"
 #include "penstock/testing/counted.hpp"

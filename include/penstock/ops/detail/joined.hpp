@@ -13,7 +13,8 @@
 
 namespace penstock::detail {
 
-/// Emits what was made of several elements. When that fails they all have failed; the outermost emit knows of one only.
+/// Emits what was made of several elements. When that fails they all have failed; the outermost emit knows of
+/// one only.
 template <class Next, class Value>
 [[gnu::always_inline]] inline Pending* emit_joined(Next&& next, Value&& value, const Context& joined) {
   try {
@@ -45,7 +46,8 @@ inline std::size_t at_least_one(const char* op, std::size_t n) {
   return n;
 }
 
-/// The Contexts of the last elements of a window. Costs one comparison as long as nothing comes beside the elements.
+/// The Contexts of the last elements of a window. Costs one comparison as long as nothing comes beside the
+/// elements.
 class RecentContexts {
  public:
   void add(const Context* context) {

@@ -66,7 +66,8 @@ decltype(auto) pick_from(const char* op, T&& from, Pick& pick) {
     if (!inside) nothing_at(op, pick, from.size());
     using Item = decltype(from[std::size_t{}]);
     // A view is not the owner of what it shows, also when it is itself given away.
-    constexpr bool owns = std::is_const_v<std::remove_reference_t<decltype(std::as_const(from)[std::size_t{}])>>;
+    constexpr bool owns =
+        std::is_const_v<std::remove_reference_t<decltype(std::as_const(from)[std::size_t{}])>>;
     if constexpr (!std::is_lvalue_reference_v<Item>) {
       return static_cast<typename std::remove_cvref_t<T>::value_type>(from[static_cast<std::size_t>(pick)]);
     } else if constexpr (std::is_lvalue_reference_v<T> || !owns) {
@@ -89,10 +90,12 @@ auto owned(Pick pick) {
   }
 }
 
-/// What operators with a key take: a function of an element, a pointer to a member, or, as in pluck, a key or an index.
+/// What operators with a key take: a function of an element, a pointer to a member, or, as in pluck, a key or
+/// an index.
 template <class Fn, class T>
-concept key_of = (std::is_invocable_v<Fn&, const T&> && !std::is_void_v<std::invoke_result_t<Fn&, const T&>>) ||
-                 picked_by<T, Fn>;
+concept key_of =
+    (std::is_invocable_v<Fn&, const T&> && !std::is_void_v<std::invoke_result_t<Fn&, const T&>>) ||
+    picked_by<T, Fn>;
 
 template <class Fn>
 class KeyOf {

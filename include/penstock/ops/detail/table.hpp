@@ -169,8 +169,8 @@ class Table {
     slots_[i] = place;
   }
 
-  // Takes out what was erased when that is at least half of it, and grows otherwise: either way as many keys come in
-  // before the next time as are moved now.
+  // Takes out what was erased when that is at least half of it, and grows otherwise: either way as many keys
+  // come in before the next time as are moved now.
   [[gnu::noinline]] void make_room() {
     if (live_ > limit_ / 2 || limit_ == 0) {
       const std::size_t limit = std::max<std::size_t>(8, limit_ * 2);

@@ -21,7 +21,8 @@ namespace penstock::detail {
 class FileHandle {
  public:
   FileHandle() = default;
-  FileHandle(const std::string& path, const char* mode, const char* who) : file_(std::fopen(path.c_str(), mode)) {
+  FileHandle(const std::string& path, const char* mode, const char* who)
+      : file_(std::fopen(path.c_str(), mode)) {
     if (!file_) file_error(std::string{who} + ": cannot open", path);
   }
   static FileHandle borrowed(std::FILE* file) noexcept {
@@ -30,7 +31,8 @@ class FileHandle {
     handle.owned_ = false;
     return handle;
   }
-  FileHandle(FileHandle&& other) noexcept : file_(std::exchange(other.file_, nullptr)), owned_(other.owned_) {}
+  FileHandle(FileHandle&& other) noexcept
+      : file_(std::exchange(other.file_, nullptr)), owned_(other.owned_) {}
   FileHandle& operator=(FileHandle&& other) noexcept {
     std::swap(file_, other.file_);
     std::swap(owned_, other.owned_);
@@ -41,7 +43,8 @@ class FileHandle {
   std::FILE* get() const noexcept { return file_; }
   explicit operator bool() const noexcept { return file_ != nullptr; }
 
-  /// False, with `errno` set, when what was written did not reach the file. A borrowed file is flushed and stays open.
+  /// False, with `errno` set, when what was written did not reach the file. A borrowed file is flushed and
+  /// stays open.
   bool close() noexcept {
     std::FILE* file = std::exchange(file_, nullptr);
     if (!file) return true;
