@@ -41,9 +41,9 @@ inline constexpr OneThread one_thread{};
 /// thread in any but the second:
 ///
 ///     EventLoop loop;                       // owns an io_context: call run(), or let emit run it while it waits
-///     EventLoop loop{background};           // owns one and a thread that runs it until the loop is
-///     destroyed EventLoop loop{context};              // adopts the application's io_context, or any
-///     executor EventLoop loop{context, one_thread};  // the same for a program with one thread
+///     EventLoop loop{background};           // owns one and a thread that runs it until the loop ends
+///     EventLoop loop{context};              // adopts the application's io_context, or any executor
+///     EventLoop loop{context, one_thread};  // the same for a program with one thread
 ///
 /// What is adopted may be run by several threads: the loop's tasks keep to a strand. The loop then counts as
 /// run by another thread except inside its own tasks, so make what emits there on `executor()`: sockets,
