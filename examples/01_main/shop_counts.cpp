@@ -126,7 +126,12 @@ bool is_terminal(int fd) {
   return isatty(fd) != 0 && term != nullptr && std::string_view(term) != "dumb";
 }
 
+void clear_progress() {
+  if (is_terminal(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
+}
+
 void show(const Table& table, std::size_t best) {
+  clear_progress();
   std::vector<std::pair<Table::key_type, Counts>> rows(table.begin(), table.end());
   std::stable_sort(rows.begin(), rows.end(),
                    [](auto& a, auto& b) { return a.second.cents > b.second.cents; });
@@ -164,7 +169,7 @@ Counts views, carts, purchases and revenue by brand and hour.
   --input DIR         events*.csv there: event_time,event_type,product_id,price,user_id,user_session;
                       without it a shop is made up, and its files are followed while they are written
   --brands FILE       product_id,category_id,category_code,brand; without it DIR/items.csv
-  --dead-letter FILE  where damaged rows go, with file, line and reason; without it a file of the temporary folder
+  --dead-letter FILE  where damaged rows go, with file, line and reason; without it in the temporary folder
   --follow            waits for more, until Ctrl-C
   --seed N            another made-up shop
   --events N          how many events it writes; without it 100000
@@ -240,7 +245,7 @@ int run(Options options) {
   if (is_terminal(STDOUT_FILENO)) counted.sample(1s).sink([](const SharedTable& now) { show(*now, 8); });
   if (is_terminal(STDERR_FILENO)) {
     lines.sample(100ms).sink([&](const Line&) {
-      fmt::print(stderr, "\r{} rows of {} files, {} damaged\x1b[K", rows, files.size(), damaged_rows);
+      fmt::print(stderr, "\rfiles: {}, rows: {}, damaged: {}\x1b[K", files.size(), rows, damaged_rows);
     });
   }
 
@@ -261,11 +266,10 @@ int run(Options options) {
   loop.run();
 
   if (files.empty()) throw Bad(fmt::format("no events*.csv in {}", input.string()));
-  if (is_terminal(STDERR_FILENO)) fmt::print(stderr, "\r\x1b[K");
   show(*table, 20);
   const bool same = count_again(files, brands) == std::pair{*table, damaged_rows};
-  fmt::print("{} rows of {} files, {} of them damaged: see {}\n", rows, files.size(), damaged_rows,
-             options["--dead-letter"]);
+  fmt::print("{} rows of {} file{}, {} of them damaged: see {}\n", rows, files.size(),
+             files.size() == 1 ? "" : "s", damaged_rows, options["--dead-letter"]);
   fmt::print("A plain loop over the same files counts {}.\n", same ? "the same" : "something else");
   return same ? 0 : 1;
 }
