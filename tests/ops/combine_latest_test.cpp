@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/ops/combine_latest.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -217,4 +219,41 @@ TEST_CASE("what throws behind combine_latest fails the elements of the tuple and
   a.emit(2);
   REQUIRE(held.ending.outcome == Outcome::failed);
   REQUIRE(held.times == 1);
+}
+
+TEST_CASE("combine_latest puts together what a straight line would, with and without things beside the elements") {
+  Stream<int> a;
+  Stream<std::string> b;
+  const auto both = combine_latest(a, b, emit_on(0));
+  const Probe<std::tuple<int, std::string>> probe{both};
+  std::optional<int> newest[2];
+  std::int64_t refs[2] = {-1, -1};
+  bool emitted[2] = {false, false};
+  std::uint64_t left_out = 0;
+  std::vector<std::tuple<int, std::string>> tuples;
+  Metadata metadata;
+  std::minstd_rand dice{11};
+  for (int i = 0; i < 2000; ++i) {
+    const std::size_t side = dice() % 2;
+    const bool beside = i / 300 % 2 == 1 && dice() % 3 == 0;  // stretches with and stretches without
+    const Context context = beside ? Context{Ref::with(std::int64_t{i})} : Context{};
+    left_out += newest[side] && !emitted[side];
+    newest[side] = i;
+    refs[side] = beside ? i : -1;
+    emitted[side] = false;
+    REQUIRE(!(side == 0 ? a.push(i, context) : b.push(std::to_string(i), context)).pending());
+    if (side == 0 && newest[1]) {
+      tuples.emplace_back(*newest[0], std::to_string(*newest[1]));
+      metadata.emplace_back();
+      for (const std::int64_t ref : refs) {
+        if (ref >= 0) metadata.back().push_back(ref);
+      }
+      emitted[0] = emitted[1] = true;
+    }
+    REQUIRE(both.info().left_out.get() == left_out);
+  }
+  REQUIRE(probe.values() == tuples);
+  REQUIRE(probe.metadata() == metadata);
+  REQUIRE(both.info().in.get() == 2000);
+  REQUIRE(both.info().out.get() == tuples.size());
 }

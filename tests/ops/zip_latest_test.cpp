@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -254,4 +255,42 @@ TEST_CASE("what zip_latest holds is dropped with the graph") {
   }
   REQUIRE(told.times == 1);
   REQUIRE(told.ending.outcome == Outcome::dropped);
+}
+
+TEST_CASE("zip_latest puts together what a straight line would, with and without things beside the elements") {
+  Stream<int> a;
+  Stream<std::string> b;
+  const auto both = zip_latest(a, b);
+  const Probe<std::tuple<int, std::string>> probe{both};
+  int newest = -1;
+  std::int64_t ref = -1;
+  bool emitted = true;
+  std::uint64_t left_out = 0;
+  std::vector<std::tuple<int, std::string>> tuples;
+  std::vector<std::vector<std::int64_t>> metadata;
+  std::minstd_rand dice{13};
+  for (int i = 0; i < 2000; ++i) {
+    const bool first = i > 0 && dice() % 2 == 0;
+    const bool beside = i / 300 % 2 == 1 && dice() % 3 == 0;  // stretches with and stretches without
+    const Context context = beside ? Context{Ref::with(std::int64_t{i})} : Context{};
+    if (first) {
+      REQUIRE(!a.push(i, context).pending());
+      tuples.emplace_back(i, std::to_string(newest));
+      metadata.emplace_back();
+      if (beside) metadata.back().push_back(i);
+      if (ref >= 0) metadata.back().push_back(ref);
+      emitted = true;
+    } else {
+      REQUIRE(!b.push(std::to_string(i), context).pending());
+      left_out += !emitted;
+      newest = i;
+      ref = beside ? i : -1;
+      emitted = false;
+    }
+    REQUIRE(both.info().left_out.get() == left_out);
+  }
+  REQUIRE(probe.values() == tuples);
+  REQUIRE(probe.metadata() == metadata);
+  REQUIRE(both.info().in.get() == 2000);
+  REQUIRE(both.info().out.get() == tuples.size());
 }

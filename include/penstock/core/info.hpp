@@ -69,12 +69,12 @@ struct Info {
   Counter late_errors;    ///< failures of background work that no caller saw
   Counter missed;         ///< first in a branch of a tee: not taken, because a branch before it threw
 
-  void took(std::uint64_t n = 1) noexcept { if (counting) in.add(n); }
-  void passed(std::uint64_t n = 1) noexcept { if (counting) out.add(n); }
-  void leaves_out(std::uint64_t n = 1) noexcept { if (counting) left_out.add(n); }
+  [[gnu::always_inline]] void took(std::uint64_t n = 1) noexcept { if (counting) in.add(n); }
+  [[gnu::always_inline]] void passed(std::uint64_t n = 1) noexcept { if (counting) out.add(n); }
+  [[gnu::always_inline]] void leaves_out(std::uint64_t n = 1) noexcept { if (counting) left_out.add(n); }
   void drops(std::uint64_t n = 1) noexcept { if (counting) dropped.add(n); }
   void fails(std::uint64_t n = 1) noexcept { if (counting) failed.add(n); }
-  void holds(std::uint64_t n) noexcept { if (counting) held.set(n); }
+  [[gnu::always_inline]] void holds(std::uint64_t n) noexcept { if (counting) held.set(n); }
 
   /// The user's name, or the operator's.
   std::string label() const { return name.empty() ? std::string{op} : name; }

@@ -28,7 +28,8 @@ class EmitOn {
   /// Whether input number `place`, which is `from`, is meant; every input is when nothing was named.
   bool names(std::size_t place, const OutletBase& from) const noexcept {
     return all() || std::find(places_.begin(), places_.end(), place) != places_.end() ||
-           std::any_of(streams_.begin(), streams_.end(), [&](const Named& named) { return named.outlet == &from; });
+           std::any_of(streams_.begin(), streams_.end(),
+                       [&](const Named& named) { return named.outlet == &from; });
   }
   bool all() const noexcept { return places_.empty() && streams_.empty(); }
 
@@ -120,26 +121,16 @@ class CombineLatestNode final : public Node {
   }
 
   template <std::size_t I, class V>
-  Pending* take(V&& value, const Context* context) {
-    info().took();
-    if (over_) [[unlikely]] {
-      if (context) context->drop(combine_over);
-      info().drops();
-      return nullptr;
-    }
-    auto& newest = std::get<I>(sides_).newest;
-    const bool first = newest.empty();
-    if (newest.replace(std::forward<V>(value), context)) info().leaves_out();
-    if (first) info().holds(sizeof...(Ts) - --missing_);
-    if (missing_ != 0 || !emits_[I]) return nullptr;
-    Out out = std::apply([](auto&... sides) { return Out(sides.newest.value()...); }, sides_);
-    bool beside = false;
-    each_side([&](auto, auto& side) {
-      side.newest.emitted(true);
-      beside = beside || !side.newest.context().empty();
-    });
-    info().passed();
-    return beside ? emit_with_contexts(std::move(out)) : outlet.push(std::move(out), nullptr);
+  [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
+    if (context || !plain_) [[unlikely]] return take_with_care<I, V>(std::forward<V>(value), context);
+    const bool left_out = std::get<I>(sides_).newest.replace_plain(std::forward<V>(value));
+    Info& info = this->info();
+    info.took();
+    if (left_out) info.leaves_out();
+    if (!emits_[I]) return nullptr;
+    Out out = gather();
+    info.passed();
+    return outlet.push(std::move(out), nullptr);
   }
 
   Pending* signal(std::size_t i, const Signal& signal) {
@@ -159,7 +150,9 @@ class CombineLatestNode final : public Node {
 
   void disconnected(InletBase& inlet) override {
     each_side([&](auto place, auto& side) {
-      if (&static_cast<InletBase&>(side) != &inlet || !inlet.upstreams().empty() || signals_.ended(place)) return;
+      if (&static_cast<InletBase&>(side) != &inlet || !inlet.upstreams().empty() || signals_.ended(place)) {
+        return;
+      }
       run_detached(*this, [&] { return Receipt{signal(place, {Signal::end})}; });
     });
   }
@@ -173,6 +166,35 @@ class CombineLatestNode final : public Node {
   void each_side(Fn fn) {
     std::size_t place = 0;
     std::apply([&](auto&... sides) { (fn(place++, sides), ...); }, sides_);
+  }
+
+  template <std::size_t I, class V>
+  [[gnu::noinline]] Pending* take_with_care(Aside<V> value, const Context* context) {
+    info().took();
+    if (over_) {
+      if (context) context->drop(combine_over);
+      info().drops();
+      return nullptr;
+    }
+    auto& newest = std::get<I>(sides_).newest;
+    const bool first = newest.empty();
+    if (newest.replace(std::forward<V>(value), context)) info().leaves_out();
+    if (first) info().holds(sizeof...(Ts) - --missing_);
+    review();
+    if (missing_ != 0 || !emits_[I]) return nullptr;
+    Out out = gather();
+    info().passed();
+    return plain_ ? outlet.push(std::move(out), nullptr) : emit_with_contexts(std::move(out));
+  }
+  /// The tuple, of which all of the newest are a part then.
+  [[gnu::always_inline]] Out gather() {
+    Out out = std::apply([](auto&... sides) { return Out(sides.newest.value()...); }, sides_);
+    each_side([](auto, auto& side) { side.newest.emitted(true); });
+    return out;
+  }
+  void review() noexcept {
+    plain_ = missing_ == 0 && !over_;
+    each_side([&](auto, auto& side) { plain_ = plain_ && side.newest.context().empty(); });
   }
 
   [[gnu::noinline]] Pending* emit_with_contexts(Out&& out) {
@@ -202,6 +224,7 @@ class CombineLatestNode final : public Node {
       if (side.newest.drop(reason)) info().drops();
     });
     missing_ = sizeof...(Ts);
+    plain_ = false;
     info().holds(0);
   }
 
@@ -211,6 +234,7 @@ class CombineLatestNode final : public Node {
 
   std::array<bool, sizeof...(Ts)> emits_{};
   std::size_t missing_ = sizeof...(Ts);  // sides that have nothing yet
+  bool plain_ = false;  // each side has one, none came with a Context, and more may come
   bool over_ = false;
   InputSignals signals_{sizeof...(Ts)};
   typename decltype(sides_type(std::index_sequence_for<Ts...>{}))::type sides_;
@@ -237,7 +261,8 @@ auto combine_argument(T&& arg) {
 
 }  // namespace detail
 
-/// Tuples of the newest element of each stream, one whenever a stream has a new one and all have had their first.
+/// Tuples of the newest element of each stream, one whenever a stream has a new one and all have had their
+/// first.
 ///
 ///     a    -1---2---3---|
 ///     b    ---x---y---z-|
@@ -255,8 +280,8 @@ auto combine_argument(T&& arg) {
 /// Metadata:      joined in the order of the inputs and held until the next element of the same stream; an
 ///                element that was replaced before it was emitted is done. Dropped when the end comes before
 ///                all had an element, or when it is stopped before it was emitted.
-/// Errors:        std::invalid_argument here when emit_on names what is not an input; std::logic_error when the streams
-///                belong to different event loops.
+/// Errors:        std::invalid_argument here when emit_on names what is not an input; std::logic_error when
+///                the streams belong to different event loops.
 /// Cost:          O(inputs) an element: a copy of each of the newest.
 /// Recovery:      the newest element of each stream is saved.
 /// Example:       examples/02_operators/combine_latest.cpp

@@ -45,7 +45,8 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
  public:
   using Out = std::tuple<T, Others...>;
 
-  ZipLatestNode() : Line(Info{"zip_latest", {}, Shape::join}), sides_((static_cast<void>(sizeof(Others)), this)...) {
+  ZipLatestNode()
+      : Line(Info{"zip_latest", {}, Shape::join}), sides_((static_cast<void>(sizeof(Others)), this)...) {
     PENSTOCK_KEEPS("zip_latest", std::tuple<T, Others...>);
     this->port(static_cast<InletBase&>(*this));
     each_side([&](auto, auto& side) { this->port(static_cast<InletBase&>(side)); });
@@ -58,33 +59,51 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
   }
 
   template <class V>
-  Pending* take(V&& value, const Context* context) {
+  [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
+    if (context || !plain_ || Line::busy()) [[unlikely]] {
+      return take_with_care<V>(std::forward<V>(value), context);
+    }
+    each_side([](auto, auto& side) { side.newest.emitted(true); });
+    Info& info = this->info();
+    info.took();
+    Out out = gather(std::forward<V>(value));
+    info.passed();
+    return this->outlet.push(std::move(out), nullptr);
+  }
+
+  template <std::size_t I, class V>
+  [[gnu::always_inline]] Pending* take_other(V&& value, const Context* context) {
+    if (context || !plain_) [[unlikely]] return take_other_with_care<I, V>(std::forward<V>(value), context);
+    const bool left_out = std::get<I>(sides_).newest.replace_plain(std::forward<V>(value));
     this->info().took();
-    if (over_) [[unlikely]] return drop(context);
+    if (left_out) this->info().leaves_out();
+    return nullptr;
+  }
+
+  template <class V>
+  [[gnu::noinline]] Pending* take_with_care(Aside<V> value, const Context* context) {
+    this->info().took();
+    if (over_) return drop(context);
     if (missing_ != 0) {
       early_.push(std::forward<V>(value), Context::of(context));
       count_held();
       return nullptr;
     }
-    bool beside = context != nullptr;
-    each_side([&](auto, auto& side) {
-      side.newest.emitted(true);
-      beside = beside || !side.newest.context().empty();
-    });
-    if (beside || Line::busy()) return emit_with_contexts(std::forward<V>(value), context);
-    this->info().passed();
-    return this->outlet.push(gather(std::forward<V>(value)), nullptr);
+    each_side([](auto, auto& side) { side.newest.emitted(true); });
+    return emit_with_contexts(std::forward<V>(value), context);
   }
 
   template <std::size_t I, class V>
-  Pending* take_other(V&& value, const Context* context) {
+  [[gnu::noinline]] Pending* take_other_with_care(Aside<V> value, const Context* context) {
     this->info().took();
-    if (over_) [[unlikely]] return drop(context);
+    if (over_) return drop(context);
     auto& newest = std::get<I>(sides_).newest;
     const bool first = newest.empty();
     if (newest.replace(std::forward<V>(value), context)) this->info().leaves_out();
+    if (first) --missing_;
+    plain_ = missing_ == 0;
+    each_side([&](auto, auto& side) { plain_ = plain_ && side.newest.context().empty(); });
     if (!first) return nullptr;
-    --missing_;
     count_held();
     if (missing_ != 0 || early_.empty()) return nullptr;
     each_side([](auto, auto& side) { side.newest.emitted(true); });
@@ -144,7 +163,8 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
   }
   template <class V>
   Out gather(V&& value) {
-    return std::apply([&](auto&... sides) { return Out(std::forward<V>(value), sides.newest.value()...); }, sides_);
+    return std::apply([&](auto&... sides) { return Out(std::forward<V>(value), sides.newest.value()...); },
+                      sides_);
   }
   Context joined(const Context& first) {
     Context all = first;
@@ -173,7 +193,8 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
   /// True when no further tuple can come.
   bool over() {
     bool ended = signals_.ended(0) && early_.empty();
-    each_side([&](auto place, auto& side) { ended = ended || (signals_.ended(place + 1) && side.newest.empty()); });
+    each_side(
+        [&](auto place, auto& side) { ended = ended || (signals_.ended(place + 1) && side.newest.empty()); });
     return ended;
   }
   Pending* end() {
@@ -193,6 +214,7 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
       if (side.newest.drop(reason)) this->info().drops();
     });
     missing_ = sizeof...(Others);
+    plain_ = false;
     count_held();
   }
   void count_held() noexcept { this->besides(early_.size() + sizeof...(Others) - missing_); }
@@ -203,6 +225,7 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
 
   Ring<Early> early_;
   std::size_t missing_ = sizeof...(Others);  // other streams that have had nothing yet
+  bool plain_ = false;  // each of them has one, none came with a Context, and more may come
   bool over_ = false;
   InputSignals signals_{1 + sizeof...(Others)};
   typename decltype(sides_type(std::index_sequence_for<Others...>{}))::type sides_;
@@ -249,7 +272,8 @@ auto zip_latest(Inputs&&... inputs) {
   static_assert(understood, "zip_latest: the arguments must be at least two streams");
   if constexpr (understood) {
     std::tuple streams{std::tuple<>{}, detail::input(std::forward<Inputs>(inputs))...};
-    return std::apply([](auto&, auto&... each) { return detail::zip_latest_streams(std::move(each)...); }, streams);
+    return std::apply([](auto&, auto&... each) { return detail::zip_latest_streams(std::move(each)...); },
+                      streams);
   }
 }
 

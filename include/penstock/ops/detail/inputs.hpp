@@ -147,6 +147,12 @@ class Current {
   const Context& context() const noexcept { return context_; }
   void emitted(bool yes) noexcept { emitted_ = yes; }
 
+  /// `replace` of an element without a Context by another one.
+  template <class V>
+  [[gnu::always_inline]] bool replace_plain(V&& value) {
+    set(std::forward<V>(value));
+    return !std::exchange(emitted_, false);
+  }
   /// True when an element that was never emitted had to make room.
   template <class V>
   bool replace(V&& value, const Context* context) {
