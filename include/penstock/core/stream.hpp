@@ -160,7 +160,8 @@ class Stream : public Handle, public Operators<Stream<T>> {
       return push(std::move(value), mine);
     });
   }
-  [[gnu::noinline]] void emit_with_care(T&& value) const {
+  // By value: whose address is asked for does not stay in a register, on the fast path neither.
+  [[gnu::noinline]] void emit_with_care(T value) const {
     detail::wait_for(*outlet_, [&] { return detail::offer(*outlet_, std::move(value)); });
   }
 

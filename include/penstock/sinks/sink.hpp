@@ -225,7 +225,7 @@ auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
 /// Ends a stream: calls `fn` with every element. A function that is through when it returns costs only its
 /// call. One that is not says so by what it returns or takes, and the element is through when its work is:
 ///
-///     stream.sink([](Row row) { table.add(row); });                                             // plain
+///     stream.sink([](Row row) { table.add(row); });  // plain
 ///     stream.sink([&](Row row) -> asio::awaitable<void> { co_await db.write(std::move(row)); });
 ///     stream.sink([&](Row row, Completion<> done) { db.write(row, std::move(done)); });  // a callback
 ///     stream.sink([&](Row row) { return other.push(std::move(row)); });                  // a Receipt
