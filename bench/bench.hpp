@@ -74,7 +74,7 @@ struct Registration {
 
 /// Set while results are compared.
 extern bool hashing;
-void hash_more(Value value);
+void hash_more(Value value) noexcept;
 
 /// Sinks: opaque to the optimiser. What they see is hashed in order while results are compared; otherwise that costs one
 /// comparison, the same for every contender. For one thread at a time.

@@ -53,7 +53,7 @@ std::vector<Contender>& contenders() {
 
 void add(Contender contender) { contenders().push_back(std::move(contender)); }
 
-void hash_more(Value value) {
+void hash_more(Value value) noexcept {
   hash = (hash ^ static_cast<std::uint64_t>(value)) * 6364136223846793005U + 1442695040888963407U;
 }
 

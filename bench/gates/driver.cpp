@@ -31,7 +31,7 @@ void* operator new[](std::size_t bytes) { return allocate(bytes); }
 namespace bench {
 
 bool hashing = false;
-[[gnu::noinline]] void hash_more(Value value) { asm volatile("" : : "r"(value) : "memory"); }
+[[gnu::noinline]] void hash_more(Value value) noexcept { asm volatile("" : : "r"(value) : "memory"); }
 
 namespace {
 
