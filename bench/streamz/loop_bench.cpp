@@ -2,6 +2,10 @@
 //
 // Streamz's workloads on an event loop and with a second thread. `awaited` is `co_await source.async_emit(...)` in a coroutine on
 // the loop; `blocking` is `emit` from a thread beside the loop's own.
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -194,6 +198,89 @@ Pass l2() {
           .wrong = [=] { return unless(rig->last == sum_of_lines); }};
 }
 
+// The least that the same takes without Penstock, where that alone is more than a 200th of Streamz's time.
+
+asio::awaitable<void> post_each(std::int64_t n) {
+  for (Value i = 0; i < n; ++i) {
+    co_await asio::post(asio::use_awaitable);
+    consume(i + 1);
+  }
+}
+/// Awaiting one turn of a bare io_context for each element.
+Contender asio_alone(const char* workload, std::int64_t n) {
+  return {workload, "asio_alone", n, [n](bool) {
+            auto context = std::make_shared<asio::io_context>(1);
+            return Pass{.run =
+                            [=] {
+                              asio::co_spawn(*context, post_each(n), asio::detached);
+                              context->restart();
+                              context->run();
+                            },
+                        .wrong = [] { return std::string(); }};
+          }};
+}
+
+/// Handing each element to another thread and sleeping until that has taken it.
+class Handover {
+ public:
+  ~Handover() {
+    emit(-1);
+    thread_.join();
+  }
+  void emit(Value value) {
+    std::unique_lock lock{mutex_};
+    value_ = value;
+    full_ = true;
+    changed_.notify_one();
+    changed_.wait(lock, [this] { return !full_; });
+  }
+  Value sum() const { return sum_; }
+
+ private:
+  void take() {
+    std::unique_lock lock{mutex_};
+    for (;;) {
+      changed_.wait(lock, [this] { return full_; });
+      full_ = false;
+      changed_.notify_one();
+      if (value_ < 0) return;
+      sum_ += value_;
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Value value_ = 0;
+  Value sum_ = 0;
+  bool full_ = false;
+  std::thread thread_{[this] { take(); }};
+};
+Contender threads_alone(const char* workload, std::int64_t n) {
+  return {workload, "threads_alone", n,
+          [n](bool) {
+            auto other = std::make_shared<Handover>();
+            return Pass{.run =
+                            [=] {
+                              for (Value i = 0; i < n; ++i) other->emit(i);
+                            },
+                        .wrong = [=] { return unless(other->sum() == n * (n - 1) / 2); }};
+          },
+          {}, {}, Clock::wall};
+}
+
+/// Parsing the lines in a loop.
+Contender json_alone() {
+  return {"streamz_l2", "json_alone", lines, [](bool) {
+            auto sum = std::make_shared<Value>();
+            lines_in_memory();
+            return Pass{.run =
+                            [=] {
+                              *sum = 0;
+                              for (const std::string& line : lines_in_memory()) *sum += parse(line).value();
+                            },
+                        .wrong = [=] { return unless(*sum == sum_of_lines); }};
+          }};
+}
+
 /// For work of another thread.
 Contender wall(Contender contender) {
   contender.clock = Clock::wall;
@@ -207,11 +294,14 @@ const Registration registered{[] {
   add(row("h2", 10000, 26.2, h2));
   add(row("i1", 20000, 16.2, i1));
   add(wall(row("i2", 2000, 77.6, i2)));
+  add(asio_alone("streamz_m1", 50000));
   add(row("m1", 50000, 6.49, m1));
+  add(threads_alone("streamz_m2", 3000));
   add(wall(row("m2", 3000, 59.1, m2)));
   add(wall(row("m3", 50000, 4.97, m3)));
   add(row("m7", 10000, 22, m7));
   add(wall(row("l1", lines, 12.1, l1)));
+  add(json_alone());
   add(row("l2", lines, 10.2, l2));
 }};
 
