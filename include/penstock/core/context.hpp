@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <limits>
-#include <memory>
 #include <utility>
 
 #include "penstock/core/ref.hpp"
@@ -28,16 +26,21 @@ class Context {
  public:
   Context() = default;
   Context(Ref ref) { add(std::move(ref)); }  // NOLINT: `emit(x, ref)` is what users write
-  Context(const Context& other) : time_(other.time_), trace_(other.trace_) { append_refs(other); }
+  Context(const Context& other) : Context() {
+    append_refs(other);
+    time_ = other.time_;
+    trace_ = other.trace_;
+  }
   Context(Context&& other) noexcept
       : first_(std::move(other.first_)),
-        more_(std::move(other.more_)),
+        more_(std::exchange(other.more_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)),
         time_(std::exchange(other.time_, no_event_time)),
         trace_(std::exchange(other.trace_, nullptr)) {}
   ~Context() {
     if (size_ != 0) clear();
+    delete[] more_;
   }
   Context& operator=(const Context& other) { return *this = Context(other); }
   Context& operator=(Context&& other) noexcept {
@@ -73,7 +76,7 @@ class Context {
   /// Adds the Refs of `other` behind the own ones; the later event time and the first trace stand.
   void append(const Context& other) {
     append_refs(other);
-    time_ = std::max(time_, other.time_);
+    if (time_ < other.time_) time_ = other.time_;
     if (!trace_) trace_ = other.trace_;
   }
   void append(const Context* other) {
@@ -113,15 +116,15 @@ class Context {
     for (std::size_t i = 0; i < other.size_; ++i) add(other[i]);
   }
   void grow() {
-    const std::uint32_t capacity = std::max<std::uint32_t>(7, capacity_ * 2);
-    auto more = std::make_unique<Ref[]>(capacity);
+    const std::uint32_t capacity = capacity_ == 0 ? 7 : capacity_ * 2;
+    Ref* more = new Ref[capacity];
     for (std::uint32_t i = 0; i < capacity_; ++i) more[i] = std::move(more_[i]);
-    more_ = std::move(more);
+    delete[] std::exchange(more_, more);
     capacity_ = capacity;
   }
 
   Ref first_;
-  std::unique_ptr<Ref[]> more_;
+  Ref* more_ = nullptr;  // owned
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
   EventTime time_ = no_event_time;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstdio>
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -27,11 +29,24 @@ class TimedOut : public std::runtime_error {
 namespace detail {
 
 /// Wiring mistakes and misuse, always as a sentence that starts with the operator.
-[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const std::string& sentence) {
-  throw std::logic_error(sentence);
+[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const char* sentence) { throw std::logic_error(sentence); }
+/// A sentence in two parts. Built without std::string, of which every program would get its share.
+[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const char* start, const char* rest) {
+  char sentence[256];
+  std::snprintf(sentence, sizeof sentence, "%s%s", start, rest);
+  misuse(sentence);
+}
+[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const std::string& sentence) { misuse(sentence.c_str()); }
+[[noreturn, gnu::cold, gnu::noinline]] inline void bad_argument(const char* sentence) {
+  throw std::invalid_argument(sentence);
 }
 [[noreturn, gnu::cold, gnu::noinline]] inline void bad_argument(const std::string& sentence) {
-  throw std::invalid_argument(sentence);
+  bad_argument(sentence.c_str());
+}
+
+/// A `Stopped` to settle with: what was told is the sentence.
+[[gnu::cold, gnu::noinline]] inline std::exception_ptr stopped(const char* sentence) {
+  return std::make_exception_ptr(Stopped(sentence));
 }
 
 }  // namespace detail

@@ -45,8 +45,18 @@ enum class Shape : std::uint8_t {
 /// Conservation, between two descents: in = out + left_out + dropped + failed + held for operators that pass elements on
 /// one by one; see each operator for the rest.
 struct Info {
-  Info(const char* operation, std::string detail_text = {}, Shape drawn = Shape::plain)
-      : op(operation), detail(std::move(detail_text)), shape(drawn) {}
+  [[gnu::noinline]] Info(const char* operation) : op(operation), shape(Shape::plain) {}  // NOLINT: `{"my_step"}`
+  [[gnu::noinline]] Info(const char* operation, std::string detail_text, Shape drawn = Shape::plain)
+      : Info(operation) {
+    detail.swap(detail_text);
+    shape = drawn;
+  }
+  // Once in a program, and not in every chain.
+  [[gnu::noinline]] Info(const Info&) = default;
+  [[gnu::noinline]] Info(Info&&) noexcept = default;
+  [[gnu::noinline]] Info& operator=(const Info&) = default;
+  [[gnu::noinline]] Info& operator=(Info&&) noexcept = default;
+  [[gnu::noinline]] ~Info() = default;
 
   const char* op;         ///< the operator, such as "map"
   std::string detail;     ///< its parameters, such as "2"
@@ -77,7 +87,7 @@ struct Info {
   [[gnu::always_inline]] void holds(std::uint64_t n) noexcept { if (counting) held.set(n); }
 
   /// The user's name, or the operator's.
-  std::string label() const { return name.empty() ? std::string{op} : name; }
+  [[gnu::noinline]] std::string label() const { return name.empty() ? std::string{op} : name; }
 };
 
 namespace detail {

@@ -19,12 +19,15 @@ class Graph;
 /// strand only. Operators derive from it, register their ports in the constructor, and push through their outlets.
 class Node {
  public:
-  explicit Node(Info info) : infos_{std::move(info)}, info_(&infos_.back()) {}
+  [[gnu::noinline]] explicit Node(Info info) {
+    infos_.push_back(std::move(info));
+    info_ = &infos_.back();
+  }
   /// A chain of fused steps is one node with one Info for each step.
-  explicit Node(std::vector<Info> infos) : infos_(std::move(infos)), info_(&detail::last_of(infos_)) {}
+  [[gnu::noinline]] explicit Node(std::vector<Info>&& infos) : infos_(std::move(infos)), info_(&detail::last_of(infos_)) {}
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
-  virtual ~Node() = default;
+  [[gnu::noinline]] virtual ~Node() = default;
 
   Graph& graph() const noexcept { return *graph_; }
   Strand& strand() const noexcept { return *strand_; }
@@ -59,13 +62,13 @@ class Node {
 
  protected:
   /// To be called in the constructor, in the order in which the ports are to be drawn.
-  void port(InletBase& inlet) {
+  [[gnu::noinline]] void port(InletBase& inlet) {
     inlet.node_ = this;
-    inlets_.push_back(&inlet);
+    detail::append(inlets_, &inlet);
   }
-  void port(OutletBase& outlet) {
+  [[gnu::noinline]] void port(OutletBase& outlet) {
     outlet.node_ = this;
-    outlets_.push_back(&outlet);
+    detail::append(outlets_, &outlet);
   }
   void remove_port(InletBase& inlet) { std::erase(inlets_, &inlet); }
 

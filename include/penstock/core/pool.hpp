@@ -16,7 +16,7 @@ class Pool {
   static constexpr std::size_t largest = 256;
   static constexpr std::size_t kept_per_size = 1024;
 
-  static void* take(std::size_t bytes) {
+  [[gnu::noinline]] static void* take(std::size_t bytes) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     if (bytes <= largest) {
       Shelf& shelf = shelves()[index(bytes)];
@@ -31,7 +31,7 @@ class Pool {
     return ::operator new(bytes);
   }
 
-  static void give(void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+  [[gnu::noinline]] static void give(void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     if (bytes <= largest) {
       Shelf& shelf = shelves()[index(bytes)];

@@ -26,7 +26,7 @@ enum class Why : std::uint8_t {
 class Pending : public detail::Pooled {
  public:
   /// @param who  the operator that holds the element; must outlive the settling. Null for joined branches.
-  Pending(Strand& strand, Info* who, Why why)
+  [[gnu::noinline]] Pending(Strand& strand, Info* who, Why why)
       : strand_(strand), since_(strand.loop() ? strand.loop()->now() : TimePoint{}), who_(who), why_(why) {
     if (who_) who_->waiting.add();
   }
@@ -68,7 +68,7 @@ class Pending : public detail::Pooled {
   }
 
  protected:
-  virtual ~Pending() = default;
+  [[gnu::noinline]] virtual ~Pending() = default;
 
  private:
   StrandRef strand_;
@@ -104,7 +104,9 @@ class [[nodiscard]] Receipt {
   }
 
   /// A receipt that its holder settles.
-  static Receipt waiting(Strand& strand, Info* who, Why why) { return Receipt{new Pending(strand, who, why)}; }
+  [[gnu::noinline]] static Receipt waiting(Strand& strand, Info* who, Why why) {
+    return Receipt{new Pending(strand, who, why)};
+  }
 
   /// True when the element still waits.
   bool pending() const noexcept { return state_ && !state_->settled(); }

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <limits>
-#include <memory>
 #include <new>
 #include <utility>
+#include <vector>  // std::allocator
 
 namespace penstock {
 

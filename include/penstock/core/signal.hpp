@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
+
+#include "penstock/core/doing.hpp"
+#include "penstock/core/search.hpp"
 
 namespace penstock {
 
@@ -38,16 +40,17 @@ class InputSignals {
   void remove(std::size_t i) { inputs_.erase(inputs_.begin() + static_cast<std::ptrdiff_t>(i)); }
   bool ended(std::size_t i) const noexcept { return inputs_[i].ended; }
   bool all_ended() const noexcept {
-    return std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.ended; });
+    return !any_of(inputs_, [](const Input& input) { return !input.ended; });
   }
 
-  template <class Send>
-  void take(std::size_t i, const Signal& signal, Send send) {
+  using Send = Doing<void, const Signal&>;
+
+  [[gnu::noinline]] void take(std::size_t i, const Signal& signal, Send send) {
     Input& input = inputs_[i];
     switch (signal.kind) {
       case Signal::end: input.ended = true; break;
       case Signal::reopen: input = Input{}; return;
-      case Signal::watermark: input.frontier = std::max(input.frontier, signal.value); break;
+      case Signal::watermark: raise(input.frontier, signal.value); break;
       case Signal::idle: input.idle = true; break;
       case Signal::active: input.idle = false; break;
       case Signal::barrier: input.barrier = signal.value; break;
@@ -55,8 +58,7 @@ class InputSignals {
     review(send);
   }
   /// Sends what has become true, also after `remove`.
-  template <class Send>
-  void review(Send send) {
+  [[gnu::noinline]] void review(Send send) {
     bool live = false;
     bool idle = true;
     bool waits = false;
@@ -65,12 +67,12 @@ class InputSignals {
     for (const Input& input : inputs_) {
       if (input.ended) continue;
       live = true;
-      barrier = std::min(barrier, input.barrier);
+      lower(barrier, input.barrier);
       if (input.idle) continue;
       idle = false;
       if (input.frontier < frontier_) continue;
       waits = true;
-      frontier = std::min(frontier, input.frontier);
+      lower(frontier, input.frontier);
     }
     if (!live) return;
     if (idle_ && !idle) {
@@ -92,6 +94,13 @@ class InputSignals {
   }
 
  private:
+  static void raise(std::int64_t& value, std::int64_t to) noexcept {
+    if (value < to) value = to;
+  }
+  static void lower(std::int64_t& value, std::int64_t to) noexcept {
+    if (value > to) value = to;
+  }
+
   static constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
   struct Input {
     std::int64_t frontier = lowest;

@@ -43,7 +43,7 @@ class TaskQueue {
   TaskQueue(const TaskQueue&) = delete;
   TaskQueue& operator=(const TaskQueue&) = delete;
   ~TaskQueue() {
-    while (Task* task = pop()) task->discard();
+    if (!empty()) discard();
     end_.next_ = end_.previous_ = nullptr;
   }
 
@@ -93,6 +93,10 @@ class TaskQueue {
   struct End final : Task {
     void run() override {}
   };
+  [[gnu::noinline]] void discard() noexcept {
+    while (Task* task = pop()) task->discard();
+  }
+
   End end_;
 };
 

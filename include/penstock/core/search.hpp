@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <vector>
+
+namespace penstock::detail {
+
+// What core needs of <algorithm>, which would cost twice as much as core.
+
+/// Where the first item stands for which `is` answers true; the end when there is none.
+template <class Items, class Is>
+constexpr auto find_where(Items& items, Is is) {
+  auto at = items.begin();
+  while (at != items.end() && !is(*at)) ++at;
+  return at;
+}
+template <class Items, class Item>
+constexpr auto find_item(Items& items, const Item& wanted) {
+  return find_where(items, [&](const auto& item) { return item == wanted; });
+}
+template <class Items, class Is>
+constexpr bool any_of(const Items& items, Is is) {
+  return find_where(items, is) != items.end();
+}
+
+/// `push_back`, not in line: for lists that grow while a graph is wired.
+template <class Item>
+[[gnu::noinline]] void append(std::vector<Item>& items, Item item) {
+  items.push_back(item);
+}
+
+}  // namespace penstock::detail
