@@ -5,7 +5,8 @@
 #include <exception>
 #include <utility>
 
-#include "penstock/core/graph.hpp"
+#include "penstock/core/doing.hpp"
+#include "penstock/core/node_handle.hpp"
 
 namespace penstock::detail {
 
@@ -32,13 +33,6 @@ Receipt offer(Outlet<T>& outlet, T&& value) {
   return outlet.strand().descend([&] { return Receipt{outlet.push(std::move(value), nullptr)}; });
 }
 
-/// Pushes elements of a batch, as one descent, until one waits or the descent has something to do at its end.
-template <class T>
-Receipt offer_all(Outlet<T>& outlet, Batch<T>& batch) {
-  batch.strand = &outlet.strand();
-  return outlet.strand().descend([&] { return Receipt{outlet.push_all(batch)}; });
-}
-
 /// Where the elements of a range that lie side by side begin; nothing for other ranges.
 template <class Range>
 auto first_of(Range& range) {
@@ -50,7 +44,7 @@ auto first_of(Range& range) {
 }
 
 /// Sends a signal into what is behind `outlet`, as one descent.
-inline Receipt offer(OutletBase& outlet, const Signal& signal) {
+[[gnu::noinline]] inline Receipt offer(OutletBase& outlet, const Signal& signal) {
   return outlet.strand().descend([&] { return Receipt{outlet.signal(signal)}; });
 }
 
@@ -66,24 +60,26 @@ Receipt deliver(Outlet<T>& outlet, T&& value, const Context& context, Info& from
   }
 }
 
-/// Something that another thread wants done on the strand of `outlet`, and waits for.
-template <class Fn>
+/// Something that ends with a receipt.
+using Work = Doing<Receipt>;
+
+/// Something that another thread wants done on the strand of a graph, and waits for.
 class Errand final : public Task {
  public:
-  Errand(Loop& loop, Fn& fn) : loop_(loop), fn_(fn) {}
-
-  /// Runs `fn` on the loop and waits until the receipt that it returns has settled.
-  void send() {
-    loop_.before_wait();
-    loop_.post_remote(*this);
-    loop_.wait(done_);
-    if (error_) std::rethrow_exception(error_);
+  /// Does the work on the loop of `node` and waits until the receipt that it returns has settled.
+  [[gnu::noinline]] static void send(Node& node, Work work) {
+    const NodeHandle alive{node};
+    Errand errand{node, work};
+    errand.loop_.before_wait();
+    errand.loop_.post_remote(errand);
+    errand.loop_.wait(errand.done_);
+    if (errand.error_) std::rethrow_exception(errand.error_);
   }
 
   void run() override {
     if (!receipt_.state()) {
       try {
-        receipt_ = fn_();
+        receipt_ = node_.strand().descend(work_);
       } catch (...) {
         error_ = std::current_exception();
       }
@@ -94,13 +90,16 @@ class Errand final : public Task {
     loop_.wake(done_);
   }
   void discard() noexcept override {
-    error_ = std::make_exception_ptr(Stopped("emit: the event loop ended while the element waited for it"));
+    error_ = stopped("emit: the event loop ended while the element waited for it");
     loop_.wake(done_);
   }
 
  private:
+  Errand(Node& node, Work work) : node_(node), loop_(*node.loop()), work_(work) {}
+
+  Node& node_;
   Loop& loop_;
-  Fn& fn_;
+  Work work_;
   Receipt receipt_;
   std::exception_ptr error_;
   std::atomic<bool> done_{false};
@@ -109,7 +108,7 @@ class Errand final : public Task {
 /// Waits, where that is possible, for a receipt that was got on a loop nobody runs.
 class Settled final : public Task {
  public:
-  static void wait(Loop& loop, Receipt receipt) {
+  [[gnu::noinline]] static void wait(Loop& loop, const Receipt& receipt) {
     if (receipt.pending()) {
       Settled settled{loop};
       receipt.state()->then(settled);
@@ -130,7 +129,7 @@ class Settled final : public Task {
 [[gnu::noinline]] inline void wait_for_earlier(OutletBase& outlet, Position position) {
   const NodeHandle alive{*outlet.node()};
   Unwaited& earlier = outlet.unwaited();
-  if (position == Position::idle) Settled::wait(*outlet.strand().loop(), earlier.receipt());
+  if (position == Position::idle) Settled::wait(*outlet.strand().loop(), Receipt{earlier.receipt()});
   if (earlier.pending()) {
     misuse(
         "emit: an earlier element still waits, and waiting for it here would block the loop that it waits for; use "
@@ -138,20 +137,16 @@ class Settled final : public Task {
   }
 }
 
-/// Does `fn`, which returns a receipt, on the strand of `outlet` and waits for the receipt. Where waiting would block the
-/// loop itself, the receipt is kept: `fn` has been done, but the next call throws as long as it is pending.
-template <class Fn>
-void wait_for(OutletBase& outlet, Fn fn) {
+/// Does `work`, as one descent, on the strand of `outlet` and waits for its receipt. Where waiting would block the loop itself, the receipt is
+/// kept: the work has been done, but the next call throws as long as it is pending.
+[[gnu::noinline]] inline void wait_for(OutletBase& outlet, Work work) {
   Loop* loop = outlet.strand().loop();
   const Position position = loop ? loop->position() : Position::inside;
-  if (position == Position::elsewhere) {
-    const NodeHandle alive{*outlet.node()};
-    return Errand<Fn>{*loop, fn}.send();
-  }
+  if (position == Position::elsewhere) return Errand::send(*outlet.node(), work);
   if (outlet.unwaited().pending()) [[unlikely]] wait_for_earlier(outlet, position);
-  // One descent round it all: what `fn` brings about may end the graph, but not before the end of that.
+  // One descent round it all: what `work` brings about may end the graph, but not before the end of that.
   const Receipt receipt = outlet.strand().descend([&] {
-    Receipt given = fn();
+    Receipt given = work();
     if (given.pending() && position == Position::inside) outlet.unwaited().keep(std::exchange(given, Receipt{}));
     return given;
   });
@@ -160,16 +155,15 @@ void wait_for(OutletBase& outlet, Fn fn) {
 }
 
 /// The same without waiting: false, and nothing done, while an earlier element waits.
-template <class Fn>
-bool try_to(OutletBase& outlet, Fn fn) {
+[[gnu::noinline]] inline bool try_to(OutletBase& outlet, Work work) {
   bool taken = true;
-  auto attempt = [&] {
+  const auto attempt = [&] {
     Unwaited& earlier = outlet.unwaited();
     if (earlier.pending()) {
       taken = false;
       return Receipt{};
     }
-    Receipt receipt = fn();
+    Receipt receipt = outlet.strand().descend(work);
     if (receipt.pending()) {
       earlier.keep(std::move(receipt));
     } else {
@@ -179,11 +173,41 @@ bool try_to(OutletBase& outlet, Fn fn) {
   };
   Loop* loop = outlet.strand().loop();
   if (loop && loop->position() == Position::elsewhere) {
-    Errand<decltype(attempt)>{*loop, attempt}.send();
+    Errand::send(*outlet.node(), attempt);
   } else {
     static_cast<void>(attempt());
   }
   return taken;
+}
+
+/// Within a descent: pushes one element whose Context was given away. The Refs are let go of here, so that what their
+/// callbacks do and throw belongs to the descent.
+[[gnu::noinline]] inline Receipt push_given(OutletBase& outlet, Context& given, Doing<Pending*, const Context*> push) {
+  const Context context = std::move(given);
+  context.bind(outlet.strand());
+  try {
+    return Receipt{push(context.or_null())};
+  } catch (...) {
+    context.fail(std::current_exception());
+    throw;
+  }
+}
+/// Emits it, and waits.
+[[gnu::noinline]] inline void emit_given(OutletBase& outlet, Context& given, Doing<Pending*, const Context*> push) {
+  try {
+    wait_for(outlet, [&] { return push_given(outlet, given, push); });
+  } catch (...) {
+    given.fail(std::current_exception());  // when it was refused; otherwise nothing is left in it
+    throw;
+  }
+}
+
+/// Ends a descent of `emit` that was not plain to its end. The end of the descent may end the graph, so it comes last.
+[[gnu::noinline, gnu::cold]] inline void finish(OutletBase& outlet, Strand& strand, Pending* pending) {
+  const Receipt receipt{pending};
+  if (receipt.pending()) outlet.unwaited().keep(receipt);
+  strand.end();
+  if (!receipt.pending()) receipt.get();
 }
 
 }  // namespace penstock::detail

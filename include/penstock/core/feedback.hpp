@@ -72,7 +72,7 @@ void Stream<T>::connect_feedback(const Stream& downstream, std::size_t bound) co
   }
   Graph& graph = Graph::merge(this->graph(), downstream.graph());
   if (Graph::reaches(downstream.node(), this->node())) {
-    auto& edge = graph.add(std::make_unique<detail::FeedbackEdge<T>>(bound));
+    auto& edge = graph.add(detail::make_box<detail::FeedbackEdge<T>>(bound));
     graph.connect(edge.outlet, *target);
     graph.connect(*outlet_, edge);
   } else {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/node.hpp"
+#include "penstock/core/search.hpp"
 
 namespace penstock {
 
@@ -26,28 +26,28 @@ class ErrorHandler {
 /// that is wired makes a graph, joining two of them makes one, and the last handle's end destroys it.
 class Graph {
  public:
-  explicit Graph(Loop* loop) : strand_(new Strand(loop)) {}
+  [[gnu::noinline]] explicit Graph(Loop* loop) : strand_(new Strand(loop)) {}
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
   Strand& strand() const noexcept { return *strand_; }
   Loop* loop() const noexcept { return strand_->loop(); }
-  const std::vector<std::unique_ptr<Node>>& nodes() const noexcept { return nodes_; }
+  /// Owned by the graph.
+  const std::vector<Node*>& nodes() const noexcept { return nodes_; }
 
   /// Makes `node` a member. Throws std::logic_error when it needs an event loop and the graph has none.
-  template <class N>
-  N& add(std::unique_ptr<N> node) {
-    if (const char* what = node->needs_loop(); what && !loop()) {
-      detail::misuse(std::string{what} +
-                     " needs an event loop: give one to the source, as in Stream<int> source{loop}");
-    }
-    const Hold hold{loop()};
-    N& added = *node;
-    nodes_.push_back(std::move(node));
-    added.join(*this, *strand_);
-    for (Info& info : added.infos()) info.counting = counting_;
-    added.added();
+  /// @param node  a std::unique_ptr, or whatever else owns a node and gives it away by `release()`.
+  template <class Owner>
+  auto& add(Owner node) {
+    auto& added = *node;
+    adopt(detail::Box<Node>{node.release()});
     return added;
+  }
+  /// Makes a node a member and leads `outlet` into it.
+  [[gnu::noinline]] void add_behind(OutletBase& outlet, std::uint64_t ticket, detail::Box<Node> node, InletBase& inlet) {
+    const Hold hold{loop()};
+    adopt(std::move(node));
+    connect(outlet, inlet, ticket);
   }
 
   /// Joins two graphs into one, which is returned; the other one is gone.
@@ -64,9 +64,9 @@ class Graph {
     Graph& into = a_stays ? a : b;
     Graph& from = a_stays ? b : a;
     if (!into.loop() && from.loop()) into.strand_->adopt(*from.loop());
-    for (std::unique_ptr<Node>& node : from.nodes_) {
+    for (Node* node : from.nodes_) {
       node->join(into, *into.strand_);
-      into.nodes_.push_back(std::move(node));
+      into.nodes_.push_back(node);
     }
     from.nodes_.clear();
     into.idle_.splice(from.idle_);
@@ -78,7 +78,7 @@ class Graph {
   }
 
   /// Connects now or, while an element is under way, after it.
-  void connect(OutletBase& outlet, InletBase& inlet, std::uint64_t ticket) {
+  [[gnu::noinline]] void connect(OutletBase& outlet, InletBase& inlet, std::uint64_t ticket) {
     const Hold hold{loop()};
     later([&outlet, &inlet, ticket] { outlet.attach(inlet, ticket); });
   }
@@ -119,7 +119,7 @@ class Graph {
       const Node* node = open.back();
       open.pop_back();
       if (node == &to) return true;
-      if (std::find(seen.begin(), seen.end(), node) != seen.end()) continue;
+      if (detail::find_item(seen, node) != seen.end()) continue;
       seen.push_back(node);
       for (const OutletBase* outlet : node->outlets()) {
         for (const OutletBase::Branch& branch : outlet->branches()) open.push_back(branch.inlet->node());
@@ -136,11 +136,11 @@ class Graph {
   }
 
   /// True when nothing will happen without a new element: every queue is empty, every call has ended.
-  bool idle() const noexcept {
-    return std::none_of(nodes_.begin(), nodes_.end(), [](const auto& node) { return node->busy(); });
+  [[gnu::noinline]] bool idle() const noexcept {
+    return !detail::any_of(nodes_, [](const Node* node) { return node->busy(); });
   }
   /// Runs `task` once the graph is idle.
-  void when_idle(Task& task) {
+  [[gnu::noinline]] void when_idle(Task& task) {
     if (idle()) {
       strand_->post(task);
     } else {
@@ -149,8 +149,7 @@ class Graph {
   }
   /// Nodes say this when they stop being busy.
   void rested() noexcept {
-    if (idle_.empty() || !idle()) return;
-    while (Task* task = idle_.pop()) strand_->post(*task);
+    if (!idle_.empty()) end_of_wait();
   }
 
   /// An error of background work: to the handler, or to the loop.
@@ -163,16 +162,16 @@ class Graph {
       strand_->report(std::current_exception());
     }
   }
-  void on_error(std::unique_ptr<ErrorHandler> handler) { handler_ = std::move(handler); }
+  void on_error(detail::Box<ErrorHandler> handler) { handler_ = std::move(handler); }
 
   bool counting() const noexcept { return counting_; }
   void counting(bool on) {
     counting_ = on;
-    for (const auto& node : nodes_) {
+    for (Node* node : nodes_) {
       for (Info& info : node->infos()) info.counting = on;
     }
     later([this] {
-      for (const auto& node : nodes_) {
+      for (Node* node : nodes_) {
         for (OutletBase* outlet : node->outlets()) outlet->refresh();
       }
     });
@@ -180,7 +179,7 @@ class Graph {
 
   /// Handles count on the node that they name and on its graph. They may be copied and dropped on any thread, but not
   /// while the graph is being joined to another one.
-  static void retain(Node& node) noexcept {
+  [[gnu::noinline]] static void retain(Node& node) noexcept {
     node.handles_.fetch_add(1, std::memory_order_relaxed);
     node.graph().handles_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -200,10 +199,31 @@ class Graph {
   ~Graph() {
     StrandRef strand{*strand_};
     strand->begin();
-    for (const auto& node : nodes_) node->shut_down();
-    while (!nodes_.empty()) nodes_.pop_back();
+    for (Node* node : nodes_) node->shut_down();
+    while (!nodes_.empty()) {
+      const detail::Box<Node> last{nodes_.back()};
+      nodes_.pop_back();
+    }
     strand_->release();
     strand->come_to_rest();
+  }
+
+  [[gnu::noinline]] void end_of_wait() noexcept {
+    if (!idle()) return;
+    while (Task* task = idle_.pop()) strand_->post(*task);
+  }
+
+  [[gnu::noinline]] void adopt(detail::Box<Node> node) {
+    if (const char* what = node->needs_loop(); what && !loop()) {
+      detail::misuse(what, " needs an event loop: give one to the source, as in Stream<int> source{loop}");
+    }
+    const Hold hold{loop()};
+    Node& added = *node;
+    detail::append(nodes_, &added);
+    static_cast<void>(node.release());
+    added.join(*this, *strand_);
+    for (Info& info : added.infos()) info.counting = counting_;
+    added.added();
   }
 
   /// Destroys the graph on its strand, when nothing is under way.
@@ -243,49 +263,18 @@ class Graph {
 
   void erase_if_unused(const Node& node) {
     if (node.handles_.load(std::memory_order_acquire) != 0) return;
-    const auto is_it = [&](const auto& other) { return other.get() == &node; };
-    const auto found = std::find_if(nodes_.begin(), nodes_.end(), is_it);
+    const auto found = detail::find_item(nodes_, &node);
     if (found == nodes_.end()) return;
-    const std::unique_ptr<Node> last = std::move(*found);
+    const detail::Box<Node> last{*found};
     nodes_.erase(found);
   }
 
   Strand* strand_;
-  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<Node*> nodes_;
   std::atomic<std::size_t> handles_{0};
   TaskQueue idle_;
-  std::unique_ptr<ErrorHandler> handler_;
+  detail::Box<ErrorHandler> handler_;
   bool counting_ = true;
 };
 
-namespace detail {
-
-/// A counted handle on a node and with it on its graph.
-class NodeHandle {
- public:
-  NodeHandle() = default;
-  explicit NodeHandle(Node& node) noexcept : node_(&node) { Graph::retain(node); }
-  NodeHandle(const NodeHandle& other) noexcept : node_(other.node_) {
-    if (node_) Graph::retain(*node_);
-  }
-  NodeHandle(NodeHandle&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
-  NodeHandle& operator=(const NodeHandle& other) noexcept { return *this = NodeHandle(other); }
-  NodeHandle& operator=(NodeHandle&& other) noexcept {
-    Node* const old = std::exchange(node_, std::exchange(other.node_, nullptr));
-    if (old) Graph::release(*old);
-    return *this;
-  }
-  ~NodeHandle() {
-    if (node_) Graph::release(*node_);
-  }
-
-  Node* operator->() const noexcept { return node_; }
-  Node& operator*() const noexcept { return *node_; }
-  explicit operator bool() const noexcept { return node_ != nullptr; }
-
- private:
-  Node* node_ = nullptr;
-};
-
-}  // namespace detail
 }  // namespace penstock

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <exception>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -80,7 +79,7 @@ class Handle {
       void handle(std::exception_ptr error, const Info& where) override { fn_(std::move(error), where); }
       Fn fn_;
     };
-    on_strand([&] { graph().on_error(std::make_unique<Calls>(std::move(fn))); });
+    on_strand([&] { graph().on_error(detail::make_box<Calls>(std::move(fn))); });
   }
 
  protected:
@@ -116,7 +115,7 @@ inline Receipt Handle::idle_receipt() const {
       delete this;
     }
     void discard() noexcept override {
-      receipt.settle(std::make_exception_ptr(Stopped("wait_idle: the graph ended before it was idle")));
+      receipt.settle(detail::stopped("wait_idle: the graph ended before it was idle"));
       delete this;
     }
     Receipt receipt;
@@ -131,7 +130,7 @@ inline void Handle::wait_idle() const {
   Loop* loop = this->loop();
   auto rest = [this] { return idle_receipt(); };
   const Position position = loop ? loop->position() : Position::inside;
-  if (position == Position::elsewhere) return detail::Errand<decltype(rest)>{*loop, rest}.send();
+  if (position == Position::elsewhere) return detail::Errand::send(node(), rest);
   if (graph().idle()) return;
   if (position == Position::inside) {
     detail::misuse("wait_idle: the loop that would have to do the work is running this thread; use async_wait_idle");

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/error.hpp"
 #include "penstock/core/port.hpp"
+#include "penstock/core/search.hpp"
 
 namespace penstock {
 
@@ -21,7 +22,7 @@ class OutletBase {
     std::uint64_t ticket;
   };
 
-  OutletBase() = default;
+  [[gnu::noinline]] explicit OutletBase(InletBase& target) : target_(&target) {}
   OutletBase(const OutletBase&) = delete;
   OutletBase& operator=(const OutletBase&) = delete;
 
@@ -33,7 +34,7 @@ class OutletBase {
   std::uint64_t ticket() noexcept { return next_ticket_++; }
 
   /// Sends a signal to every branch, and then throws what the first of them threw, if any.
-  Pending* signal(const Signal& signal) {
+  [[gnu::noinline]] Pending* signal(const Signal& signal) {
     if (signal.kind == Signal::end) ended_ = true;
     if (signal.kind == Signal::reopen) ended_ = false;
     if (signal.kind == Signal::end || signal.kind == Signal::reopen) rewire();
@@ -61,19 +62,19 @@ class OutletBase {
   /// Looks again at what stands behind it.
   void refresh() { rewire(); }
 
-  void attach(InletBase& inlet, std::uint64_t ticket) {
+  [[gnu::noinline]] void attach(InletBase& inlet, std::uint64_t ticket) {
     const auto same = [&](const Branch& branch) { return branch.inlet == &inlet; };
-    if (std::any_of(branches_.begin(), branches_.end(), same)) return;
-    const auto later = [&](const Branch& branch) { return branch.ticket > ticket; };
-    const auto place = std::find_if(branches_.begin(), branches_.end(), later);
-    const auto inserted = branches_.insert(place, {&inlet, ticket});
+    if (detail::any_of(branches_, same)) return;
+    detail::append(branches_, Branch{&inlet, ticket});
+    std::size_t place = branches_.size() - 1;
+    for (; place > 0 && branches_[place - 1].ticket > ticket; --place) std::swap(branches_[place], branches_[place - 1]);
     try {
       rewire();
     } catch (...) {
-      branches_.erase(inserted);
+      branches_.erase(branches_.begin() + static_cast<std::ptrdiff_t>(place));
       throw;
     }
-    inlet.upstreams_.push_back(this);
+    detail::append(inlet.upstreams_, this);
     inlet.merged_.add();
     if (ended_ || closes_cycle_) {
       ++inlet.ended_;
@@ -83,32 +84,49 @@ class OutletBase {
 
   /// False when `inlet` was not connected. An inlet that loses its last edge that had not ended gets the end now, unless it
   /// has none left but one that closes a cycle.
-  bool detach(InletBase& inlet) {
+  [[gnu::noinline]] bool detach(InletBase& inlet) {
     const auto same = [&](const Branch& branch) { return branch.inlet == &inlet; };
-    const auto found = std::find_if(branches_.begin(), branches_.end(), same);
+    const auto found = detail::find_where(branches_, same);
     if (found == branches_.end()) return false;
     branches_.erase(found);
     rewire();
-    const auto edge = std::find(inlet.upstreams_.begin(), inlet.upstreams_.end(), this);
+    const auto edge = detail::find_item(inlet.upstreams_, this);
     inlet.merged_.remove(static_cast<std::size_t>(edge - inlet.upstreams_.begin()));
     inlet.upstreams_.erase(edge);
     const auto from_outside = [](const OutletBase* upstream) { return !upstream->closes_cycle_; };
     if (ended_ || closes_cycle_) {
       --inlet.ended_;
-    } else if (inlet.ended_ == inlet.upstreams_.size() &&
-               std::any_of(inlet.upstreams_.begin(), inlet.upstreams_.end(), from_outside)) {
+    } else if (inlet.ended_ == inlet.upstreams_.size() && detail::any_of(inlet.upstreams_, from_outside)) {
       static_cast<void>(Receipt{inlet.take_signal({Signal::end})});
     }
     return true;
   }
 
  protected:
-  ~OutletBase() = default;
-  /// Brings the fast path in line with `branches_`.
-  virtual void rewire() = 0;
+  [[gnu::noinline]] ~OutletBase() = default;
+
+  InletBase* target_;  // never null: nothing, the one inlet, or a fan-out
 
  private:
   friend class Node;
+
+  /// What stands behind it when nothing is connected, and after its end.
+  virtual InletBase& stub(bool ended) = 0;
+  virtual InletBase& fan_out(const std::vector<InletBase*>& targets) = 0;
+
+  /// Brings the fast path in line with `branches_`.
+  [[gnu::noinline]] void rewire() {
+    if (ended_ || branches_.empty()) {
+      target_ = &stub(ended_);
+    } else if (branches_.size() == 1) {
+      target_ = &branches_.front().inlet->entry();
+    } else {
+      std::vector<InletBase*> targets;
+      for (const Branch& branch : branches_) detail::append(targets, &branch.inlet->entry());
+      target_ = &fan_out(targets);
+    }
+  }
+
   Node* node_ = nullptr;
   Strand* strand_ = nullptr;
   std::vector<Branch> branches_;
@@ -120,38 +138,27 @@ class OutletBase {
 
 namespace detail {
 
-/// Behind an outlet that nothing is connected to.
+/// Behind an outlet that nothing is connected to, or that has ended.
 template <element T>
-class NullInlet final : public Receiver<T, NullInlet<T>> {
+class Stub final : public Receiver<T, Stub<T>> {
  public:
-  static NullInlet& instance() {
-    static NullInlet one;
-    return one;
+  [[gnu::noinline]] static Stub& instance(bool ended) {
+    static Stub stubs[]{Stub{false}, Stub{true}};
+    return stubs[ended];
   }
   template <class V>
-  Pending* take(V&&, const Context*) noexcept {
+  Pending* take(V&&, const Context*) {
+    if (ended_) misuse("emit: the stream was closed before");
     return nullptr;
   }
 
  protected:
   Pending* take_signal(const Signal&) override { return nullptr; }
-};
 
-/// Behind an outlet after its end.
-template <element T>
-class EndedInlet final : public Receiver<T, EndedInlet<T>> {
- public:
-  static EndedInlet& instance() {
-    static EndedInlet one;
-    return one;
-  }
-  template <class V>
-  Pending* take(V&&, const Context*) {
-    misuse("emit: the stream was closed before");
-  }
+ private:
+  explicit Stub(bool ended) : ended_(ended) {}
 
- protected:
-  Pending* take_signal(const Signal&) override { return nullptr; }
+  bool ended_;
 };
 
 /// Behind an outlet with several branches: the only place where elements are copied and receipts joined. Every branch
@@ -161,35 +168,33 @@ class FanOut final : public Receiver<T, FanOut<T>> {
  public:
   explicit FanOut(OutletBase& outlet) : outlet_(outlet) {}
 
-  std::vector<Inlet<T>*> targets;
+  std::vector<InletBase*> targets;
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
-    if constexpr (detail::can_copy<T>) {
-      Inlet<T>* const* target = targets.data();
-      Inlet<T>* const* last = target + targets.size() - 1;
-      for (; target != last; ++target) {
-        if (Pending* pending = (*target)->push(std::as_const(value), context)) {
-          return join<V>(pending, target + 1, last, std::forward<V>(value), context);
-        }
+    InletBase* const* target = targets.data();
+    InletBase* const* last = target + targets.size() - 1;
+    for (; target != last; ++target) {
+      if (Pending* pending = inlet(target).push(std::as_const(value), context)) {
+        return join<V>(pending, target + 1, last, std::forward<V>(value), context);
       }
-      return (*last)->push(std::forward<V>(value), context);
-    } else {
-      return targets.front()->push(std::forward<V>(value), context);
     }
+    return inlet(last).push(std::forward<V>(value), context);
   }
 
  protected:
   Pending* take_signal(const Signal&) override { return nullptr; }
 
  private:
+  static Inlet<T>& inlet(InletBase* const* target) noexcept { return static_cast<Inlet<T>&>(**target); }
+
   template <class V>
-  [[gnu::noinline, gnu::cold]] Pending* join(Pending* first, Inlet<T>* const* target, Inlet<T>* const* last,
+  [[gnu::noinline, gnu::cold]] Pending* join(Pending* first, InletBase* const* target, InletBase* const* last,
                                              Aside<V> value, const Context* context) {
     Join join{outlet_.strand()};
     join.add(first);
-    for (; target != last; ++target) join.add((*target)->push(std::as_const(value), context));
-    join.add((*last)->push(std::forward<V>(value), context));
+    for (; target != last; ++target) join.add(inlet(target).push(std::as_const(value), context));
+    join.add(inlet(last).push(std::forward<V>(value), context));
     return join.finish();
   }
 
@@ -198,45 +203,41 @@ class FanOut final : public Receiver<T, FanOut<T>> {
 
 }  // namespace detail
 
-/// A node's output. Emitting is one indirect call to a target that is never null: nothing, the one inlet, or a fan-out.
+/// A node's output. Emitting is one indirect call.
 template <element T>
 class Outlet final : public OutletBase {
  public:
+  Outlet() : OutletBase(detail::Stub<T>::instance(false)) {}
   ~Outlet() = default;
 
   [[gnu::always_inline]] Pending* push(T&& value, const Context* context) {
-    return target_->push(std::move(value), context);
+    return target().push(std::move(value), context);
   }
   [[gnu::always_inline]] Pending* push(const T& value, const Context* context)
     requires(detail::can_copy<T>)
   {
-    if constexpr (requires { target_->push(value, context); }) {
-      return target_->push(value, context);
+    if constexpr (requires { target().push(value, context); }) {
+      return target().push(value, context);
     }
   }
-  Pending* push_all(Batch<T>& batch) { return target_->push_all(batch); }
+  Pending* push_all(Batch<T>& batch) { return target().push_all(batch); }
 
  private:
-  void rewire() override {
-    if (ended()) {
-      target_ = &detail::EndedInlet<T>::instance();
-    } else if (branches().empty()) {
-      target_ = &detail::NullInlet<T>::instance();
-    } else if (branches().size() == 1) {
-      target_ = &static_cast<Inlet<T>*>(branches().front().inlet)->entry();
+  [[gnu::always_inline]] Inlet<T>& target() const noexcept { return static_cast<Inlet<T>&>(*target_); }
+
+  InletBase& stub(bool ended) override { return detail::Stub<T>::instance(ended); }
+  InletBase& fan_out([[maybe_unused]] const std::vector<InletBase*>& targets) override {
+    if constexpr (detail::can_copy<T>) {
+      if (!fan_) fan_ = detail::make_box<detail::FanOut<T>>(*this);
+      fan_->targets = targets;
+      return *fan_;
     } else {
-      if constexpr (!detail::can_copy<T>) {
-        detail::misuse("Stream: the elements cannot be copied, so the stream can have one consumer only");
-      }
-      if (!fan_) fan_ = std::make_unique<detail::FanOut<T>>(*this);
-      fan_->targets.clear();
-      for (const Branch& branch : branches()) fan_->targets.push_back(&static_cast<Inlet<T>*>(branch.inlet)->entry());
-      target_ = fan_.get();
+      detail::misuse("Stream: the elements cannot be copied, so the stream can have one consumer only");
     }
   }
 
-  Inlet<T>* target_ = &detail::NullInlet<T>::instance();
-  std::unique_ptr<detail::FanOut<T>> fan_;
+  struct None {};
+  detail::Box<std::conditional_t<detail::can_copy<T>, detail::FanOut<T>, None>> fan_;
 };
 
 }  // namespace penstock

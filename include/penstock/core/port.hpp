@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -11,6 +10,7 @@
 #include "penstock/core/context.hpp"
 #include "penstock/core/element.hpp"
 #include "penstock/core/receipt.hpp"
+#include "penstock/core/search.hpp"
 #include "penstock/core/signal.hpp"
 
 namespace penstock {
@@ -21,18 +21,20 @@ class OutletBase;
 /// The untyped side of a node's input: what wiring, drawing and signals need.
 class InletBase {
  public:
-  InletBase() = default;
+  [[gnu::noinline]] InletBase() = default;
   InletBase(const InletBase&) = delete;
   InletBase& operator=(const InletBase&) = delete;
 
   /// Null for the inlet of what is not connected.
   Node* node() const noexcept { return node_; }
   const std::vector<OutletBase*>& upstreams() const noexcept { return upstreams_; }
+  /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges are wired.
+  virtual InletBase& entry() noexcept { return *this; }
 
   /// A signal of the edge from `from`. Those of several edges are made one sequence; the end counts only when every edge
   /// has ended.
-  Pending* receive(const OutletBase& from, const Signal& signal) {
-    const auto place = static_cast<std::size_t>(std::find(upstreams_.begin(), upstreams_.end(), &from) - upstreams_.begin());
+  [[gnu::noinline]] Pending* receive(const OutletBase& from, const Signal& signal) {
+    const auto place = static_cast<std::size_t>(detail::find_item(upstreams_, &from) - upstreams_.begin());
     if (upstreams_.size() == 1) {
       merged_.take(place, signal, [](const Signal&) {});
       if (signal.kind == Signal::end) ++ended_;
@@ -43,7 +45,7 @@ class InletBase {
   }
 
  protected:
-  ~InletBase() = default;
+  [[gnu::noinline]] ~InletBase() = default;
   virtual Pending* take_signal(const Signal& signal) = 0;
 
  private:
@@ -121,8 +123,6 @@ template <element T>
 class Inlet : public detail::InletInterface<T> {
  public:
   virtual Pending* push_all(Batch<T>& batch) = 0;
-  /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges are wired.
-  virtual Inlet& entry() noexcept { return *this; }
 
  protected:
   ~Inlet() = default;

@@ -80,11 +80,14 @@ template <class S>
   requires requires { S::infos; }
 inline constexpr std::size_t infos_of<S> = S::infos;
 
-/// Puts what is known of one more step behind what is known of a chain.
-template <class S>
-void add_info(std::vector<Info>& infos, Info info, S& step) {
+[[gnu::noinline]] inline void add_info(std::vector<Info>& infos, Info&& info) {
   if (!infos.empty()) info.after = static_cast<std::size_t>(&infos.back() - &last_of(infos)) + 1;
   infos.push_back(std::move(info));
+}
+/// Puts what is known of one more step behind what is known of a chain.
+template <class S>
+void add_info(std::vector<Info>& infos, Info&& info, S& step) {
+  add_info(infos, std::move(info));
   if constexpr (infos_of<S> > 1) step.add_infos(infos);
 }
 
@@ -186,7 +189,7 @@ class ChainNode final : public Node, public Receiver<In, ChainNode<In, Steps...>
   using Tail = typename std::conditional_t<std::is_void_v<Out>, std::type_identity<Nowhere>,
                                            std::type_identity<ToOutlet<std::conditional_t<std::is_void_v<Out>, In, Out>>>>::type;
 
-  ChainNode(std::vector<Info> infos, std::tuple<Steps...>&& steps)
+  ChainNode(std::vector<Info>&& infos, std::tuple<Steps...>&& steps)
       : Node(std::move(infos)),
         links_(std::apply([](Steps&... each) { return typename Links<Tail, Steps...>::type(std::move(each)...); }, steps)) {
     this->port(static_cast<InletBase&>(*this));
@@ -198,7 +201,7 @@ class ChainNode final : public Node, public Receiver<In, ChainNode<In, Steps...>
   auto& tail() noexcept { return links_.tail(); }
 
   /// While elements are counted they come in by `counted_`; otherwise counting costs nothing.
-  Inlet<In>& entry() noexcept override {
+  InletBase& entry() noexcept override {
     if (infos().front().counting) return counted_;
     return *this;
   }

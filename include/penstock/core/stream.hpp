@@ -4,9 +4,6 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <iterator>
-#include <memory>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -56,16 +53,12 @@ class Stream : public Handle, public Operators<Stream<T>> {
       strand.come_to_rest();
       throw;
     }
-    if (pending || !strand.rest()) [[unlikely]] finish(outlet, strand, pending);
+    if (pending || !strand.rest()) [[unlikely]] detail::finish(outlet, strand, pending);
   }
   /// The same with Refs, metadata or an event time beside the element.
   [[gnu::noinline]] void emit(T value, Context context) const {
-    try {
-      detail::wait_for(*outlet_, [this, &value, &context] { return push_given(value, context); });
-    } catch (...) {
-      context.fail(std::current_exception());  // when it was refused; otherwise nothing is left in it
-      throw;
-    }
+    const auto push = [&](const Context* c) { return outlet_->push(std::move(value), c); };
+    detail::emit_given(*outlet_, context, push);
   }
   /// Emits every element of a range as `emit` does, in order. Where they lie side by side they are handed over in batches,
   /// which costs less and changes nothing else. Elements of an rvalue container are moved; one that throws leaves those
@@ -91,7 +84,8 @@ class Stream : public Handle, public Operators<Stream<T>> {
 
   /// Never waits: false, and the element is not taken, while an earlier one still waits.
   bool try_emit(T value, Context context = {}) const {
-    return detail::try_to(*outlet_, [this, &value, &context] { return push_given(value, context); });
+    const auto push = [&](const Context* c) { return outlet_->push(std::move(value), c); };
+    return detail::try_to(*outlet_, [&] { return detail::push_given(*outlet_, context, push); });
   }
   /// Starts to emit and completes with `void(std::exception_ptr)` when the element is taken. Any Asio completion token:
   /// use_awaitable, use_future, deferred, a callback. Elements that are not waited for keep their order.
@@ -117,13 +111,7 @@ class Stream : public Handle, public Operators<Stream<T>> {
   auto async_close(Token&& token) const {
     return penstock::async_close(*this, std::forward<Token>(token));
   }
-  Receipt push_end() const {
-    if (outlet_->ended()) return {};
-    return outlet_->strand().descend([&] {
-      auto* source = dynamic_cast<detail::StreamNode<T>*>(&this->node());
-      return Receipt{source ? source->end() : outlet_->signal({Signal::end})};
-    });
-  }
+  Receipt push_end() const { return detail::offer_end(*outlet_); }
 
   /// Sends everything that comes by here also into `downstream`, which must have been made with `Stream<T> name`. An edge
   /// that closes a cycle is a feedback edge: see `connect_feedback` for its bound.
@@ -147,30 +135,22 @@ class Stream : public Handle, public Operators<Stream<T>> {
   Stream stream() const { return *this; }
 
  private:
-  Stream(Loop* loop, std::string name) : Stream(make(loop, std::move(name)).outlet) {}
-  static detail::StreamNode<T>& make(Loop* loop, std::string name) {
-    Graph* graph = new Graph(loop);
-    return graph->add(std::make_unique<detail::StreamNode<T>>(std::move(name)));
+  Stream(Loop* loop, std::string&& name) : Stream(make(loop, std::move(name))) {}
+  [[gnu::noinline]] static Outlet<T>& make(Loop* loop, std::string&& name) {
+    return static_cast<Outlet<T>&>(detail::begin(loop, detail::make_box<detail::StreamNode<T>>(), std::move(name)));
   }
 
-  // The Refs are let go of on the strand and within the descent, so that what their callbacks do and throw belongs to it.
-  Receipt push_given(T& value, Context& context) const {
-    return outlet_->strand().descend([&] {
-      const Context mine = std::move(context);
-      return push(std::move(value), mine);
-    });
-  }
   // By value: whose address is asked for does not stay in a register, on the fast path neither.
   [[gnu::noinline]] void emit_with_care(T value) const {
-    detail::wait_for(*outlet_, [&] { return detail::offer(*outlet_, std::move(value)); });
+    detail::wait_for(*outlet_, [&] { return Receipt{outlet_->push(std::move(value), nullptr)}; });
   }
 
   // As `emit`, up to where the batch is interrupted.
   [[gnu::noinline]] void emit_batch(Batch<T>& batch) const {
     Outlet<T>& outlet = *outlet_;
     Strand& strand = outlet.strand();
-    if (!strand.plain()) return detail::wait_for(outlet, [&] { return detail::offer_all(outlet, batch); });
     batch.strand = &strand;
+    if (!strand.plain()) return detail::wait_for(outlet, [&] { return Receipt{outlet.push_all(batch)}; });
     strand.begin_plain();
     Pending* pending;
     try {
@@ -179,15 +159,7 @@ class Stream : public Handle, public Operators<Stream<T>> {
       strand.come_to_rest();
       throw;
     }
-    if (pending || !strand.rest()) finish(outlet, strand, pending);
-  }
-
-  // The end of the descent may end this handle and the graph, so it comes last.
-  [[gnu::noinline, gnu::cold]] static void finish(Outlet<T>& outlet, Strand& strand, Pending* pending) {
-    const Receipt receipt{pending};
-    if (receipt.pending()) outlet.unwaited().keep(receipt);
-    strand.end();
-    if (!receipt.pending()) receipt.get();
+    if (pending || !strand.rest()) detail::finish(outlet, strand, pending);
   }
 
   Outlet<T>* outlet_;
@@ -195,6 +167,35 @@ class Stream : public Handle, public Operators<Stream<T>> {
 
 template <class T>
 Stream(Outlet<T>&) -> Stream<T>;
+
+namespace detail {
+
+/// What a chain is beside its steps, the same for all element types.
+struct Written {
+  Written(Node& node, OutletBase& from) : source(node), outlet(&from), ticket(from.ticket()) {}
+  Written(const Written&) = delete;
+  Written& operator=(const Written&) = delete;
+  [[gnu::noinline]] ~Written() = default;
+
+  /// Wires the node that the chain becomes.
+  [[gnu::noinline]] Node& put(Box<Node> node, InletBase& inlet) {
+    Node& added = *node;
+    source->graph().add_behind(*outlet, ticket, std::move(node), inlet);
+    return added;
+  }
+  void become(Node& node) { made = NodeHandle{node}; }
+  void check() const {
+    if (made) misuse("Chain: a chain that was used before cannot be moved from; use it by its name");
+  }
+
+  NodeHandle source;
+  OutletBase* outlet;
+  std::uint64_t ticket;
+  std::vector<Info> infos;
+  NodeHandle made;
+};
+
+}  // namespace detail
 
 /// Operators that have been written down but are not yet a node: method calls on temporaries end up here and become one
 /// fused node when something consumes them. A chain that nothing consumes does nothing. One that has a name becomes a node
@@ -206,9 +207,9 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
 
   explicit Chain(const Stream<In>& source)
     requires(sizeof...(Steps) == 0)
-      : source_(source), ticket_(source.outlet().ticket()) {}
-  Chain(Stream<In> source, std::uint64_t ticket, std::vector<Info> infos, std::tuple<Steps...> steps)
-      : source_(std::move(source)), ticket_(ticket), infos_(std::move(infos)), steps_(std::move(steps)) {}
+      : written_(detail::make_box<detail::Written>(source.node(), source.outlet())) {}
+  Chain(detail::Box<detail::Written> written, std::tuple<Steps...> steps)
+      : written_(std::move(written)), steps_(std::move(steps)) {}
 
   Chain(Chain&&) = default;
   Chain& operator=(Chain&&) = default;
@@ -216,24 +217,23 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
   /// One more step: a longer chain, or when the step emits nothing the finished node.
   template <class Step>
   auto then(Step step, Info info) && {
-    if (made_) detail::misuse("Chain: a chain that was used before cannot be moved from; use it by its name");
-    std::vector<Info> infos = std::move(infos_);
-    detail::add_info(infos, std::move(info), step);
+    written_->check();
+    detail::add_info(written_->infos, std::move(info), step);
     auto steps = std::tuple_cat(std::move(steps_), std::tuple<Step>(std::move(step)));
     if constexpr (std::is_void_v<typename detail::Fold<In, Steps..., Step>::value>) {
-      return Sink{build<Steps..., Step>(std::move(infos), std::move(steps))};
+      return Sink{build<Steps..., Step>(std::move(steps))};
     } else {
-      return Chain<In, Steps..., Step>{std::move(source_), ticket_, std::move(infos), std::move(steps)};
+      return Chain<In, Steps..., Step>{std::move(written_), std::move(steps)};
     }
   }
 
   /// The node that this chain becomes.
   Stream<value_type> stream() {
     if constexpr (sizeof...(Steps) == 0) {
-      return source_;
+      return Stream<In>{static_cast<Outlet<In>&>(*written_->outlet)};
     } else {
-      if (!made_) made_.emplace(build<Steps...>(std::move(infos_), std::move(steps_)).tail());
-      return *made_;
+      if (!written_->made) written_->become(build<Steps...>(std::move(steps_)));
+      return Stream<value_type>{static_cast<Outlet<value_type>&>(*written_->made->outlets().front())};
     }
   }
   operator Stream<value_type>() { return stream(); }  // NOLINT: chains are what `Stream<T> s = …` is written with
@@ -242,43 +242,38 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
   template <class Fn>
     requires(detail::has_last<Steps...>)
   auto without_last(Fn fn) && {
-    if (made_) detail::misuse("Chain: a chain that was used before cannot be moved from; use it by its name");
-    return detail::split_last(infos_, steps_, [&]<class... Before>(std::tuple<Before...> before, auto step, Info info) {
-      return fn(Chain<In, Before...>{std::move(source_), ticket_, std::move(infos_), std::move(before)}, std::move(step),
-                std::move(info));
-    });
+    written_->check();
+    const auto split = [&]<class... Before>(std::tuple<Before...> before, auto step, Info info) {
+      return fn(Chain<In, Before...>{std::move(written_), std::move(before)}, std::move(step), std::move(info));
+    };
+    return detail::split_last(written_->infos, steps_, split);
   }
 
   /// Names the last operator.
   Chain named(std::string name) && {
-    detail::last_of(infos_).name = std::move(name);
+    detail::last_of(written_->infos).name = std::move(name);
     return std::move(*this);
   }
 
  private:
   template <class... All>
-  auto& build(std::vector<Info> infos, std::tuple<All...> steps) {
-    const Hold hold{source_.loop()};
-    auto& node = source_.graph().add(
-        std::make_unique<detail::ChainNode<In, All...>>(std::move(infos), std::move(steps)));
-    source_.graph().connect(source_.outlet(), node, ticket_);
-    return node;
+  Node& build(std::tuple<All...> steps) {
+    auto node = detail::make_box<detail::ChainNode<In, All...>>(std::move(written_->infos), std::move(steps));
+    InletBase& inlet = *node;
+    return written_->put(std::move(node), inlet);
   }
 
-  Stream<In> source_;
-  std::uint64_t ticket_;
-  std::vector<Info> infos_;
+  detail::Box<detail::Written> written_;
   std::tuple<Steps...> steps_;
-  std::optional<Stream<value_type>> made_;
 };
 
 /// How operators with a node of their own are wired: makes an `N` in the graph of `upstream` and connects its inlet.
 template <class N, element T, class... Args>
 N& attach(const Stream<T>& upstream, Args&&... args) {
   const Hold hold{upstream.loop()};
-  Graph& graph = upstream.graph();
-  N& node = graph.add(std::make_unique<N>(std::forward<Args>(args)...));
-  graph.connect(upstream.outlet(), static_cast<Inlet<T>&>(node));
+  auto made = detail::make_box<N>(std::forward<Args>(args)...);
+  N& node = *made;
+  upstream.graph().add_behind(upstream.outlet(), upstream.outlet().ticket(), std::move(made), static_cast<Inlet<T>&>(node));
   return node;
 }
 

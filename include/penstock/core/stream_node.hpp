@@ -1,24 +1,76 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "penstock/core/graph.hpp"
+#include "penstock/core/emit.hpp"
+#include "penstock/core/search.hpp"
 
 namespace penstock::detail {
 
+/// What `Stream<T> source` stands for, as far as it is the same for all `T`.
+class StreamNodeBase : public Node {
+ public:
+  /// Sends the end. Where a cycle begins that waits until nothing goes round in it any more.
+  [[gnu::noinline]] Pending* end() {
+    const auto closes_cycle = [](const OutletBase* upstream) { return upstream->closes_cycle(); };
+    if (graph().idle() || !any_of(inlets().front()->upstreams(), closes_cycle)) return out().signal({Signal::end});
+    if (!ending_.state()) {
+      ending_ = Receipt::waiting(strand(), &info(), Why::order);
+      graph().when_idle(at_rest_);
+    }
+    return ending_.share();
+  }
+  void shut_down() noexcept override {
+    at_rest_.unlink();
+    if (const Receipt ending = std::exchange(ending_, {}); ending.state()) {
+      ending.settle(stopped("close: the stream was stopped before"));
+    }
+  }
+
+ protected:
+  [[gnu::noinline]] StreamNodeBase() : Node(Info{"Stream"}) {}
+  [[gnu::noinline]] ~StreamNodeBase() override = default;
+
+  [[gnu::noinline]] Pending* signal_or_end(const Signal& signal) {
+    return signal.kind == Signal::end ? end() : out().signal(signal);
+  }
+
+ private:
+  OutletBase& out() noexcept { return *outlets().front(); }
+
+  struct AtRest final : Task {
+    explicit AtRest(StreamNodeBase& n) noexcept : node(n) {}
+    void run() override { node.go_on_to_end(); }
+    StreamNodeBase& node;
+  };
+
+  void go_on_to_end() {
+    if (!graph().idle()) return graph().when_idle(at_rest_);
+    const Receipt ending = std::exchange(ending_, {});
+    std::exception_ptr error;
+    try {
+      static_cast<void>(offer(out(), {Signal::end}));
+    } catch (...) {
+      error = std::current_exception();
+    }
+    ending.settle(std::move(error));
+  }
+
+  AtRest at_rest_{*this};
+  Receipt ending_;  // of an end that waits
+};
+
 /// What `Stream<T> source` stands for: passes on what is emitted at it and what is connected to it.
 template <element T>
-class StreamNode final : public Node, public Receiver<T, StreamNode<T>>, private Task {
+class StreamNode final : public StreamNodeBase, public Receiver<T, StreamNode<T>> {
  public:
-  explicit StreamNode(std::string name) : Node(Info{"Stream"}) {
+  StreamNode() {
     this->port(static_cast<InletBase&>(*this));
     this->port(outlet);
-    info().name = std::move(name);
   }
 
   template <class V>
@@ -26,50 +78,33 @@ class StreamNode final : public Node, public Receiver<T, StreamNode<T>>, private
     info().took();
     return outlet.push(std::forward<V>(value), context);
   }
-
   Pending* push_all(Batch<T>& batch) override {
     if (!info().counting) return outlet.push_all(batch);
     const CountTaken count{info().in, batch};
     return outlet.push_all(batch);
   }
 
-  /// Sends the end. Where a cycle begins that waits until nothing goes round in it any more.
-  Pending* end() {
-    const auto closes_cycle = [](const OutletBase* upstream) { return upstream->closes_cycle(); };
-    const std::vector<OutletBase*>& from = this->upstreams();
-    if (graph().idle() || std::none_of(from.begin(), from.end(), closes_cycle)) return outlet.signal({Signal::end});
-    if (!ending_.state()) {
-      ending_ = Receipt::waiting(strand(), &info(), Why::order);
-      graph().when_idle(*this);
-    }
-    return ending_.share();
-  }
-  void shut_down() noexcept override {
-    unlink();
-    std::exchange(ending_, {}).settle(std::make_exception_ptr(Stopped("close: the stream was stopped before")));
-  }
-
   Outlet<T> outlet;
 
  protected:
-  Pending* take_signal(const Signal& signal) override {
-    return signal.kind == Signal::end ? end() : outlet.signal(signal);
-  }
-
- private:
-  void run() override {
-    if (!graph().idle()) return graph().when_idle(*this);
-    const Receipt ending = std::exchange(ending_, {});
-    std::exception_ptr error;
-    try {
-      static_cast<void>(strand().descend([&] { return Receipt{outlet.signal({Signal::end})}; }));
-    } catch (...) {
-      error = std::current_exception();
-    }
-    ending.settle(std::move(error));
-  }
-
-  Receipt ending_;  // of an end that waits
+  Pending* take_signal(const Signal& signal) override { return this->signal_or_end(signal); }
 };
+
+/// Makes the graph of a stream that is no operator's.
+[[gnu::noinline]] inline OutletBase& begin(Loop* loop, Box<Node> node, std::string&& name) {
+  OutletBase& outlet = *node->outlets().front();
+  node->info().name.swap(name);
+  (new Graph(loop))->add(std::move(node));
+  return outlet;
+}
+
+/// Ends what is behind `outlet`, unless that has happened.
+[[gnu::noinline]] inline Receipt offer_end(OutletBase& outlet) {
+  if (outlet.ended()) return {};
+  return outlet.strand().descend([&] {
+    auto* source = dynamic_cast<StreamNodeBase*>(outlet.node());
+    return Receipt{source ? source->end() : outlet.signal({Signal::end})};
+  });
+}
 
 }  // namespace penstock::detail

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "penstock/core/handle.hpp"
+#include "penstock/core/search.hpp"
 
 namespace penstock {
 
@@ -84,31 +85,23 @@ inline std::size_t edges_into(const Node& node) {
 class SnapshotTaker {
  public:
   explicit SnapshotTaker(const Graph& graph) {
-    for (const auto& node : graph.nodes()) all_.push_back(node.get());
-    std::sort(all_.begin(), all_.end(), before);
-    first_.resize(all_.size(), unseen);
-    for (const auto& node : graph.nodes()) {
+    for (const Node* node : graph.nodes()) {
       if (begins(*node)) walk(*node);
     }
-    for (const auto& node : graph.nodes()) walk(*node);
+    for (const Node* node : graph.nodes()) walk(*node);
     for (const Node* node : order_) add_operators(*node);
     for (const Node* node : order_) add_edges(*node);
   }
   GraphSnapshot take() { return std::move(snapshot_); }
 
  private:
-  static bool before(const Node* a, const Node* b) noexcept {
-    return reinterpret_cast<std::uintptr_t>(a) < reinterpret_cast<std::uintptr_t>(b);
-  }
-
   // Depth first, without recursion: a graph may be deeper than the stack.
   void walk(const Node& root) {
     std::vector<const Node*> open{&root};
     while (!open.empty()) {
       const Node* node = open.back();
       open.pop_back();
-      if (node->destroyed() || first(*node) != unseen) continue;
-      first(*node) = 0;
+      if (node->destroyed() || !first_.try_emplace(node, 0).second) continue;
       order_.push_back(node);
       for (auto outlet = node->outlets().rbegin(); outlet != node->outlets().rend(); ++outlet) {
         const auto& branches = (*outlet)->branches();
@@ -121,7 +114,7 @@ class SnapshotTaker {
 
   static std::uint64_t rest(const OperatorStats& stats) {
     const std::uint64_t gone = stats.left_out + stats.dropped + stats.failed + stats.held;
-    return stats.in.value_or(0) - std::min(gone, stats.in.value_or(0));
+    return stats.in.value_or(0) > gone ? *stats.in - gone : 0;
   }
 
   // What the busiest of the consumers that take from nobody else has taken.
@@ -129,20 +122,22 @@ class SnapshotTaker {
     std::optional<std::uint64_t> most;
     for (const OutletBase::Branch& branch : node.outlets().front()->branches()) {
       const Node& consumer = *branch.inlet->node();
-      if (edges_into(consumer) == 1) most = std::max(most.value_or(0), consumer.infos().front().in.get());
+      if (edges_into(consumer) != 1) continue;
+      const std::uint64_t taken = consumer.infos().front().in.get();
+      if (most.value_or(0) <= taken) most = taken;
     }
     return most;
   }
 
   void add_operators(const Node& node) {
     const std::size_t number = numbered_++;
-    first(node) = snapshot_.operators.size();
+    first_[&node] = snapshot_.operators.size();
     std::optional<std::uint64_t> in;
     if (const std::uint64_t counted = node.infos().front().in.get(); counted > 0 || edges_into(node) > 0) {
       in = counted;
     }
     const std::vector<Info>& infos = node.infos();
-    const std::size_t begin = first(node);
+    const std::size_t begin = first_[&node];
     for (std::size_t i = 0; i < infos.size(); ++i) {
       const Info& info = infos[i];
       OperatorStats stats;
@@ -151,7 +146,7 @@ class SnapshotTaker {
         const OperatorStats& from = snapshot_.operators[begin + i - info.after];
         in = info.depth > infos[i - info.after].depth ? from.in : from.out;
       }
-      if (in) *in -= std::min(*in, info.missed.get());
+      if (in) *in -= *in < info.missed.get() ? *in : info.missed.get();
       stats.op = info.op;
       stats.detail = info.detail;
       stats.name = info.name;
@@ -179,7 +174,7 @@ class SnapshotTaker {
         }
         // Whoever holds a handle may emit right behind an operator, and at a stream everybody does.
         if (last && node.outlets().size() == 1) {
-          if (const auto taken = taken_behind(node)) stats.out = std::max(stats.out.value_or(0), *taken);
+          if (const auto taken = taken_behind(node); taken && stats.out.value_or(0) <= *taken) stats.out = taken;
         }
       }
       snapshot_.operators.push_back(std::move(stats));
@@ -193,7 +188,7 @@ class SnapshotTaker {
 
   void add_edges(const Node& node) {
     const std::vector<Info>& infos = node.infos();
-    const std::size_t begin = first(node);
+    const std::size_t begin = first_[&node];
     const std::size_t last = begin + static_cast<std::size_t>(&last_of(infos) - infos.data());
     for (std::size_t i = 1; i < infos.size(); ++i) {
       const std::size_t from = i - infos[i].after;
@@ -203,23 +198,15 @@ class SnapshotTaker {
     for (std::size_t i = 0; i < node.outlets().size(); ++i) {
       for (const OutletBase::Branch& branch : node.outlets()[i]->branches()) {
         const Node& target = *branch.inlet->node();
-        const auto found = std::find(target.inlets().begin(), target.inlets().end(), branch.inlet);
+        const auto found = find_item(target.inlets(), branch.inlet);
         const auto inlet = static_cast<std::size_t>(found - target.inlets().begin());
         snapshot_.edges.push_back(
-            {last, first(target), i, node.outlets().size(), inlet, target.inlets().size(), false});
+            {last, first_[&target], i, node.outlets().size(), inlet, target.inlets().size(), false});
       }
     }
   }
 
-  /// Where the operators of `node` begin in the snapshot.
-  std::size_t& first(const Node& node) {
-    const auto found = std::lower_bound(all_.begin(), all_.end(), &node, before);
-    return first_[static_cast<std::size_t>(found - all_.begin())];
-  }
-
-  static constexpr auto unseen = static_cast<std::size_t>(-1);
-  std::vector<const Node*> all_;  // sorted by address, with `first_` beside it
-  std::vector<std::size_t> first_;
+  std::map<const Node*, std::size_t> first_;  // where the operators of a node begin in the snapshot
   std::vector<const Node*> order_;
   std::size_t numbered_ = 0;
   GraphSnapshot snapshot_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -12,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
+#include "penstock/core/search.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/inputs.hpp"
 
@@ -27,9 +28,8 @@ class EmitOn {
 
   /// Whether input number `place`, which is `from`, is meant; every input is when nothing was named.
   bool names(std::size_t place, const OutletBase& from) const noexcept {
-    return all() || std::find(places_.begin(), places_.end(), place) != places_.end() ||
-           std::any_of(streams_.begin(), streams_.end(),
-                       [&](const Named& named) { return named.outlet == &from; });
+    return all() || detail::find_item(places_, place) != places_.end() ||
+           detail::any_of(streams_, [&](const Named& named) { return named.outlet == &from; });
   }
   bool all() const noexcept { return places_.empty() && streams_.empty(); }
 
@@ -42,7 +42,7 @@ class EmitOn {
       }
     }
     for (const Named& named : streams_) {
-      if (std::find(inputs.begin(), inputs.end(), named.outlet) == inputs.end()) {
+      if (detail::find_item(inputs, named.outlet) == inputs.end()) {
         detail::bad_argument(std::string{op} + ": emit_on names a stream that is not one of its inputs");
       }
     }
@@ -245,7 +245,7 @@ auto combine_latest_streams(const EmitOn& emit_on, Stream<Ts>... streams) {
   const std::vector<OutletBase*> inputs{&streams.outlet()...};
   emit_on.check("combine_latest", inputs);
   Graph& graph = joined_graph(streams...);
-  auto& node = graph.add(std::make_unique<CombineLatestNode<Ts...>>(emit_on, inputs));
+  auto& node = graph.add(make_box<CombineLatestNode<Ts...>>(emit_on, inputs));
   wire(node, [&] { node.connect(graph, streams...); });
   return Stream{node.outlet};
 }

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/inputs.hpp"
 
@@ -386,7 +387,7 @@ auto zip(Inputs&&... inputs) {
     return std::apply(
         [&]<class... Args>(Args&... args) {
           Graph& graph = detail::zip_graph(args...);
-          auto& node = graph.add(std::make_unique<detail::ZipNode<Args...>>(options, args...));
+          auto& node = graph.add(detail::make_box<detail::ZipNode<Args...>>(options, args...));
           detail::wire(node, [&] { node.connect(graph, args...); });
           return Stream{node.outlet};
         },

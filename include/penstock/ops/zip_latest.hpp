@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/line.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/inputs.hpp"
@@ -234,7 +235,7 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
 template <class T, class... Others>
 auto zip_latest_streams(Stream<T> first, Stream<Others>... others) {
   Graph& graph = joined_graph(first, others...);
-  auto& node = graph.add(std::make_unique<ZipLatestNode<T, Others...>>());
+  auto& node = graph.add(make_box<ZipLatestNode<T, Others...>>());
   wire(node, [&] { node.connect(graph, first, others...); });
   return Stream{node.outlet};
 }
