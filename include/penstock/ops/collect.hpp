@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/joined.hpp"
@@ -58,7 +58,7 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
   /// An inlet whose elements tell it to flush.
   template <element A>
   InletBase& trigger() {
-    auto made = std::make_unique<Trigger<A>>(*this);
+    auto made = make_box<Trigger<A>>(*this);
     InletBase& inlet = *made;
     triggers_.push_back(std::move(made));
     port(inlet);
@@ -96,7 +96,7 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
 
   std::vector<T> items_;
   Context context_;
-  std::vector<std::unique_ptr<AnyTrigger>> triggers_;
+  std::vector<Box<AnyTrigger>> triggers_;
 };
 
 }  // namespace detail

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/line.hpp"
+#include "penstock/core/search.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/combine_latest.hpp"
 
@@ -51,7 +51,7 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
 
   bool all_emit() const noexcept { return all_emit_; }
   void add_side(Outlet<T>& from, bool emits) {
-    sides_.push_back(std::make_unique<Side>(*this, from, emits));
+    sides_.push_back(make_box<Side>(*this, from, emits));
     signals_.add();
     ++missing_;
     this->port(*sides_.back());
@@ -66,8 +66,8 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
   /// True when nothing would make it emit without this one.
   bool only_emitter(const OutletBase& from) const noexcept {
     const auto it = find(from);
-    return sides_.size() > 1 && (*it)->emits &&
-           std::count_if(sides_.begin(), sides_.end(), [](const auto& side) { return side->emits; }) == 1;
+    const auto emits_too = [&](const auto& side) { return side->emits && side.get() != it->get(); };
+    return sides_.size() > 1 && (*it)->emits && !any_of(sides_, emits_too);
   }
   void remove_side(OutletBase& from) {
     const auto found = find(from);
@@ -133,14 +133,13 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
 
  private:
   auto find(const OutletBase& from) const noexcept {
-    return std::find_if(sides_.begin(), sides_.end(), [&](const auto& side) { return &side->from == &from; });
+    return find_where(sides_, [&](const auto& side) { return &side->from == &from; });
   }
 
   /// A side that is no longer connected; a vector that was asked for and only waited for it is complete.
   void forget(Side& gone) {
-    const auto found =
-        std::find_if(sides_.begin(), sides_.end(), [&](const auto& side) { return side.get() == &gone; });
-    const std::unique_ptr<Side> side = std::move(*found);
+    const auto found = find_where(sides_, [&](const auto& side) { return side.get() == &gone; });
+    const Box<Side> side = std::move(*found);
     signals_.remove(static_cast<std::size_t>(found - sides_.begin()));
     sides_.erase(found);
     this->remove_port(*side);
@@ -198,7 +197,7 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
   }
   void count_held() noexcept { this->besides(sides_.size() - missing_); }
 
-  std::vector<std::unique_ptr<Side>> sides_;
+  std::vector<Box<Side>> sides_;
   InputSignals signals_{0};
   std::size_t missing_ = 0;  // sides that have nothing yet
   bool all_emit_;
@@ -273,7 +272,7 @@ CombineLatestAll<T> combine_latest_all(const std::vector<Stream<T>>& streams,
   for (const Stream<T>& stream : streams) inputs.push_back(&stream.outlet());
   emit_on.check("combine_latest_all", inputs);
   for (const Stream<T>& stream : streams) Graph::merge(streams.front().graph(), stream.graph());
-  auto& node = streams.front().graph().add(std::make_unique<detail::CombineLatestAllNode<T>>(emit_on.all()));
+  auto& node = streams.front().graph().add(detail::make_box<detail::CombineLatestAllNode<T>>(emit_on.all()));
   detail::wire(node, [&] {
     for (std::size_t i = 0; i < streams.size(); ++i) {
       node.add_side(streams[i].outlet(), emit_on.names(i, streams[i].outlet()));

@@ -4,11 +4,11 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/ops/detail/inputs.hpp"
 
 namespace penstock {
@@ -36,7 +36,7 @@ class MergeNode final : public Node {
  public:
   explicit MergeNode(std::size_t n) : Node(Info{"merge", {}, Shape::join}), signals_(n) {
     for (std::size_t i = 0; i < n; ++i) {
-      sides_.push_back(std::make_unique<Side>(*this, i));
+      sides_.push_back(make_box<Side>(*this, i));
       port(*sides_.back());
     }
     port(outlet);
@@ -64,7 +64,7 @@ class MergeNode final : public Node {
   Outlet<T> outlet;
 
  private:
-  std::vector<std::unique_ptr<Side>> sides_;
+  std::vector<Box<Side>> sides_;
   InputSignals signals_;
 };
 
@@ -79,7 +79,7 @@ Stream<T> merge_streams(Stream<T> first, Others... others) {
     from.push_back(&outlet);
   };
   (add(others.outlet()), ...);
-  auto& node = graph.add(std::make_unique<MergeNode<T>>(from.size()));
+  auto& node = graph.add(make_box<MergeNode<T>>(from.size()));
   wire(node, [&] {
     for (std::size_t i = 0; i < from.size(); ++i) graph.connect(*from[i], node.side(i));
   });

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -335,7 +334,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
     double pause = static_cast<double>(retry_.backoff.count());
     const double most = static_cast<double>(retry_.max_backoff.count());
     for (; made > 1 && pause < most; --made) pause *= retry_.factor;
-    pause = std::min(pause, most);
+    if (pause > most) pause = most;
     if (retry_.jitter > 0) {
       random_ += 0x9e3779b97f4a7c15U;  // splitmix64
       std::uint64_t x = random_;

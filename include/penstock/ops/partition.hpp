@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
@@ -138,7 +136,9 @@ class Group {
     return items.size() == n;
   }
   [[gnu::noinline]] void make_room(std::size_t n) {
-    items.grow(std::min(n, std::max(largest_reserve, items.size() * 2)));
+    const std::size_t doubled = items.size() * 2;
+    const std::size_t enough = doubled < largest_reserve ? largest_reserve : doubled;
+    items.grow(n < enough ? n : enough);
   }
 
   Items items;
@@ -155,7 +155,8 @@ class Watermarks {
   Pending* pass(Signal signal, ForEach for_each, Forward forward) {
     if (signal.kind != Signal::watermark) return forward(signal);
     for_each([&](const Context& context) {
-      if (context.event_time() != no_event_time) signal.value = std::min<std::int64_t>(signal.value, context.event_time());
+      const EventTime time = context.event_time();
+      if (time != no_event_time && time < signal.value) signal.value = time;
     });
     if (signal.value <= last_) return nullptr;
     last_ = signal.value;
@@ -383,7 +384,7 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
   };
 
   auto open(Key key) {
-    auto timed = std::make_unique<Timed>(*this, key);
+    auto timed = make_box<Timed>(*this, key);
     return groups_.add(std::move(key), std::move(timed));
   }
   Group<OwnedItems<T>> close(std::uint32_t place) {
@@ -430,7 +431,7 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
   std::size_t n_;
   Duration timeout_;
   [[no_unique_address]] KeyOf<Fn> key_;
-  Table<Key, std::unique_ptr<Timed>> groups_;
+  Table<Key, Box<Timed>> groups_;
   Watermarks watermarks_;
   std::size_t held_ = 0;
   Receipt behind_;  // of the elements that wait for the line

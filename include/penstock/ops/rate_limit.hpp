@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -53,7 +52,7 @@ class RateLimitNode final : public LineNode<RateLimitNode<T>, T>, public Receive
   bool ready(const typename Line::Item& first) {
     if (!first.value) return true;
     const TimePoint now = this->clock().now();
-    if (!slot_) slot_ = std::max(now, next_);
+    if (!slot_) slot_ = now < next_ ? next_ : now;
     if (*slot_ <= now) return true;
     this->clock().set(alarm_, *slot_);
     return false;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <string>
@@ -124,7 +123,7 @@ class SlidingViewStep : public Step {
     lent,     // somebody looks at a window, and before it was plain
     watched   // somebody looks at a window
   };
-  static constexpr std::size_t least = std::max<std::size_t>(4, 4096 / sizeof(T));
+  static constexpr std::size_t least = sizeof(T) < 1024 ? 4096 / sizeof(T) : 4;
 
   /// What is behind may emit at the source again while it looks at a window: nothing that it may see goes away before.
   class Lending {

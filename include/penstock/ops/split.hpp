@@ -7,7 +7,6 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "penstock/core/stream.hpp"
 
@@ -19,10 +18,12 @@ concept splitter_of = std::is_invocable_r_v<bool, Fn&, const T&>;
 
 namespace detail {
 
+/// std::variant, known by what nothing else has: who splits variants has included <variant>, and others need not pay for it.
 template <class T>
-inline constexpr bool is_variant = false;
-template <class... Kinds>
-inline constexpr bool is_variant<std::variant<Kinds...>> = true;
+concept variant_like = requires(const T& value) {
+  value.index();
+  value.valueless_by_exception();
+};
 
 template <element T, class... Predicates>
 class SplitNode final : public Node, public Receiver<T, SplitNode<T, Predicates...>> {
@@ -73,11 +74,10 @@ class SplitNode final : public Node, public Receiver<T, SplitNode<T, Predicates.
 
 template <class T>
 class VariantSplitNode;
-template <class... Kinds>
-class VariantSplitNode<std::variant<Kinds...>> final
-    : public Node,
-      public Receiver<std::variant<Kinds...>, VariantSplitNode<std::variant<Kinds...>>> {
-  using T = std::variant<Kinds...>;
+template <template <class...> class Variant, class... Kinds>
+class VariantSplitNode<Variant<Kinds...>> final : public Node,
+                                                  public Receiver<Variant<Kinds...>, VariantSplitNode<Variant<Kinds...>>> {
+  using T = Variant<Kinds...>;
 
  public:
   VariantSplitNode() : Node(Info{"split", std::to_string(sizeof...(Kinds))}) {
@@ -108,10 +108,11 @@ class VariantSplitNode<std::variant<Kinds...>> final
   Pending* hand_on(V&& value, const Context* context) {
     if constexpr (I == sizeof...(Kinds)) {
       info().fails();
-      throw std::bad_variant_access();
+      static_cast<void>(get<0>(value));  // throws std::bad_variant_access
+      return nullptr;
     } else {
       if (value.index() != I) return hand_on<I + 1>(std::forward<V>(value), context);
-      return std::get<I>(outlets_).push(std::get<I>(std::forward<V>(value)), context);
+      return std::get<I>(outlets_).push(get<I>(std::forward<V>(value)), context);
     }
   }
 
@@ -149,9 +150,9 @@ auto split(Predicates... predicates) {
   return [... predicates = std::move(predicates)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     if constexpr (sizeof...(Predicates) == 0) {
-      static_assert(detail::is_variant<T>,
+      static_assert(detail::variant_like<T>,
                     "split: without predicates the elements must be of type std::variant");
-      if constexpr (detail::is_variant<T>) {
+      if constexpr (detail::variant_like<T>) {
         return attach<detail::VariantSplitNode<T>>(std::forward<decltype(stream)>(stream).stream()).streams();
       }
     } else {

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <iterator>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -131,7 +129,7 @@ class TeeStep : public Step {
   }
 
   void add_infos(std::vector<Info>& chain) {
-    std::move(infos_.begin(), infos_.end(), std::back_inserter(chain));
+    for (Info& info : infos_) chain.push_back(std::move(info));
     infos_.clear();
   }
   void place(Node& node, Info& info) noexcept {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/line.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/zip.hpp"
@@ -51,7 +50,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
   }
 
   void add_side(Outlet<T>& from) {
-    sides_.push_back(std::make_unique<Side>(*this, from));
+    sides_.push_back(make_box<Side>(*this, from));
     signals_.add();
     ++missing_;
     this->port(*sides_.back());
@@ -145,7 +144,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
 
   /// A side that is no longer connected: what it had is dropped, and what waited for it alone is complete.
   void forget(std::size_t place) {
-    const std::unique_ptr<Side> side = std::move(sides_[place]);
+    const Box<Side> side = std::move(sides_[place]);
     sides_.erase(sides_.begin() + static_cast<std::ptrdiff_t>(place));
     signals_.remove(place);
     this->remove_port(*side);
@@ -203,7 +202,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
   }
 
   std::size_t maxsize_;
-  std::vector<std::unique_ptr<Side>> sides_;
+  std::vector<Box<Side>> sides_;
   InputSignals signals_{0};
   std::size_t missing_ = 0;  // sides that have nothing
   std::size_t held_ = 0;     // elements on the sides
@@ -266,7 +265,7 @@ template <element T>
 ZipAll<T> zip_all(const std::vector<Stream<T>>& streams, ZipOptions options = {}) {
   if (streams.empty()) detail::bad_argument("zip_all: give at least one stream");
   for (const Stream<T>& stream : streams) Graph::merge(streams.front().graph(), stream.graph());
-  auto& node = streams.front().graph().add(std::make_unique<detail::ZipAllNode<T>>(options));
+  auto& node = streams.front().graph().add(detail::make_box<detail::ZipAllNode<T>>(options));
   detail::wire(node, [&] {
     for (const Stream<T>& stream : streams) node.add_side(stream.outlet());
   });

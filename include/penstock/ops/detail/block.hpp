@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
+#include <vector>  // std::allocator
 
 namespace penstock::detail {
 

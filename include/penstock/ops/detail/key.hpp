@@ -3,7 +3,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <type_traits>

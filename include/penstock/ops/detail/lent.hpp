@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <memory>
 #include <utility>
 #include <vector>
+
+#include "penstock/core/box.hpp"
 
 namespace penstock::detail {
 
@@ -19,13 +20,13 @@ class Lent {
   const State& get() const noexcept { return newer_.empty() ? state_ : *newer_.back(); }
   /// The state, to be changed: nobody else looks at it.
   State& own() {
-    if (lent_ > newer_.size()) [[unlikely]] newer_.push_back(std::make_unique<State>(get()));
+    if (lent_ > newer_.size()) [[unlikely]] newer_.push_back(make_box<State>(get()));
     return newer_.empty() ? state_ : *newer_.back();
   }
   /// Replaces the state.
   void set(State&& state) {
     if (lent_ > newer_.size()) [[unlikely]] {
-      newer_.push_back(std::make_unique<State>(std::move(state)));
+      newer_.push_back(make_box<State>(std::move(state)));
     } else {
       (newer_.empty() ? state_ : *newer_.back()) = std::move(state);
     }
@@ -52,7 +53,7 @@ class Lent {
   }
 
   State state_;
-  std::vector<std::unique_ptr<State>> newer_;
+  std::vector<Box<State>> newer_;
   std::size_t lent_ = 0;
 };
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -123,7 +121,7 @@ class Table {
 
   void clear() noexcept {
     entries_.clear();
-    std::fill(slots_.begin(), slots_.end(), nowhere);
+    for (Place& slot : slots_) slot = nowhere;
     live_ = first_ = 0;
   }
 
@@ -182,7 +180,7 @@ class Table {
     std::erase_if(entries_, [](const Entry& entry) { return !entry.item; });
     first_ = 0;
     if constexpr (hashed) {
-      std::fill(slots_.begin(), slots_.end(), nowhere);
+      for (Place& slot : slots_) slot = nowhere;
       for (std::size_t i = 0; i < entries_.size(); ++i) take_slot(static_cast<Place>(i));
     }
   }
