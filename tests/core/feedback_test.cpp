@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/core/feedback.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <stdexcept>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/core/stream.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/ops/buffer.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>

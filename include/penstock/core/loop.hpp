@@ -2,10 +2,15 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+
+#if __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>  // libstdc++: durations and literals without calendars and their streams, a fifth of core's lines
+#else
+#include <chrono>
+#endif
 
 #include "penstock/core/task.hpp"
 

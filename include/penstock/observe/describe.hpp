@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -50,8 +49,9 @@ inline std::string describe_counters(const OperatorStats& stats) {
 
 /// Columns on a terminal, near enough: code points.
 inline std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  std::size_t n = 0;
+  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return n;
 }
 
 class Tree {
@@ -75,7 +75,8 @@ class Tree {
   std::string text() const {
     std::size_t column = 0;
     for (const Line& line : lines_) {
-      if (!line.counters.empty()) column = std::max(column, width(line.text) + 2);
+      const std::size_t needed = line.counters.empty() ? 0 : width(line.text) + 2;
+      if (column < needed) column = needed;
     }
     std::string text;
     for (const Line& line : lines_) {

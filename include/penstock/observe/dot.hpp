@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,18 +47,18 @@ struct Drawing {
 
   explicit Drawing(GraphSnapshot taken) : snapshot(std::move(taken)) {
     const auto& operators = snapshot.operators;
-    std::vector<std::string> sorted;
-    for (const OperatorStats& stats : operators) sorted.push_back(clean_text(describe(stats)));
-    std::sort(sorted.begin(), sorted.end());
-    std::vector<std::size_t> used(sorted.size());
+    struct Uses {
+      std::size_t all = 0;
+      std::size_t numbered = 0;
+    };
+    std::map<std::string, Uses> uses;
+    for (const OperatorStats& stats : operators) ++uses[clean_text(describe(stats))].all;
     for (const OperatorStats& stats : operators) {
       const std::string text = describe(stats);
       const std::string name = clean_text(text);
-      const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), name);
+      Uses& use = uses[name];
       std::string number;
-      if (last - first > 1) {
-        number = '-' + std::to_string(++used[static_cast<std::size_t>(first - sorted.begin())]);
-      }
+      if (use.all > 1) number = '-' + std::to_string(++use.numbered);
       labels.push_back(text + number);
       names.push_back(name + number);
       is_feedback.push_back(stats.op == "feedback");

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 
 namespace penstock {
 namespace detail {
 
-/// `Where` points to a vector, as its owner or not.
+/// `Where` points to a vector, as its owner or not. One that it owns lives as long as the node.
 template <class Where>
 class VectorStep : public Step {
  public:
@@ -39,11 +39,10 @@ class VectorStep : public Step {
 template <class T>
 class VectorSink : public Sink {
  public:
-  VectorSink(Sink sink, std::shared_ptr<std::vector<T>> values)
-      : Sink(std::move(sink)), values_(std::move(values)) {}
+  VectorSink(Sink sink, std::vector<T>& values) : Sink(std::move(sink)), values_(&values) {}
 
   std::vector<T>& operator*() const noexcept { return *values_; }
-  std::vector<T>* operator->() const noexcept { return values_.get(); }
+  std::vector<T>* operator->() const noexcept { return values_; }
   auto begin() const noexcept { return values_->cbegin(); }
   auto end() const noexcept { return values_->cend(); }
 
@@ -53,7 +52,7 @@ class VectorSink : public Sink {
   }
 
  private:
-  std::shared_ptr<std::vector<T>> values_;
+  std::vector<T>* values_;  // the node's
 };
 
 /// Appends every element to a vector. Streamz: sink_to_list.
@@ -84,9 +83,10 @@ auto sink_to_vector(Into&... into) {
     PENSTOCK_KEEPS("sink_to_vector", T);
     const Info info{"sink_to_vector", {}, Shape::sink};
     if constexpr (sizeof...(Into) == 0) {
-      auto values = std::make_shared<std::vector<T>>();
-      using Append = detail::VectorStep<std::shared_ptr<std::vector<T>>>;
-      return VectorSink<T>{std::forward<decltype(stream)>(stream).then(Append(values), info), values};
+      auto owned = detail::make_box<std::vector<T>>();
+      std::vector<T>& values = *owned;
+      using Append = detail::VectorStep<detail::Box<std::vector<T>>>;
+      return VectorSink<T>{std::forward<decltype(stream)>(stream).then(Append(std::move(owned)), info), values};
     } else {
       constexpr bool fits = (std::is_same_v<Into, std::vector<T>> && ...);
       static_assert(fits, "sink_to_vector: the vector must be a std::vector of the stream's element type");

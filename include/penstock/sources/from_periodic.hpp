@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/box.hpp"
 #include "penstock/sources/source.hpp"
 
 namespace penstock {
@@ -71,7 +71,7 @@ auto from_periodic(Loop& loop, Fn fn, Duration interval, OnFailure on_failure = 
     if (interval <= Duration::zero()) detail::bad_argument("from_periodic: the interval must be more than 0");
     using Made = detail::PeriodicNode<Fn>;
     return Source<typename Made::T>{
-        detail::make_source(&loop, std::make_unique<Made>(std::move(fn), interval, on_failure))};
+        detail::make_source(&loop, detail::make_box<Made>(std::move(fn), interval, on_failure))};
   }
 }
 

@@ -4,12 +4,12 @@
 #include <concepts>
 #include <initializer_list>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/sources/source.hpp"
 
 namespace penstock {
@@ -100,7 +100,7 @@ auto make_range_source(Loop* loop, Range range, OnFailure on_failure) {
   if constexpr (range_of_elements<Range>) {
     using Made = RangeNode<Range>;
     return Source<RangeValue<Range>>{
-        make_source(loop, std::make_unique<Made>(std::move(range), on_failure))};
+        make_source(loop, make_box<Made>(std::move(range), on_failure))};
   }
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -175,9 +173,8 @@ class SourceNode : public SourceBase {
     reopen();
     receipt = this->strand().descend([&] {  // nothing of this may be touched behind it: it may have ended the graph
       Batch<T> now{batch.next, batch.end, &this->strand()};
-      if (this->loop()) {
-        now.end = now.next + std::min<std::ptrdiff_t>(detail::Pump<SourceBase>::turn, now.end - now.next);
-      }
+      constexpr int turn = detail::Pump<SourceBase>::turn;
+      if (this->loop() && now.end - now.next > turn) now.end = now.next + turn;
       const Used used{batch, now, *this};
       return Receipt{outlet.push_all(now)};
     });
@@ -233,8 +230,8 @@ class Source : public Stream<T> {
 namespace detail {
 
 /// Puts a source into a graph of its own.
-template <class N>
-N& make_source(Loop* loop, std::unique_ptr<N> node) {
+template <class Owner>
+auto& make_source(Loop* loop, Owner node) {
   return (new Graph(loop))->add(std::move(node));
 }
 
