@@ -37,7 +37,6 @@ REASONS = {
     ("ops/frequencies.hpp", "std::map"): "the map is what it emits",
     ("ops/hop.hpp", "a lock"): "the other side is another thread",
     ("ops/hop.hpp", "std::shared_ptr"): "the bridge outlives both of its ends; no element copies it",
-    ("sinks/sink_to_vector.hpp", "std::shared_ptr"): "the handle and the sink own the vector; no element copies it",
 }
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
     info().drops(items_.size());
     info().holds(0);
     items_.clear();
+    size_ = 0;
   }
 
   template <class V>
@@ -36,13 +38,14 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
     info().took();
     items_.push_back(std::forward<V>(value));
     if (context) [[unlikely]] context_.append(*context);
-    info().holds(items_.size());
+    info().holds(++size_);
     return nullptr;
   }
 
   /// What comes while this is under way belongs to the next vector.
   Pending* flush() {
     std::vector<T> items = std::exchange(items_, {});
+    size_ = 0;
     const Context joined = std::exchange(context_, {});
     info().holds(0);
     info().passed();
@@ -95,6 +98,7 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
   };
 
   std::vector<T> items_;
+  std::size_t size_ = 0;  // of `items_`, where it can be read without waiting for the push_back
   Context context_;
   std::vector<Box<AnyTrigger>> triggers_;
 };

@@ -28,7 +28,7 @@ inline constexpr std::size_t largest_reserve = 4096;
 
 /// Elements on their way into one vector, whose memory is there before them. Written through a place of its own, because
 /// reading the size of a vector right behind a push_back waits for the store.
-template <class T>
+template <class T, bool Fills = false>
 class OwnedItems {
  public:
   using Out = std::vector<T>;
@@ -85,7 +85,8 @@ class OwnedItems {
   }
 
  private:
-  static constexpr bool plain = std::is_trivial_v<T> && !std::same_as<T, bool>;
+  // Where every vector gets full its items are all there from the start and only written.
+  static constexpr bool plain = Fills && std::is_trivial_v<T> && !std::same_as<T, bool>;
 
   Out items_;
   std::conditional_t<plain, T*, std::size_t> at_{};
@@ -479,7 +480,7 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
   return [n, limit, key = std::move(key), detail = std::move(detail)](auto&& stream) {
     static_cast<void>(limit);
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    using Items = std::conditional_t<viewed, LentItems<T>, OwnedItems<T>>;
+    using Items = std::conditional_t<viewed, LentItems<T>, OwnedItems<T, !keyed>>;
     using Key = std::conditional_t<keyed, Fn, OneGroup>;
     PENSTOCK_KEEPS("partition", T);
     constexpr bool is_key = key_of<Key, T>;

@@ -171,7 +171,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
     missing_ = 0;
     for (const auto& side : sides_) {
       out.push_back(std::move(side->queue.front()));
-      all.append(side->queue.context());
+      if (const Context& beside = side->queue.context(); !beside.empty()) [[unlikely]] all.append(beside);
       side->queue.pop();
       missing_ += side->queue.empty();
     }
