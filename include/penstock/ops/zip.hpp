@@ -358,6 +358,8 @@ Graph& zip_graph(Streams&... args) {
 /// no further tuple can come: when a stream has ended, or was taken away, and all of its elements have found partners. What
 /// the others have then and still get is dropped and counted.
 ///
+/// Several functions of one and the same element need no zip: a map that returns a tuple costs less.
+///
 /// With a bound it can wait for ever when its streams come from one source: a stream that is `maxsize` ahead
 /// makes the source wait, and its partners come only when the source goes on. So it is when one of the two has
 /// fewer elements (behind a filter, or a queue that drops), or gets them later by more than `maxsize` (behind
