@@ -149,9 +149,11 @@ template <element T, class Self>
 class BatchReceiver : public Inlet<T> {
  public:
   Pending* push_all(Batch<T>& batch) override {
-    while (!batch.empty()) {
+    const auto end = batch.end;
+    const Strand& strand = *batch.strand;
+    while (batch.next != end) {
       Pending* pending = self().take(batch.take(), nullptr);
-      if (pending || batch.interrupted()) return pending;
+      if (pending || strand.puts_off()) return pending;
     }
     return nullptr;
   }
