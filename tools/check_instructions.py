@@ -41,7 +41,7 @@ def instructions_and_allocations(driver, workload, n):
 
 def measured(folder):
     driver = f"{folder}/driver"
-    output_of(["g++", *FLAGS, f"-I{ROOT}/include", f"-I{ROOT}/bench", f"{ROOT}/bench/gates/driver.cpp", "-o", driver, "-lfmt"])
+    output_of(["g++", *FLAGS, f"-I{ROOT}/include", f"-I{ROOT}/bench", f"{ROOT}/bench/gates/driver.cpp", "-o", driver])
     figures = {}
     for workload in output_of([driver, "list"])[0].split():
         short = instructions_and_allocations(driver, workload, SHORT)
