@@ -3,10 +3,10 @@
 
 #include <concepts>
 #include <exception>
-#include <iterator>
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/iterator.hpp"
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"

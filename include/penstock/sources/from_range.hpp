@@ -3,13 +3,13 @@
 
 #include <concepts>
 #include <initializer_list>
-#include <iterator>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "penstock/core/box.hpp"
+#include "penstock/core/iterator.hpp"
 #include "penstock/sources/source.hpp"
 
 namespace penstock {
