@@ -36,8 +36,8 @@ def main():
         sys.exit(f"{path}: with BAD it must not compile, and does")
     if not re.search(sentence, output):
         sys.exit(f"{path}: with BAD the compiler must say /{sentence}/, but says:\n{output}")
-    lines = len(output.splitlines())
-    print(f"{path}: refused with the expected sentence, {lines} lines, {len(re.findall('error:', output))} errors")
+    lines, errors = len(output.splitlines()), len(re.findall(r"\berror:", output))
+    print(f"{path}: refused with the expected sentence, {lines} lines, {errors} errors")
 
 
 main()

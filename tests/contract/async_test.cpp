@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <chrono>
 #include <cstdint>
+#include <tuple>
 #include <utility>
 
 #include "contract/contract.hpp"
 #include "penstock/ops/map_async.hpp"
+#include "penstock/ops/on_error.hpp"
 
 using namespace penstock;
 using namespace penstock::test;
@@ -54,6 +56,33 @@ Contract calls(Contract contract) {
 CONTRACT(map_async) {
   return calls(
       Contract{"map_async", [](auto& s) { return s.source().map_async(work(s), {.parallelism = 3}); }});
+}
+CONTRACT(map_async_skip) {
+  const auto wire = [](auto& s) {
+    return s.source().map_async(work(s), {.parallelism = 3}).on_error(OnError::skip);
+  };
+  Contract contract = calls(Contract{"map_async with on_error skip", wire});
+  contract.claims.thrown_on = Outcome::dropped;
+  return contract;
+}
+CONTRACT(map_async_retry) {
+  const auto wire = [](auto& s) {
+    return s.source().map_async(work(s), {.parallelism = 3}).on_error(Retry{.attempts = 3});
+  };
+  Contract contract = calls(Contract{"map_async with on_error retry", wire, Contract::copyable});
+  contract.claims.copies = 1;
+  return contract;
+}
+CONTRACT(map_async_divert) {
+  const auto wire = [](auto& s) {
+    Stream<DeadLetter<Counted>> letters;
+    auto mapped = s.source().map_async(work(s), {.parallelism = 3}).on_error(divert_to(letters));
+    return std::tuple{mapped, letters};
+  };
+  Contract contract = calls(Contract{"map_async with on_error divert_to", wire, Contract::copyable});
+  contract.claims.thrown_on = Outcome::done;
+  contract.claims.copies = 1;
+  return contract.without(Check::signals, "the stream of the letters gets the end only");
 }
 CONTRACT(map_async_unordered) {
   Contract contract =

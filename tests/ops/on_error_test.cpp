@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/ops/on_error.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"
+#include "penstock/ops/map_async.hpp"
 #include "penstock/sinks/sink.hpp"
 #include "penstock/testing/ledger.hpp"
 #include "penstock/testing/marbles.hpp"
@@ -40,6 +45,44 @@ struct Flaky {
     if (failures++ < times) throw std::runtime_error("not yet");
     failures = 0;
     return x;
+  }
+};
+
+/// An asynchronous function whose calls the test ends.
+struct Calls {
+  struct Call {
+    int x;
+    Duration at;
+    Completion<int> done;
+  };
+  explicit Calls(Loop& l) : loop(l) {}
+  Calls(const Calls&) = delete;
+  Calls& operator=(const Calls&) = delete;
+
+  auto function() {
+    return [this](int x, Completion<int> done) {
+      open.push_back({x, loop.now().time_since_epoch(), std::move(done)});
+    };
+  }
+  /// Ends the oldest call for `x`.
+  void succeed(int x) { take(x)(x * 10); }
+  void fail(int x) { take(x)(std::make_exception_ptr(std::runtime_error("refused"))); }
+  /// For which elements it is called now.
+  std::vector<int> now() const {
+    std::vector<int> found;
+    for (const Call& call : open) found.push_back(call.x);
+    return found;
+  }
+
+  Loop& loop;
+  std::vector<Call> open;
+
+ private:
+  Completion<int> take(int x) {
+    const auto call = std::find_if(open.begin(), open.end(), [x](const Call& c) { return c.x == x; });
+    Completion<int> done = std::move(call->done);
+    open.erase(call);
+    return done;
   }
 };
 
@@ -385,5 +428,190 @@ TEST_CASE("wiring: on_error refuses wrong numbers, and a back-off without a loop
                       containing("on_error: max_backoff must be longer than 0"));
   Stream<int> source;
   REQUIRE_THROWS_WITH(source.map(six_by).on_error(Retry{.backoff = 1ms}),
+                      containing("on_error: a retry with a back-off needs an event loop"));
+}
+
+TEST_CASE("behind map_async a skipped element leaves the others and their order alone") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
+  Stream<int> source{loop};
+  Ledger ledger;
+  Calls calls{loop};
+  auto mapped = source.map_async(calls.function(), {.parallelism = 3, .stop_on_exception = true})
+                    .on_error(OnError::skip);
+  Probe out{mapped, ledger};
+  for (int x = 1; x <= 4; ++x) static_cast<void>(source.push(x, ledger.issue(x)));
+  loop.run();
+  REQUIRE(calls.now() == std::vector{1, 2, 3});
+  calls.succeed(3);
+  calls.fail(2);
+  loop.run();
+  REQUIRE(out.values().empty());
+  calls.succeed(1);
+  loop.run();
+  REQUIRE(calls.now() == std::vector{4});
+  calls.fail(4);
+  loop.run();
+  REQUIRE(out.values() == std::vector{10, 30});
+  REQUIRE(ledger.emitted() == Ids{1, 3});
+  REQUIRE(ledger.dropped() == Ids{2, 4});
+  REQUIRE(ledger[2].reason == "on_error: skipped after an exception");
+  REQUIRE(mapped.info().failed.get() == 2);
+  REQUIRE(mapped.info().out.get() == 2);
+  REQUIRE(mapped.info().held.get() == 0);
+  REQUIRE(mapped.info().late_errors.get() == 0);
+}
+
+TEST_CASE("behind map_async a call is made again after its back-off, in its place and its slot") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
+  Stream<int> source{loop};
+  Ledger ledger;
+  Calls calls{loop};
+  const bool ordered = GENERATE(true, false);
+  auto mapped = source.map_async(calls.function(), {.parallelism = 2, .ordered = ordered})
+                    .on_error(Retry{.attempts = 3, .backoff = 10ms, .factor = 3});
+  Probe out{mapped, ledger};
+  for (int x = 1; x <= 3; ++x) static_cast<void>(source.push(x, ledger.issue(x)));
+  calls.fail(1);
+  calls.succeed(2);
+  loop.run_for(5ms);
+  // The first rests with its slot; what is behind it waits only where there is an order.
+  REQUIRE(calls.now() == (ordered ? std::vector<int>{} : std::vector{3}));
+  REQUIRE(out.values() == (ordered ? std::vector<int>{} : std::vector{20}));
+  loop.run_for(5ms);
+  REQUIRE(calls.open.back().x == 1);
+  REQUIRE(calls.open.back().at == 10ms);
+  calls.fail(1);
+  loop.run_for(29ms);
+  REQUIRE(calls.now() == (ordered ? std::vector<int>{} : std::vector{3}));
+  loop.run_for(1ms);
+  REQUIRE(calls.open.back().x == 1);
+  REQUIRE(calls.open.back().at == 40ms);
+  calls.succeed(1);
+  loop.run();
+  REQUIRE(out.values() == (ordered ? std::vector{10, 20} : std::vector{20, 10}));
+  calls.succeed(3);
+  loop.run();
+  REQUIRE(ledger.emitted() == Ids{1, 2, 3});
+  REQUIRE(mapped.info().failed.get() == 0);
+  ledger.check();
+}
+
+TEST_CASE("behind map_async the error of the last attempt is reported, or comes back at once") {
+  SECTION("reported") {
+    VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
+    Stream<int> source{loop};
+    Ledger ledger;
+    Calls calls{loop};
+    int errors = 0;
+    source.on_background_error([&](const std::exception_ptr&, const Info&) { ++errors; });
+    auto mapped = source.map_async(calls.function()).on_error(Retry{.attempts = 2});
+    Probe out{mapped};
+    source.emit(1, ledger.issue(1));
+    calls.fail(1);
+    loop.run();
+    REQUIRE(errors == 0);
+    REQUIRE(calls.now() == std::vector{1});
+    calls.fail(1);
+    loop.run();
+    REQUIRE(errors == 1);
+    REQUIRE(calls.now().empty());
+    REQUIRE(ledger.failed() == Ids{1});
+    REQUIRE(mapped.info().failed.get() == 1);
+  }
+  SECTION("at once") {
+    Stream<int> source;
+    Ledger ledger;
+    int attempts = 0;
+    const auto refuses = [&](int x, Completion<int> done) {
+      ++attempts;
+      if (x == 1) throw std::domain_error("refused");
+      if (x == 2) return done(std::make_exception_ptr(std::domain_error("refused later")));
+      if (x == 3 && attempts % 3 != 0) throw std::domain_error("not yet");
+      done(x);
+    };
+    auto mapped = source.map_async(refuses).on_error(Retry{.attempts = 3});
+    Probe out{mapped};
+    REQUIRE_THROWS_WITH(source.emit(1, ledger.issue(1)), "refused");
+    REQUIRE_THROWS_WITH(source.emit(2, ledger.issue(2)), "refused later");
+    source.emit(3, ledger.issue(3));
+    REQUIRE(attempts == 9);
+    REQUIRE(out.values() == std::vector{3});
+    REQUIRE(ledger.failed() == Ids{1, 2});
+    REQUIRE(mapped.info().held.get() == 0);
+  }
+}
+
+TEST_CASE("behind map_async an element that was moved from is whole for the next attempt and in its letter") {
+  Stream<std::string> source;
+  Stream<DeadLetter<std::string>> letters;
+  std::vector<std::string> seen, dead;
+  letters.sink([&](const auto& letter) { dead.push_back(letter.element + " in " + letter.where); });
+  const auto eats = [&](std::string text, Completion<int>) { seen.push_back(std::move(text)); };
+  source.map_async(eats).named("eater").on_error(Retry{.attempts = 3}, divert_to(letters)).sink([](int) {});
+  source.emit("a text that is too long for where it stands");
+  REQUIRE(seen == std::vector<std::string>(3, "a text that is too long for where it stands"));
+  REQUIRE(dead == std::vector<std::string>{"a text that is too long for where it stands in eater"});
+}
+
+TEST_CASE("behind map_async a letter takes the Refs along and may wait, and the end comes behind it") {
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
+  Stream<int> source{loop};
+  Ledger ledger;
+  Calls calls{loop};
+  Stream<DeadLetter<int>> letters;
+  ScriptedSink<DeadLetter<int>> archive{letters, {.stalled = true}};
+  Probe out{source.map_async(calls.function(), {.parallelism = 1}).on_error(divert_to(letters))};
+  static_cast<void>(source.push(1, ledger.issue(1)));
+  const Receipt second = source.push(2, ledger.issue(2));
+  const Receipt end = source.push_end();
+  calls.fail(1);
+  loop.run();
+  REQUIRE(archive.taken() == 1);
+  REQUIRE(second.pending());  // the slot is free when the letter is taken
+  REQUIRE(ledger.open() == Ids{1, 2});
+  archive.complete();
+  loop.run();
+  REQUIRE_FALSE(second.pending());
+  calls.succeed(2);
+  loop.run();
+  REQUIRE(out.values() == std::vector{20});
+  REQUIRE(out.ended());
+  REQUIRE(archive.ended());
+  REQUIRE_NOTHROW(end.get());
+}
+
+TEST_CASE("behind map_async an element that rests keeps the graph from being idle and is dropped with it") {
+  VirtualLoop loop;
+  Ledger ledger;
+  {
+    Stream<int> source{loop};
+    Calls calls{loop};
+    Probe out{source.map_async(calls.function()).on_error(Retry{.attempts = 2, .backoff = 10ms})};
+    source.emit(1, ledger.issue(1));
+    calls.fail(1);
+    loop.run_for(5ms);
+    REQUIRE_FALSE(source.graph().idle());
+  }
+  REQUIRE_FALSE(loop.next_deadline());
+  loop.run();
+  REQUIRE(ledger.dropped() == Ids{1});
+}
+
+TEST_CASE("behind map_async what can only be moved may be skipped") {
+  Stream<std::unique_ptr<int>> source;
+  const auto refuses = [](std::unique_ptr<int> x, Completion<int> done) {
+    if (*x == 0) throw std::domain_error("zero");
+    done(*x);
+  };
+  std::vector<int> out;
+  (source | map_async(refuses) | on_error(OnError::skip)).sink([&](int x) { out.push_back(x); });
+  for (const int x : {1, 0, 2}) source.emit(std::make_unique<int>(x));
+  REQUIRE(out == std::vector{1, 2});
+}
+
+TEST_CASE("wiring: a back-off behind map_async needs a loop") {
+  Stream<int> source;
+  const auto fn = [](int x, Completion<int> done) { done(x); };
+  REQUIRE_THROWS_WITH(source.map_async(fn).on_error(Retry{.backoff = 1ms}),
                       containing("on_error: a retry with a back-off needs an event loop"));
 }

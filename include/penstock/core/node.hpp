@@ -68,6 +68,7 @@ class Node {
   }
   [[gnu::noinline]] void port(OutletBase& outlet) {
     outlet.node_ = this;
+    outlet.strand_ = strand_;
     detail::append(outlets_, &outlet);
   }
   void remove_port(InletBase& inlet) { std::erase(inlets_, &inlet); }

@@ -122,7 +122,43 @@ class PassStep : public Step {
 
 struct Attempts {
   std::size_t made = 0;
-  TimePoint next = TimePoint::min();
+  TimePoint next = TimePoint::min();  // min: at once
+};
+
+/// How long to wait between attempts.
+class Backoff {
+ public:
+  explicit Backoff(const Retry& retry) noexcept : retry_(retry), random_(retry.seed) {}
+
+  std::size_t attempts() const noexcept { return retry_.attempts; }
+  bool needs_loop() const noexcept { return retry_.attempts > 1 && retry_.backoff > Duration{}; }
+
+  /// Behind so many attempts, none of which was the last.
+  Duration pause(std::size_t made) noexcept {
+    double pause = static_cast<double>(retry_.backoff.count());
+    const double most = static_cast<double>(retry_.max_backoff.count());
+    for (; made > 1 && pause < most; --made) pause *= retry_.factor;
+    if (pause > most) pause = most;
+    if (retry_.jitter > 0) {
+      random_ += 0x9e3779b97f4a7c15U;  // splitmix64
+      std::uint64_t x = random_;
+      x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+      x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+      x ^= x >> 31;
+      pause *= 1 - retry_.jitter * (static_cast<double>(x >> 11) * 0x1.0p-53);
+    }
+    return pause < 9.2e18 ? Duration{static_cast<Duration::rep>(pause)} : Duration::max();
+  }
+  /// When that is.
+  static TimePoint after(Duration pause, Loop* loop) {
+    if (pause == Duration{}) return TimePoint::min();
+    const TimePoint now = loop->now();
+    return pause < TimePoint::max() - now ? now + pause : TimePoint::max();
+  }
+
+ private:
+  Retry retry_;
+  std::uint64_t random_;
 };
 
 template <class Final, element T>
@@ -148,7 +184,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
 
  public:
   GuardNode(Info info, S step, Retry retry, OnError policy)
-      : Line(std::move(info)), step_(std::move(step)), retry_(retry), policy_(policy), random_(retry.seed), alarm_(*this) {
+      : Line(std::move(info)), step_(std::move(step)), backoff_(retry), policy_(policy), alarm_(*this) {
     PENSTOCK_KEEPS("on_error", In);
     this->port(static_cast<InletBase&>(*this));
     if constexpr (!std::is_void_v<Out>) this->port(tail_.tail());
@@ -160,7 +196,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
   auto& letters() noexcept { return letters_.outlet; }
 
   const char* needs_loop() const noexcept override {
-    return retry_.attempts > 1 && retry_.backoff > Duration{} ? "on_error: a retry with a back-off" : nullptr;
+    return backoff_.needs_loop() ? "on_error: a retry with a back-off" : nullptr;
   }
   void added() override { step_.place(*this, this->info()); }
   bool busy() const noexcept override { return Line::busy() || current_; }
@@ -189,7 +225,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
         return pending;
       }
       const Duration pause = pending ? Duration{} : next_pause(made);
-      if (!pending && made == retry_.attempts) return give_up(value, context, std::move(error));
+      if (!pending && made == backoff_.attempts()) return give_up(value, context, std::move(error));
       if (!pending && pause == Duration{}) continue;
       // From here on the element is kept, and the pump goes on with it.
       Item& item = keep(Item{std::optional<In>(std::forward<V>(value)), Context::of(context), {}, {}, {made, later(pause)}});
@@ -228,7 +264,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
     behind_ = false;
     if (error) {
       failed_ = std::move(error);
-      current_->mark.next = later(current_->mark.made < retry_.attempts ? next_pause(current_->mark.made) : Duration{});
+      current_->mark.next = later(current_->mark.made < backoff_.attempts() ? next_pause(current_->mark.made) : Duration{});
     } else {
       this->info().passed();
       this->under_way_ = done().receipt;
@@ -280,7 +316,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
 
   /// Works on the element that is kept.
   Pending* go_on() {
-    while (!failed_ || current_->mark.made < retry_.attempts) {
+    while (!failed_ || current_->mark.made < backoff_.attempts()) {
       failed_ = nullptr;
       ++current_->mark.made;
       Pending* pending;
@@ -300,7 +336,7 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
         this->under_way_ = done().receipt;
         return pending;
       }
-      if (current_->mark.made == retry_.attempts) break;
+      if (current_->mark.made == backoff_.attempts()) break;
       const Duration pause = next_pause(current_->mark.made);
       if (pause != Duration{}) {
         current_->mark.next = later(pause);
@@ -328,28 +364,12 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
 
   /// How long to wait after so many attempts, none of which was the last.
   Duration next_pause(std::size_t made) noexcept {
-    if (made >= retry_.attempts) return {};
+    if (made >= backoff_.attempts()) return {};
     // The step counts what its function throws; an element that is tried again has not failed yet.
     if (!covers && this->info().counting) this->info().failed.subtract();
-    double pause = static_cast<double>(retry_.backoff.count());
-    const double most = static_cast<double>(retry_.max_backoff.count());
-    for (; made > 1 && pause < most; --made) pause *= retry_.factor;
-    if (pause > most) pause = most;
-    if (retry_.jitter > 0) {
-      random_ += 0x9e3779b97f4a7c15U;  // splitmix64
-      std::uint64_t x = random_;
-      x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-      x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-      x ^= x >> 31;
-      pause *= 1 - retry_.jitter * (static_cast<double>(x >> 11) * 0x1.0p-53);
-    }
-    return pause < 9.2e18 ? Duration{static_cast<Duration::rep>(pause)} : Duration::max();
+    return backoff_.pause(made);
   }
-  TimePoint later(Duration pause) const {
-    if (pause == Duration{}) return TimePoint::min();
-    const TimePoint now = this->clock().now();
-    return pause < TimePoint::max() - now ? now + pause : TimePoint::max();
-  }
+  TimePoint later(Duration pause) const { return Backoff::after(pause, this->loop()); }
 
   Item& keep(Item item) {
     this->besides(1);
@@ -369,9 +389,8 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
   S step_;
   Tail tail_;
   [[no_unique_address]] LettersOf<Final, In> letters_;
-  Retry retry_;
+  Backoff backoff_;
   OnError policy_;
-  std::uint64_t random_;
   std::optional<Item> current_;  // the element that is tried again
   std::exception_ptr failed_;    // why
   bool behind_ = false;          // it waits behind, and may still fail
@@ -401,23 +420,28 @@ class ErrorPolicies {
   template <class S>
   auto operator()(S&& chain) {
     using Chain = std::remove_cvref_t<S>;
-    constexpr bool has_step = requires(Chain c) { std::move(c).without_last([](auto&&, auto&&, Info&&) {}); };
-    static_assert(has_step,
-                  "on_error: stands behind an operator with a function, such as map or filter, in the same expression; for a "
-                  "sink it is the last argument: sink(fn, on_error(...))");
-    if constexpr (has_step) {
-      return std::move(chain).without_last([this](auto before, auto step, Info info) {
-        if constexpr (keeps) {
-          return this->template keep<false>(before.stream(), std::move(step), std::move(info));
-        } else {
-          return std::move(before).then(this->around(std::move(step)), std::move(info));
-        }
-      });
+    if constexpr (requires(Chain c) { std::move(c).guard(*this); }) {
+      return std::move(chain).guard(*this);
+    } else {
+      return guard_last(std::move(chain));
     }
   }
 
   /// Whether elements have to be kept.
   static constexpr bool keeps = retries || is_divert<Final>;
+
+  const Retry& retry() const noexcept { return retry_; }
+  const Final& last() const noexcept { return final_; }
+
+  /// Whether it is for an operator that takes a `T`; if not, says so.
+  template <element T>
+  static constexpr bool suits() {
+    constexpr bool can_be_kept = !keeps || std::copy_constructible<T>;
+    constexpr bool right_letters = !is_divert<Final> || LettersOf<Final, T>::exist;
+    static_assert(can_be_kept, "on_error: to be tried again or diverted an element must be copyable");
+    static_assert(right_letters, "on_error: divert_to needs a stream of DeadLetter<T> where T is what the operator takes");
+    return can_be_kept && right_letters;
+  }
 
   /// The step with the policy, when nothing has to be kept.
   template <class S>
@@ -433,13 +457,28 @@ class ErrorPolicies {
   }
 
  private:
+  template <class Chain>
+  auto guard_last(Chain&& chain) {
+    constexpr bool has_step = requires(Chain c) { std::move(c).without_last([](auto&&, auto&&, Info&&) {}); };
+    static_assert(has_step,
+                  "on_error: stands behind an operator with a function, such as map or filter, in the same expression; for a "
+                  "sink it is the last argument: sink(fn, on_error(...))");
+    if constexpr (has_step) {
+      return std::move(chain).without_last([this](auto before, auto step, Info info) {
+        if constexpr (keeps) {
+          return this->template keep<false>(before.stream(), std::move(step), std::move(info));
+        } else {
+          return std::move(before).then(this->around(std::move(step)), std::move(info));
+        }
+      });
+    } else {
+      return std::move(chain);
+    }
+  }
+
   template <bool covers, element T, class S>
   auto keep([[maybe_unused]] const Stream<T>& stream, [[maybe_unused]] S step, [[maybe_unused]] Info info) {
-    constexpr bool can_be_kept = std::copy_constructible<T>;
-    constexpr bool right_letters = !is_divert<Final> || LettersOf<Final, T>::exist;
-    static_assert(can_be_kept, "on_error: to be tried again or diverted an element must be copyable");
-    static_assert(right_letters, "on_error: divert_to needs a stream of DeadLetter<T> where T is what the operator takes");
-    if constexpr (can_be_kept && right_letters) {
+    if constexpr (suits<T>()) {
       using Guard = GuardNode<T, S, Final, covers>;
       OnError policy = OnError::propagate;
       if constexpr (!is_divert<Final>) policy = final_;
@@ -472,7 +511,8 @@ inline constexpr bool is_error_policies<ErrorPolicies<retries, Final>> = true;
 ///
 /// It stands right behind that operator, in the same expression, or as the last argument of a sink. Exceptions of operators
 /// further down are none of its business and come back as always; only the policy of a sink covers all that the sink does,
-/// also when it is asynchronous.
+/// also when it is asynchronous. Behind map_async it is for every call on its own: the others go on, and with `ordered` their
+/// results wait for an element that is tried again.
 ///
 /// @param policies  `OnError::skip`, `OnError::propagate` or `divert_to(letters)`, and before it, or alone, a `Retry{...}`.
 ///                  A diverted element goes as a DeadLetter, with its Refs, to `letters`, which becomes part of this graph.
@@ -484,7 +524,7 @@ inline constexpr bool is_error_policies<ErrorPolicies<retries, Final>> = true;
 /// Cost:          nothing for skip until something throws; a copy of the element and a node for retry and divert_to.
 /// Recovery:      an element that is tried again is drained before a checkpoint.
 /// Example:       examples/02_operators/on_error.cpp
-/// See also:      map, sink, timeout
+/// See also:      map, map_async, sink, timeout
 template <class... Policies>
 auto on_error(Policies... policies) {
   constexpr bool retries = (std::same_as<Policies, Retry> || ...);
@@ -501,6 +541,8 @@ auto on_error(Policies... policies) {
     } else {
       return detail::ErrorPolicies<retries, OnError>{retry, detail::pick<OnError>(policies...)};
     }
+  } else {
+    return detail::ErrorPolicies<false, OnError>{Retry{}, OnError::propagate};  // so that this is the only error
   }
 }
 
