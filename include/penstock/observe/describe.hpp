@@ -12,12 +12,14 @@
 namespace penstock {
 
 /// One operator in words: `partition: 2`, and with a name `pairs; partition: 2`.
-inline std::string describe(const OperatorStats& stats) {
+template <class = void>
+std::string describe(const OperatorStats& stats) {
   std::string text = stats.name.empty() ? stats.op : stats.name + "; " + stats.op;
   if (!stats.detail.empty()) text += ": " + stats.detail;
   return text;
 }
-inline std::string describe(const Info& info) {
+template <class = void>
+std::string describe(const Info& info) {
   OperatorStats stats;
   stats.op = info.op;
   stats.detail = info.detail;
@@ -27,7 +29,8 @@ inline std::string describe(const Info& info) {
 
 namespace detail {
 
-inline std::string describe_counters(const OperatorStats& stats) {
+template <class = void>
+std::string describe_counters(const OperatorStats& stats) {
   std::string text;
   const auto add = [&text](const char* what, std::uint64_t number) {
     text += (text.empty() ? "" : ", ") + std::string{what} + ' ' + std::to_string(number);
@@ -54,6 +57,7 @@ inline std::size_t width(std::string_view text) {
   return n;
 }
 
+template <class = void>
 class Tree {
  public:
   explicit Tree(const GraphSnapshot& snapshot) : snapshot_(snapshot), behind_(snapshot.operators.size()) {
@@ -166,8 +170,11 @@ class Tree {
 /// The text is the same for the same graph. From any thread, as `snapshot` says.
 template <class>
 std::string describe(const Graph& graph) {
-  return detail::Tree{snapshot(graph)}.text();
+  return detail::Tree<>{snapshot(graph)}.text();
 }
-inline std::string describe(const Handle& handle) { return describe<>(handle.graph()); }
+template <class = void>
+std::string describe(const Handle& handle) {
+  return describe<>(handle.graph());
+}
 
 }  // namespace penstock

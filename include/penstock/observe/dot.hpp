@@ -15,7 +15,8 @@ namespace penstock {
 
 /// `text` with every run of what is not a letter of the alphabet, a digit, `_` or `:` as one blank, and `:`
 /// as `;`: what Streamz calls a node in a drawing.
-inline std::string clean_text(std::string_view text) {
+template <class = void>
+std::string clean_text(std::string_view text) {
   std::string clean;
   bool blank = false;
   for (const char c : text) {
@@ -34,6 +35,7 @@ inline std::string clean_text(std::string_view text) {
 namespace detail {
 
 /// What is drawn: feedback is an edge from where it comes to where it leads.
+template <class = void>
 struct Drawing {
   struct Edge {
     std::size_t from;
@@ -110,7 +112,8 @@ struct Drawing {
   std::vector<bool> is_feedback;
 };
 
-inline std::string quoted(std::string_view text) {
+template <class = void>
+std::string quoted(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -147,7 +150,7 @@ inline const char* dot_shape(Shape shape) {
 /// From any thread, as `snapshot` says.
 template <class>
 std::string to_dot(const Graph& graph) {
-  const detail::Drawing drawing{snapshot(graph)};
+  const detail::Drawing<> drawing{snapshot(graph)};
   const auto& operators = drawing.snapshot.operators;
   std::string dot =
       "digraph penstock {\n"
@@ -186,6 +189,9 @@ std::string to_dot(const Graph& graph) {
   }
   return dot + "}\n";
 }
-inline std::string to_dot(const Handle& handle) { return to_dot<>(handle.graph()); }
+template <class = void>
+std::string to_dot(const Handle& handle) {
+  return to_dot<>(handle.graph());
+}
 
 }  // namespace penstock

@@ -25,7 +25,8 @@ inline std::pair<const char*, const char*> mermaid_shape(Shape shape) {
   return {"(", ")"};
 }
 
-inline std::string mermaid_quoted(std::string_view text) {
+template <class = void>
+std::string mermaid_quoted(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"') {
@@ -51,7 +52,7 @@ inline std::string mermaid_quoted(std::string_view text) {
 /// From any thread, as `snapshot` says.
 template <class>
 std::string to_mermaid(const Graph& graph) {
-  const detail::Drawing drawing{snapshot(graph)};
+  const detail::Drawing<> drawing{snapshot(graph)};
   const auto& operators = drawing.snapshot.operators;
   std::string text = "flowchart LR\n";
   for (std::size_t i = 0; i < operators.size();) {
@@ -74,6 +75,9 @@ std::string to_mermaid(const Graph& graph) {
   }
   return text;
 }
-inline std::string to_mermaid(const Handle& handle) { return to_mermaid<>(handle.graph()); }
+template <class = void>
+std::string to_mermaid(const Handle& handle) {
+  return to_mermaid<>(handle.graph());
+}
 
 }  // namespace penstock

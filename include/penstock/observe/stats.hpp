@@ -60,6 +60,8 @@ struct GraphSnapshot {
   std::vector<EdgeStats> edges;
 };
 
+// Templates all of them, though not of anything: a program that asks for none of this compiles none of it.
+
 namespace detail {
 
 inline bool is_feedback(const Node& node) noexcept {
@@ -67,7 +69,8 @@ inline bool is_feedback(const Node& node) noexcept {
 }
 
 /// Nothing but feedback leads to it.
-inline bool begins(const Node& node) {
+template <class = void>
+bool begins(const Node& node) {
   for (const InletBase* inlet : node.inlets()) {
     for (const OutletBase* outlet : inlet->upstreams()) {
       if (!is_feedback(*outlet->node())) return false;
@@ -82,6 +85,7 @@ inline std::size_t edges_into(const Node& node) {
   return count;
 }
 
+template <class = void>
 class SnapshotTaker {
  public:
   explicit SnapshotTaker(const Graph& graph) {
@@ -218,11 +222,15 @@ class SnapshotTaker {
 /// way meanwhile, but for one whose function asks: another thread holds the loop for that long. A graph
 /// without a loop has nothing to hold: the numbers are read as they stand, and nobody may wire or name its
 /// operators meanwhile.
-inline GraphSnapshot snapshot(const Graph& graph) {
+template <class = void>
+GraphSnapshot snapshot(const Graph& graph) {
   const Hold hold{graph.loop()};
-  return detail::SnapshotTaker{graph}.take();
+  return detail::SnapshotTaker<>{graph}.take();
 }
-inline GraphSnapshot snapshot(const Handle& handle) { return snapshot(handle.graph()); }
+template <class = void>
+GraphSnapshot snapshot(const Handle& handle) {
+  return snapshot(handle.graph());
+}
 
 /// The counters of every operator of a graph, in the order in which `describe` tells them. Readable at any
 /// time and from any thread, as `snapshot` says.
