@@ -63,6 +63,9 @@ Receipt deliver(Outlet<T>& outlet, T&& value, const Context& context, Info& from
 /// Something that ends with a receipt.
 using Work = Doing<Receipt>;
 
+/// A descent where the time of an element does not matter.
+[[gnu::noinline]] inline Receipt descend(Strand& strand, Work work) { return strand.descend(work); }
+
 /// Something that another thread wants done on the strand of a graph, and waits for.
 class Errand final : public Task {
  public:
@@ -79,7 +82,7 @@ class Errand final : public Task {
   void run() override {
     if (!receipt_.state()) {
       try {
-        receipt_ = node_.strand().descend(work_);
+        receipt_ = descend(node_.strand(), work_);
       } catch (...) {
         error_ = std::current_exception();
       }
@@ -163,7 +166,7 @@ class Settled final : public Task {
       taken = false;
       return Receipt{};
     }
-    Receipt receipt = outlet.strand().descend(work);
+    Receipt receipt = descend(outlet.strand(), work);
     if (receipt.pending()) {
       earlier.keep(std::move(receipt));
     } else {

@@ -47,10 +47,7 @@ enum class Shape : std::uint8_t {
 struct Info {
   [[gnu::noinline]] Info(const char* operation) : op(operation), shape(Shape::plain) {}  // NOLINT: `{"my_step"}`
   [[gnu::noinline]] Info(const char* operation, std::string detail_text, Shape drawn = Shape::plain)
-      : Info(operation) {
-    detail.swap(detail_text);
-    shape = drawn;
-  }
+      : op(operation), detail(std::move(detail_text)), shape(drawn) {}
   // Once in a program, and not in every chain.
   [[gnu::noinline]] Info(const Info&) = default;
   [[gnu::noinline]] Info(Info&&) noexcept = default;

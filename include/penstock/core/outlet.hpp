@@ -105,6 +105,12 @@ class OutletBase {
  protected:
   [[gnu::noinline]] ~OutletBase() = default;
 
+  /// An inlet that passes elements on to several.
+  struct Fan {
+    InletBase* inlet;
+    std::vector<InletBase*>* targets;
+  };
+
   InletBase* target_;  // never null: nothing, the one inlet, or a fan-out
 
  private:
@@ -112,7 +118,7 @@ class OutletBase {
 
   /// What stands behind it when nothing is connected, and after its end.
   virtual InletBase& stub(bool ended) = 0;
-  virtual InletBase& fan_out(const std::vector<InletBase*>& targets) = 0;
+  virtual Fan fan_out() = 0;
 
   /// Brings the fast path in line with `branches_`.
   [[gnu::noinline]] void rewire() {
@@ -121,9 +127,10 @@ class OutletBase {
     } else if (branches_.size() == 1) {
       target_ = &branches_.front().inlet->entry();
     } else {
-      std::vector<InletBase*> targets;
-      for (const Branch& branch : branches_) detail::append(targets, &branch.inlet->entry());
-      target_ = &fan_out(targets);
+      const Fan fan = fan_out();
+      fan.targets->clear();
+      for (const Branch& branch : branches_) detail::append(*fan.targets, &branch.inlet->entry());
+      target_ = fan.inlet;
     }
   }
 
@@ -226,11 +233,10 @@ class Outlet final : public OutletBase {
   [[gnu::always_inline]] Inlet<T>& target() const noexcept { return static_cast<Inlet<T>&>(*target_); }
 
   InletBase& stub(bool ended) override { return detail::Stub<T>::instance(ended); }
-  InletBase& fan_out([[maybe_unused]] const std::vector<InletBase*>& targets) override {
+  Fan fan_out() override {
     if constexpr (detail::can_copy<T>) {
       if (!fan_) fan_ = detail::make_box<detail::FanOut<T>>(*this);
-      fan_->targets = targets;
-      return *fan_;
+      return {fan_.get(), &fan_->targets};
     } else {
       detail::misuse("Stream: the elements cannot be copied, so the stream can have one consumer only");
     }

@@ -93,7 +93,7 @@ class StreamNode final : public StreamNodeBase, public Receiver<T, StreamNode<T>
 /// Makes the graph of a stream that is no operator's.
 [[gnu::noinline]] inline OutletBase& begin(Loop* loop, Box<Node> node, std::string&& name) {
   OutletBase& outlet = *node->outlets().front();
-  node->info().name.swap(name);
+  if (!name.empty()) node->info().name = name;
   (new Graph(loop))->add(std::move(node));
   return outlet;
 }
