@@ -23,5 +23,5 @@ endif()
 
 if(NOT TARGET Threads::Threads)
   set(THREADS_PREFER_PTHREAD_FLAG ON)
-  find_package(Threads REQUIRED)
+  find_package(Threads REQUIRED QUIET)
 endif()

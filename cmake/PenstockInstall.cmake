@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSL-1.0
+# Nothing of Penstock belongs to one machine, so all of it but the headers goes to share/.
 include(CMakePackageConfigHelpers)
 
-set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/penstock")
-install(TARGETS penstock penstock_core EXPORT penstockTargets FILE_SET HEADERS)
+# Two export sets: who asks for the core alone needs neither Boost nor fmt.
+set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/penstock")
+install(TARGETS penstock_core EXPORT penstockCoreTargets)
+install(EXPORT penstockCoreTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
+install(TARGETS penstock EXPORT penstockTargets FILE_SET HEADERS)
 install(EXPORT penstockTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
 
 configure_package_config_file(cmake/penstockConfig.cmake.in penstockConfig.cmake INSTALL_DESTINATION "${package_dir}"
@@ -11,4 +15,26 @@ configure_package_config_file(cmake/penstockConfig.cmake.in penstockConfig.cmake
 write_basic_package_version_file(penstockConfigVersion.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/penstockConfig.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/penstockConfigVersion.cmake" DESTINATION "${package_dir}")
-install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/penstock")
+
+# The folder may be moved as a whole: the prefix is found from where the .pc file lies.
+set(pc_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+cmake_path(ABSOLUTE_PATH pc_dir BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" NORMALIZE OUTPUT_VARIABLE pc_full_dir)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY "${pc_full_dir}" OUTPUT_VARIABLE pc_to_prefix)
+set(pc_include_dir "${CMAKE_INSTALL_INCLUDEDIR}")
+if(NOT IS_ABSOLUTE "${pc_include_dir}")
+  set(pc_include_dir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+if(PENSTOCK_FMT_HEADER_ONLY)
+  set(pc_fmt "Requires.private: fmt >= 9\nCflags: -DFMT_HEADER_ONLY=1 -pthread")
+else()
+  set(pc_fmt "Requires: fmt >= 9\nCflags: -pthread")
+endif()
+foreach(name penstock penstock-core)
+  configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${name}.pc" DESTINATION "${pc_dir}")
+endforeach()
+
+install(FILES LICENSE THIRD_PARTY.md DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/penstock")
+if(PROJECT_IS_TOP_LEVEL)
+  include(PenstockPackage)
+endif()
