@@ -94,13 +94,11 @@ class Bridge {
   void take_mail(Mail<T>& into) {
     into.clear();
     const std::lock_guard lock{mutex_};
-    forth_.posted = false;
     std::swap(mail_, into);
   }
   bool take_answers(std::vector<Answer>& into) {
     into.clear();
     const std::lock_guard lock{mutex_};
-    back_.posted = false;
     answers_.swap(into);
     return far_gone_;
   }
@@ -138,6 +136,12 @@ class Bridge {
     }
     void run() override {
       const std::shared_ptr<Bridge> bridge = std::move(alive);
+      {
+        // Only here: a box may be emptied while the courier is still on its way, and it is not to be sent
+        // twice.
+        const std::lock_guard lock{bridge->mutex_};
+        posted = false;
+      }
       if constexpr (forth) {
         if (bridge->far) bridge->far->mail();
       } else {
