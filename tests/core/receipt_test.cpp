@@ -180,3 +180,28 @@ TEST_CASE("receipts outlive their graph and are told that it has stopped") {
   REQUIRE_FALSE(receipt.pending());
   REQUIRE_THROWS_AS(receipt.get(), Stopped);
 }
+
+TEST_CASE("joined receipts of joined receipts settle also when their loop ends before it has run") {
+  Receipt all;
+  {
+    VirtualLoop loop;
+    Strand& strand = *new Strand(&loop);
+    const StrandRef alive{strand};
+    strand.release();
+    const Receipt parts[] = {Receipt::waiting(strand, nullptr, Why::full), Receipt::waiting(strand, nullptr, Why::full),
+                             Receipt::waiting(strand, nullptr, Why::full)};
+    Join inner{strand};
+    inner.add(parts[0].share());
+    inner.add(parts[1].share());
+    Join outer{strand};
+    outer.add(inner.finish());
+    outer.add(parts[2].share());
+    all = Receipt{outer.finish()};
+    parts[0].settle();
+    parts[1].settle(error("second"));
+    parts[2].settle();
+    REQUIRE(all.pending());
+  }
+  REQUIRE_FALSE(all.pending());
+  REQUIRE_THROWS_WITH(all.get(), "second");
+}

@@ -183,7 +183,8 @@ class Join {
         all_->close(on_.error());
         delete this;
       }
-      void discard() noexcept override { delete this; }
+      // It had settled. What waits for all of them hears of it, or would be kept alive by waiting.
+      void discard() noexcept override { run(); }
       All* all_;
       Receipt on_;
     };
