@@ -11,7 +11,7 @@ import subprocess
 from sources import ROOT, Report
 
 # What the doors cost today, and a little air. The goal for each is 45 000; a budget may be lowered, never raised.
-BUDGET = {"penstock/core/stream.hpp": 36500, "penstock/core.hpp": 49000}
+BUDGET = {"penstock/core/stream.hpp": 35500, "penstock/core.hpp": 48000}
 
 
 def preprocessed_lines(header):
