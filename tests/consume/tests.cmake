@@ -52,6 +52,19 @@ else()
   add_test(NAME consume/pkg_config COMMAND ${CMAKE_COMMAND} -E echo "skipped: needs make and pkg-config")
   set_tests_properties(consume/pkg_config PROPERTIES SKIP_REGULAR_EXPRESSION "^skipped")
 endif()
+find_program(PENSTOCK_DPKG_DEB NAMES dpkg-deb)
+mark_as_advanced(PENSTOCK_DPKG_DEB)
+if(PENSTOCK_MAKE AND PENSTOCK_PKG_CONFIG AND PENSTOCK_DPKG_DEB)
+  add_test(NAME consume/debian
+           COMMAND ${CMAKE_COMMAND} "-DBUILD_DIR=${PROJECT_BINARY_DIR}" "-DCPACK=${CMAKE_CPACK_COMMAND}"
+                   "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/consume/debian" "-DMAKE=${PENSTOCK_MAKE}"
+                   "-DPKG_CONFIG=${PENSTOCK_PKG_CONFIG}" "-DCXX=${CMAKE_CXX_COMPILER}" -P
+                   "${CMAKE_CURRENT_SOURCE_DIR}/consume/debian.cmake")
+  set_tests_properties(consume/debian PROPERTIES TIMEOUT 300)
+else()
+  add_test(NAME consume/debian COMMAND ${CMAKE_COMMAND} -E echo "skipped: needs make, pkg-config and dpkg-deb")
+  set_tests_properties(consume/debian PROPERTIES SKIP_REGULAR_EXPRESSION "^skipped")
+endif()
 if(PENSTOCK_MAKE)
   set(single_header "${CMAKE_CURRENT_BINARY_DIR}/consume/single_header/penstock_core.hpp")
   add_test(NAME consume/write_single_header COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/single_header.py"
