@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""What must not stand on the way of an element is named in core, ops and sinks only where there is a reason for it.
+"""What must not stand on the way of an element is named in core, ops and sinks only where there is a reason.
 
-A queue that allocates as it goes, a function behind a pointer that owns, a lock, an atomic count of owners, a question to the
-clock: each costs more than a whole operator. A new one comes with a line in REASONS, or stays out.
+A queue that allocates as it goes, a function behind a pointer that owns, a lock, an atomic count of owners, a
+question to the clock: each costs more than a whole operator. A new one comes with a line in REASONS, or stays out.
 """
 import pathlib
 import re
@@ -33,6 +33,7 @@ REASONS = {
     ("ops/timeout.hpp", "a clock"): "the time of every element is what it goes by",
     ("ops/partition.hpp", "a clock"): "of the first element of a vector with a timeout",
     ("ops/detail/timed_window.hpp", "a clock"): "once a window, to set the timer",
+    ("ops/map_async.hpp", "a clock"): "of a call that has failed, before it is tried again",
     ("ops/on_error.hpp", "a clock"): "of an element that has failed, before it is tried again",
     ("ops/frequencies.hpp", "std::map"): "the map is what it emits",
     ("ops/hop.hpp", "a lock"): "the other side is another thread",

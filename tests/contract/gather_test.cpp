@@ -44,10 +44,12 @@ CONTRACT(partition) {
       .without(Check::function_throws, "takes no function");
 }
 CONTRACT(partition_key) {
-  return gathers(Contract{"partition key", [](auto& s) { return s.source().partition(2, s.calls(parity)); }}, 3);
+  return gathers(Contract{"partition key", [](auto& s) { return s.source().partition(2, s.calls(parity)); }},
+                 3);
 }
 CONTRACT(partition_timeout) {
-  Contract contract = gathers(Contract{"partition timeout", [](auto& s) { return s.source().partition(3, 2ms); }}, 7);
+  Contract contract =
+      gathers(Contract{"partition timeout", [](auto& s) { return s.source().partition(3, 2ms); }}, 7);
   contract.claims.needs_loop = true;
   return contract.without(Check::function_throws, "takes no function");
 }
@@ -61,14 +63,16 @@ CONTRACT(partition_view_key) {
   return behind_map(gathers(Contract{"partition as_view key", wire, Contract::copyable}, 3));
 }
 CONTRACT(partition_unique) {
-  Contract contract =
-      gathers(Contract{"partition_unique", [](auto& s) { return s.source().partition_unique(3, s.calls(number)); }}, 3);
+  Contract contract = gathers(
+      Contract{"partition_unique", [](auto& s) { return s.source().partition_unique(3, s.calls(number)); }},
+      3);
   contract.claims.moves = 5;
   return contract;
 }
 CONTRACT(sliding_window) {
   Contract contract = gathers(
-      Contract{"sliding_window", [](auto& s) { return s.source().sliding_window(3); }, Contract::copyable}, 3);
+      Contract{"sliding_window", [](auto& s) { return s.source().sliding_window(3); }, Contract::copyable},
+      3);
   return contract.without(Check::function_throws, "takes no function");
 }
 CONTRACT(sliding_window_view) {

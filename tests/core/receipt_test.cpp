@@ -188,7 +188,8 @@ TEST_CASE("joined receipts of joined receipts settle also when their loop ends b
     Strand& strand = *new Strand(&loop);
     const StrandRef alive{strand};
     strand.release();
-    const Receipt parts[] = {Receipt::waiting(strand, nullptr, Why::full), Receipt::waiting(strand, nullptr, Why::full),
+    const Receipt parts[] = {Receipt::waiting(strand, nullptr, Why::full),
+                             Receipt::waiting(strand, nullptr, Why::full),
                              Receipt::waiting(strand, nullptr, Why::full)};
     Join inner{strand};
     inner.add(parts[0].share());

@@ -52,7 +52,9 @@ TEST_CASE("views, and whatever is made of them, are not to be kept; everything e
 TEST_CASE("views go through everything that keeps no elements") {
   Stream<int> source;
   std::vector<int> out;
-  const auto into = [&](int tag) { return [&out, tag](View<int> view) { out.push_back(tag * 100 + view.back()); }; };
+  const auto into = [&](int tag) {
+    return [&out, tag](View<int> view) { out.push_back(tag * 100 + view.back()); };
+  };
   const Stream<View<int>> views = source.partition(2, as_view);  // a node of its own
   views.filter([](View<int> view) { return view.front() > 0; }).tap([](View<int>) {}).sink(into(1));
   views.skip(1).take(1).slice(0, 5).sink(into(2));

@@ -180,7 +180,8 @@ TEST_CASE("combine_latest ends, and drops what it has, when a stream ends withou
   REQUIRE(combined.info().dropped.get() == 2);
 }
 
-TEST_CASE("an element that was replaced or emitted is done, one that never could be is dropped with the graph") {
+TEST_CASE(
+    "an element that was replaced or emitted is done, one that never could be is dropped with the graph") {
   Told replaced;
   Told emitted;
   Told never;
@@ -221,7 +222,8 @@ TEST_CASE("what throws behind combine_latest fails the elements of the tuple and
   REQUIRE(held.times == 1);
 }
 
-TEST_CASE("combine_latest puts together what a straight line would, with and without things beside the elements") {
+TEST_CASE(
+    "combine_latest puts together what a straight line would, with and without things beside the elements") {
   Stream<int> a;
   Stream<std::string> b;
   const auto both = combine_latest(a, b, emit_on(0));

@@ -149,7 +149,8 @@ TEST_CASE("D22: partition forgets a key when its vector was emitted") {
   REQUIRE(life.use_count() == 1);
 }
 
-TEST_CASE("partition emits what it holds at the end of the stream, keys in the order of their first elements") {
+TEST_CASE(
+    "partition emits what it holds at the end of the stream, keys in the order of their first elements") {
   Stream<int> source;
   Probe plain{source.partition(3)};
   Probe keyed{source.partition(3, [](int x) { return -(x % 3); })};
@@ -201,7 +202,9 @@ TEST_CASE("partition with a timeout is busy until its timer has flushed") {
   REQUIRE(loop.now().time_since_epoch() == 5ms);
 }
 
-TEST_CASE("partition lets the element that fills a vector wait for it, and with it those behind what a timer flushed") {
+TEST_CASE(
+    "partition lets the element that fills a vector wait for it, and with it those behind what a timer "
+    "flushed") {
   VirtualLoop loop;
   Stream<int> source{loop};
   testing::ScriptedSink<std::vector<int>> sink{source.partition(2, 10ms), {.stalled = true}};

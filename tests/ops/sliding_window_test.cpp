@@ -217,7 +217,9 @@ TEST_CASE("a view stays as it is while what looks at it emits at the source agai
   REQUIRE(out == windows_of<std::string>(1000, 3, true, text));
 }
 
-TEST_CASE("a view stays as it is while what looks at it ends the stream, and a throw leaves the windows as they are") {
+TEST_CASE(
+    "a view stays as it is while what looks at it ends the stream, and a throw leaves the windows as they "
+    "are") {
   Stream<int> source;
   Stream<int> other;
   std::vector<std::vector<int>> out;

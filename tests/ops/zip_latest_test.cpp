@@ -257,7 +257,8 @@ TEST_CASE("what zip_latest holds is dropped with the graph") {
   REQUIRE(told.ending.outcome == Outcome::dropped);
 }
 
-TEST_CASE("zip_latest puts together what a straight line would, with and without things beside the elements") {
+TEST_CASE(
+    "zip_latest puts together what a straight line would, with and without things beside the elements") {
   Stream<int> a;
   Stream<std::string> b;
   const auto both = zip_latest(a, b);

@@ -262,7 +262,8 @@ TEST_CASE("zip ends when no further tuple can come, and drops what is left over"
   REQUIRE(ends.ended());
   REQUIRE(left.times == 1);
   REQUIRE(left.ending.outcome == Outcome::dropped);
-  REQUIRE(std::string{left.ending.reason} == "zip: another stream has ended, so its partners cannot come any more");
+  REQUIRE(std::string{left.ending.reason} ==
+          "zip: another stream has ended, so its partners cannot come any more");
   REQUIRE(other.info().dropped.get() == 2);
   REQUIRE(other.info().held.get() == 0);
 }
@@ -388,7 +389,8 @@ TEST_CASE("graphs of two loops cannot be zipped") {
   VirtualLoop two;
   Stream<int> a{one};
   Stream<int> b{two};
-  REQUIRE_THROWS_WITH(a.zip(b), penstock::test::containing("cannot join graphs of two different event loops"));
+  REQUIRE_THROWS_WITH(a.zip(b),
+                      penstock::test::containing("cannot join graphs of two different event loops"));
 }
 
 TEST_CASE("a sink behind a zip may emit into one of its inputs") {
@@ -465,7 +467,9 @@ TEST_CASE("zip is as before when a function throws that copies an element into i
   Stream<int> b;
   std::vector<int> out;
   a.sink([](const Fragile&) {});
-  zip(a, b).sink([&](const std::tuple<Fragile, int>& both) { out.push_back(std::get<0>(both).value * 10 + std::get<1>(both)); });
+  zip(a, b).sink([&](const std::tuple<Fragile, int>& both) {
+    out.push_back(std::get<0>(both).value * 10 + std::get<1>(both));
+  });
   a.sink([](const Fragile&) {});  // so that zip gets the elements to copy
   REQUIRE_THROWS_AS(a.emit(Fragile{-1}), std::runtime_error);
   a.emit(Fragile{1});

@@ -5,8 +5,8 @@
 
 namespace penstock {
 
-/// Elements that an operator holds in its own memory and lends to what is behind it: valid during the push only. Two words;
-/// converts to `std::span<const T>`. Operators that would keep one refuse to compile.
+/// Elements that an operator holds in its own memory and lends to what is behind it: valid during the push
+/// only. Two words; converts to `std::span<const T>`. Operators that would keep one refuse to compile.
 template <class T>
 class View {
  public:

@@ -26,8 +26,8 @@ namespace detail {
 
 inline constexpr std::size_t largest_reserve = 4096;
 
-/// Elements on their way into one vector, whose memory is there before them. Written through a place of its own, because
-/// reading the size of a vector right behind a push_back waits for the store.
+/// Elements on their way into one vector, whose memory is there before them. Written through a place of its
+/// own, because reading the size of a vector right behind a push_back waits for the store.
 template <class T, bool Fills = false>
 class OwnedItems {
  public:
@@ -36,7 +36,9 @@ class OwnedItems {
 
   OwnedItems() = default;
   OwnedItems(OwnedItems&& other) noexcept
-      : items_(std::move(other.items_)), at_(std::exchange(other.at_, {})), limit_(std::exchange(other.limit_, {})) {}
+      : items_(std::move(other.items_)),
+        at_(std::exchange(other.at_, {})),
+        limit_(std::exchange(other.limit_, {})) {}
   OwnedItems& operator=(OwnedItems&& other) noexcept {
     items_ = std::move(other.items_);
     at_ = std::exchange(other.at_, {});
@@ -148,10 +150,12 @@ class Group {
 
 inline constexpr const char* stopped_partition = "partition was stopped before its vector was full";
 
-/// Watermarks while elements are held, whose vectors come after them: they may only say what those vectors do not belie.
+/// Watermarks while elements are held, whose vectors come after them: they may only say what those vectors do
+/// not belie.
 class Watermarks {
  public:
-  /// Calls `forward(signal)` unless it would say nothing new. `for_each` calls its argument with every held Context.
+  /// Calls `forward(signal)` unless it would say nothing new. `for_each` calls its argument with every held
+  /// Context.
   template <class ForEach, class Forward>
   Pending* pass(Signal signal, ForEach for_each, Forward forward) {
     if (signal.kind != Signal::watermark) return forward(signal);
@@ -194,7 +198,8 @@ class PartitionStep : public Step {
           node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
     }
     return watermarks_.pass(
-        signal, [&](auto look) { look(group_.context); }, [&](const Signal& passed) { return next.signal(passed); });
+        signal, [&](auto look) { look(group_.context); },
+        [&](const Signal& passed) { return next.signal(passed); });
   }
   void shut_down() noexcept {
     group_.context.drop(stopped_partition);
@@ -262,7 +267,9 @@ class PartitionByStep : public Step {
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
     if (signal.kind != Signal::end || groups_.empty()) {
-      const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value.context); }); };
+      const auto held = [&](auto look) {
+        groups_.for_each([&](const auto& item) { look(item.value.context); });
+      };
       return watermarks_.pass(signal, held, [&](const Signal& passed) { return next.signal(passed); });
     }
     auto flush_all = [&](Join& join) {
@@ -322,16 +329,20 @@ struct OneGroup {
   }
 };
 
-/// With a timeout. What the timer flushes stands in the line, and as long as something stands there, full vectors join it and
-/// elements wait for it.
+/// With a timeout. What the timer flushes stands in the line, and as long as something stands there, full
+/// vectors join it and elements wait for it.
 template <class T, class Fn>
-class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>>, public Receiver<T, PartitionNode<T, Fn>> {
+class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>>,
+                            public Receiver<T, PartitionNode<T, Fn>> {
   using Line = LineNode<PartitionNode, std::vector<T>>;
   using Key = KeyType<Fn, T>;
 
  public:
   PartitionNode(std::size_t n, Duration timeout, Fn key, std::string detail)
-      : Line(Info{"partition", std::move(detail), Shape::collect}), n_(n), timeout_(timeout), key_(std::move(key)) {
+      : Line(Info{"partition", std::move(detail), Shape::collect}),
+        n_(n),
+        timeout_(timeout),
+        key_(std::move(key)) {
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
   }
@@ -371,7 +382,9 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
     if (signal.kind == Signal::end) {
       while (!groups_.empty()) flush(groups_.oldest());
     }
-    const auto held = [&](auto look) { groups_.for_each([&](const auto& item) { look(item.value->group.context); }); };
+    const auto held = [&](auto look) {
+      groups_.for_each([&](const auto& item) { look(item.value->group.context); });
+    };
     return watermarks_.pass(signal, held, [&](const Signal& passed) { return Line::add(passed); });
   }
 
@@ -403,7 +416,9 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
       return receipt.share();
     }
     this->info().passed();
-    auto push = [this](std::vector<T>&& items, const Context* context) { return this->outlet.push(std::move(items), context); };
+    auto push = [this](std::vector<T>&& items, const Context* context) {
+      return this->outlet.push(std::move(items), context);
+    };
     Pending* pending = emit_joined(push, group.items.take(), group.context);
     if (groups_.empty()) this->graph().rested();
     return pending;
@@ -485,8 +500,8 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
     PENSTOCK_KEEPS("partition", T);
     constexpr bool is_key = key_of<Key, T>;
     static_assert(is_key || !keepable<T>,
-                  "partition: the key must be callable with a const element of the stream and return a value, or be a member, "
-                  "key or index of the elements");
+                  "partition: the key must be callable with a const element of the stream and return a "
+                  "value, or be a member, key or index of the elements");
     if constexpr (is_key && keepable<T>) {
       constexpr bool comparable = std::equality_comparable<KeyType<Key, T>> && std::copyable<KeyType<Key, T>>;
       static_assert(comparable, "partition: the keys must be comparable with == and copyable");
@@ -504,7 +519,8 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
         Info info{"partition", detail, Shape::collect};
         info.one_to_one = false;
         if constexpr (keyed) {
-          return std::forward<decltype(stream)>(stream).then(PartitionByStep<T, Fn, Items>(n, key), std::move(info));
+          return std::forward<decltype(stream)>(stream).then(PartitionByStep<T, Fn, Items>(n, key),
+                                                             std::move(info));
         } else {
           return std::forward<decltype(stream)>(stream).then(PartitionStep<T, Items>(n), std::move(info));
         }
@@ -515,7 +531,8 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
 
 }  // namespace detail
 
-/// Gathers elements into vectors of `n` and emits each vector when it is full; the rest at the end of the stream.
+/// Gathers elements into vectors of `n` and emits each vector when it is full; the rest at the end of the
+/// stream.
 ///
 ///     in   -1-2-3-4-5-|
 ///          partition(2)
@@ -523,22 +540,25 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
 ///
 /// @param n        elements in a vector, at least 1.
 /// @param options  in any order, told apart by their types
-///                 - a duration: so long after its first element a vector is emitted also when it is not full. 0 means as soon
-///                   as the loop gets round to it. This needs an event loop;
-///                 - `as_view`: emits a `View<T>` of memory that is used again, valid during the push only; what would keep
-///                   one does not compile, and a timeout does not go with it;
-///                 - a key: a function of a const element, a pointer to a member, or an index or key as `pluck` takes them.
-///                   Each key then has a vector of its own, which is forgotten when it has been emitted.
+///                 - a duration: so long after its first element a vector is emitted also when it is not
+///                   full. 0 means as soon as the loop gets round to it. This needs an event loop;
+///                 - `as_view`: emits a `View<T>` of memory that is used again, valid during the push only;
+///                   what would keep one does not compile, and a timeout does not go with it;
+///                 - a key: a function of a const element, a pointer to a member, or an index or key as
+///                   `pluck` takes them. Each key then has a vector of its own, which is forgotten when it
+///                   has been emitted.
 ///
-/// Emits `std::vector<T>`, or with `as_view` a `View<T>`. A watermark that comes while elements with an event time are held waits for the next one.
+/// Emits `std::vector<T>`, or with `as_view` a `View<T>`. A watermark that comes while elements with an event
+/// time are held waits for the next one.
 ///
-/// Back-pressure: the element that fills a vector waits for it; the others do not, unless a vector that the timer has emitted
-///                waits.
+/// Back-pressure: the element that fills a vector waits for it; the others do not, unless a vector that the
+///                timer has emitted waits.
 /// Metadata:      joined in the order of arrival; held until emitted.
-/// Errors:        std::invalid_argument here when n is 0 or the timeout is negative, std::logic_error when there is a timeout
-///                and no event loop; what the key function throws comes back through emit; what goes wrong behind a vector that
-///                the timer has emitted is reported.
-/// Cost:          one look-up with a key, otherwise a move; one allocation a vector; none with `as_view`, up to 64 keys at a time.
+/// Errors:        std::invalid_argument here when n is 0 or the timeout is negative, std::logic_error when
+///                there is a timeout and no event loop; what the key function throws comes back through emit;
+///                what goes wrong behind a vector that the timer has emitted is reported.
+/// Cost:          one look-up with a key, otherwise a move; one allocation a vector; none with `as_view`, up
+///                to 64 keys at a time.
 /// Recovery:      state: the elements of the unfinished vectors.
 /// Example:       examples/02_operators/partition.cpp
 /// See also:      partition_unique, timed_window, sliding_window, buffer
@@ -546,7 +566,8 @@ template <class... Options>
 auto partition(std::size_t n, Options... options) {
   constexpr std::size_t timeouts = (std::size_t{detail::is_duration<Options>} + ... + 0);
   constexpr std::size_t views = (std::size_t{std::same_as<Options, AsView>} + ... + 0);
-  static_assert(sizeof...(Options) <= 3, "partition: takes n, at most one timeout, at most one key, and as_view");
+  static_assert(sizeof...(Options) <= 3,
+                "partition: takes n, at most one timeout, at most one key, and as_view");
   static_assert(timeouts <= 1, "partition: takes one timeout, not two");
   static_assert(sizeof...(Options) <= timeouts + views + 1, "partition: takes one key, not two");
   static_assert(timeouts == 0 || views == 0,

@@ -84,8 +84,8 @@ class SlidingWindowStep : public Step {
   RecentContexts contexts_;
 };
 
-/// The windows side by side in one block, each one element further than the one before. Every so many elements the last
-/// ones are carried back to the start of the block.
+/// The windows side by side in one block, each one element further than the one before. Every so many
+/// elements the last ones are carried back to the start of the block.
 template <class T>
 class SlidingViewStep : public Step {
  public:
@@ -125,7 +125,8 @@ class SlidingViewStep : public Step {
   };
   static constexpr std::size_t least = sizeof(T) < 1024 ? 4096 / sizeof(T) : 4;
 
-  /// What is behind may emit at the source again while it looks at a window: nothing that it may see goes away before.
+  /// What is behind may emit at the source again while it looks at a window. Nothing that it may see goes
+  /// away before.
   class Lending {
    public:
     explicit Lending(SlidingViewStep& step) noexcept : step_(step) { step.state_ = lent; }
@@ -203,7 +204,8 @@ auto make_sliding_window(std::size_t n, const SlidingWindow& options) {
   at_least_one("sliding_window", n);
   return [n, options](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(can_copy<T>, "sliding_window: the elements must be copyable, since each is part of several windows");
+    static_assert(can_copy<T>,
+                  "sliding_window: the elements must be copyable, since each is part of several windows");
     PENSTOCK_KEEPS("sliding_window", T);
     if constexpr (can_copy<T> && keepable<T>) {
       using Window = std::conditional_t<viewed, SlidingViewStep<T>, SlidingWindowStep<T>>;
@@ -224,14 +226,16 @@ auto make_sliding_window(std::size_t n, const SlidingWindow& options) {
 ///
 /// @param n        elements in a window, at least 1.
 /// @param options  in any order
-///                 - `as_view`: windows are a `View<T>` of the operator's own memory, valid during the push only, and what
-///                   would keep one does not compile;
+///                 - `as_view`: windows are a `View<T>` of the operator's own memory, valid during the push
+///                   only, and what would keep one does not compile;
 ///                 - `SlidingWindow{.return_partial = false}` emits nothing until n elements have come.
 ///
-/// Without `as_view` windows are `std::vector<T>`. What follows sees them by reference; whoever keeps one copies it.
+/// Without `as_view` windows are `std::vector<T>`. What follows sees them by reference; whoever keeps one
+/// copies it.
 ///
 /// Back-pressure: passes through.
-/// Metadata:      joined, oldest first; an element is held until the last window with it was emitted or the stream has ended.
+/// Metadata:      joined, oldest first; an element is held until the last window with it was emitted or the
+///                stream has ended.
 /// Errors:        std::invalid_argument here when n is 0.
 /// Cost:          n moves an element; with `as_view` O(1), at most two moves. Nothing is allocated.
 /// Recovery:      state: the window.

@@ -58,8 +58,8 @@ struct ZipPart<Owner, I, Stream<T>> {
   using type = ZipSide<Owner, I, T>;
 };
 
-/// `Args` are streams and literals in the order of the tuple. At any time at least one side has nothing, so an element
-/// completes at most one tuple, and the one that completes it goes into it without being kept.
+/// `Args` are streams and literals in the order of the tuple. At any time at least one side has nothing, so
+/// an element completes at most one tuple, and the one that completes it goes into it without being kept.
 template <class... Args>
 class ZipNode final : public Node {
  public:
@@ -85,8 +85,8 @@ class ZipNode final : public Node {
     std::apply([&](auto&... parts) { (one(parts, args), ...); }, parts_);
   }
 
-  /// As long as nothing is special an element goes into the slot of its side, or with those in the slots of the others into
-  /// a tuple, and `filled_` is all that is looked at.
+  /// As long as nothing is special an element goes into the slot of its side, or with those in the slots of
+  /// the others into a tuple, and `filled_` is all that is looked at.
   template <std::size_t I, class V>
   [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
     constexpr Sides mine = Sides{1} << I;
@@ -101,7 +101,8 @@ class ZipNode final : public Node {
     }
     if (!context && (filled_ & (mine | special)) == 0) {
       std::get<I>(parts_).queue.put(std::forward<V>(value));
-      const Sides filled = sides == 2 ? mine : filled_ | mine;  // of two the other is empty: nothing to be read first
+      // Of two sides the other one is empty: nothing to be read first.
+      const Sides filled = sides == 2 ? mine : filled_ | mine;
       filled_ = filled;
       count(1, 0, slots(filled));
       return nullptr;
@@ -125,7 +126,8 @@ class ZipNode final : public Node {
 
   void disconnected(InletBase& inlet) override {
     each_side([&](auto place, auto& side) {
-      if (&static_cast<InletBase&>(side) != &inlet || !inlet.upstreams().empty() || signals_.ended(place)) return;
+      const bool gone = &static_cast<InletBase&>(side) == &inlet && inlet.upstreams().empty();
+      if (!gone || signals_.ended(place)) return;
       run_detached(*this, [&] { return Receipt{signal(place, {Signal::end})}; });
     });
   }
@@ -244,7 +246,8 @@ class ZipNode final : public Node {
     });
     advance<I>();
     try {
-      return ended_ ? emit_before_end(std::move(out), all.or_null()) : outlet.push(std::move(out), all.or_null());
+      return ended_ ? emit_before_end(std::move(out), all.or_null())
+                    : outlet.push(std::move(out), all.or_null());
     } catch (...) {
       all.fail(std::current_exception());
       throw;
@@ -354,24 +357,24 @@ Graph& zip_graph(Streams&... args) {
 ///          zip(a, b)
 ///     out  ---A---B-----C|     A = (1, x), B = (2, y), C = (3, z)
 ///
-/// A function of all its streams; `a.zip(b, c)` is `zip(a, b, c)`. The same stream may be named twice. Ends as soon as
-/// no further tuple can come: when a stream has ended, or was taken away, and all of its elements have found partners. What
-/// the others have then and still get is dropped and counted.
+/// A function of all its streams; `a.zip(b, c)` is `zip(a, b, c)`. The same stream may be named twice. Ends
+/// as soon as no further tuple can come: when a stream has ended, or was taken away, and all of its elements
+/// have found partners. What the others have then and still get is dropped and counted.
 ///
 /// Several functions of one and the same element need no zip: a map that returns a tuple costs less.
 ///
 /// With a bound it can wait for ever when its streams come from one source: a stream that is `maxsize` ahead
-/// makes the source wait, and its partners come only when the source goes on. So it is when one of the two has
-/// fewer elements (behind a filter, or a queue that drops), or gets them later by more than `maxsize` (behind
-/// a partition that is flattened again, or a queue that nobody drains meanwhile). Then let `maxsize` be as
-/// large as they can be apart, `unlimited` where nobody knows, which costs memory instead; or use zip_latest
-/// or combine_latest, which wait for nobody.
+/// makes the source wait, and its partners come only when the source goes on. So it is when one of the two
+/// has fewer elements (behind a filter, or a queue that drops), or gets them later by more than `maxsize`
+/// (behind a partition that is flattened again, or a queue that nobody drains meanwhile). Then let `maxsize`
+/// be as large as they can be apart, `unlimited` where nobody knows, which costs memory instead; or use
+/// zip_latest or combine_latest, which wait for nobody.
 ///
 /// @param inputs  streams and chains; anything else is a literal that takes its place in every tuple, as in
 ///                `zip(0, a, 1, b)`; and a `ZipOptions`.
 ///
-/// Back-pressure: an element that is more than `maxsize` ahead of its partners is taken and waits until it is within that;
-///                the one that completes a tuple waits for the tuple.
+/// Back-pressure: an element that is more than `maxsize` ahead of its partners is taken and waits until it is
+///                within that; the one that completes a tuple waits for the tuple.
 /// Metadata:      held until emitted, joined in the order of the inputs; leftovers at the end are dropped.
 /// Errors:        std::logic_error here when the streams belong to different event loops.
 /// Cost:          O(1) an element, a move; nothing is allocated as long as no stream is two elements ahead.
