@@ -29,6 +29,7 @@ TEST_CASE("row 2: emitting where nobody listens does nothing, and returns nothin
   Stream<int> source;
   static_assert(std::is_void_v<decltype(source.emit(1))>);
   source.emit(1);
+  REQUIRE(source.info().in.get() == 0);
 }
 
 TEST_CASE("P1: emit returns nothing, push the receipt: empty without anything that waits") {

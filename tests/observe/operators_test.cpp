@@ -84,6 +84,7 @@ void accounts(const OperatorStats& stats, const Numbers& expected, Used of_them 
 // In Streamz every node accepts stream_name. A setting that an operator does not have does not compile here.
 TEST_CASE("row 27 every operator can be named and says what it is") {
   penstock::VirtualLoop loop;
+  penstock::VirtualLoop away;
   const Stream<int> numbers{loop, "numbers"};
   const Stream<int> others{loop, "others"};
   const Stream<Pair> pairs{loop, "pairs"};
@@ -139,7 +140,6 @@ TEST_CASE("row 27 every operator can be named and says what it is") {
   REQUIRE(evens.info().shape == Shape::plain);
 
   // It ends a graph and begins another.
-  penstock::VirtualLoop away;
   const Stream<int> far = numbers.hop(away).named("far");
   REQUIRE(penstock::describe(far.info()) == "far; hop");
   REQUIRE(far.info().shape == Shape::source);
