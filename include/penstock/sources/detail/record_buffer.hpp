@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "penstock/core/error.hpp"
+
+// Not an operator: text that comes in pieces, for those who look for records in it.
+
+namespace penstock {
+
+/// What a reader finds next.
+enum class Found : std::uint8_t {
+  nothing,  ///< before more text is fed; after `finish`, no more
+  record,   ///< a record
+  damaged   ///< one that is none: see `problem`; the next one follows all the same
+};
+
+namespace detail {
+
+/// What is common to readers of records: the text that was fed and not read yet, where it stands in the file,
+/// and how a reader gets over a line that is no record.
+class RecordBuffer {
+ public:
+  /// More text.
+  void feed(std::string_view text) {
+    if (text.empty()) return;
+    std::memcpy(room(text.size()), text.data(), text.size());
+    added(text.size());
+  }
+  /// The same without copying: memory for `n` bytes, of which then so many were `added`.
+  char* room(std::size_t n) {
+    if (begin_ != 0) {
+      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    if (buffer_.size() - end_ < n) buffer_.resize(std::max(end_ + n, buffer_.size() * 2));
+    return buffer_.data() + end_;
+  }
+  void added(std::size_t n) noexcept { end_ += n; }
+  /// That was all: what is left is the last record.
+  void finish() noexcept { finished_ = true; }
+  bool finished() const noexcept { return finished_; }
+  /// More may come after all.
+  void unfinish() noexcept { finished_ = false; }
+  /// What is fed next stands at byte `offset`, in line `line`.
+  void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
+    begin_ = end_ = 0;
+    offset_ = offset;
+    next_line_ = line;
+    skipping_ = finished_ = false;
+  }
+
+  /// The line that the record begins in, from 1 on.
+  std::uint64_t line() const noexcept { return line_; }
+  /// The first byte that belongs to no record that was found, and its line.
+  std::uint64_t offset() const noexcept { return offset_; }
+  std::uint64_t next_line() const noexcept { return next_line_; }
+  /// The record as it stands in the file, without its line end; of a damaged one what is given up, and no
+  /// more than `max_record`.
+  std::string_view text() const noexcept { return text_; }
+  /// What is wrong with a damaged one.
+  const std::string& problem() const noexcept { return problem_; }
+
+ protected:
+  explicit RecordBuffer(std::size_t max_record) : max_record_(max_record) {
+    if (max_record == 0 || max_record >= (std::size_t{1} << 31)) {
+      bad_argument("max_record: a record has at least 1 byte, and less than 2 GiB");
+    }
+  }
+
+  std::size_t max_record() const noexcept { return max_record_; }
+  std::string_view rest() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
+
+  /// Gets to where a record begins; false when that is not there yet.
+  bool begin_record() {
+    if (offset_ == 0) {
+      constexpr std::string_view mark = "\xEF\xBB\xBF";
+      if (rest().substr(0, 3) == mark) {
+        take(3, 0);
+      } else if (!finished_ && rest().size() < 3 && mark.substr(0, rest().size()) == rest()) {
+        return false;
+      }
+    }
+    line_ = next_line_;
+    return true;
+  }
+  /// The record was `n` bytes with its line end.
+  void take(std::size_t n, std::size_t lines) noexcept {
+    begin_ += n;
+    offset_ += n;
+    next_line_ += lines;
+  }
+  /// The record is damaged and ends where its first line does, which may be far behind what is here.
+  Found give_up_line() {
+    const std::string_view text = rest();
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    given_up_ = text.substr(0, std::min(end, max_record_));
+    if (given_up_.size() == end && given_up_.ends_with('\r')) given_up_.pop_back();
+    text_ = given_up_;
+    skipping_ = true;
+    return skip_line();
+  }
+  bool skipping() const noexcept { return skipping_; }
+  Found skip_line() {
+    const std::size_t end = rest().find('\n');
+    const bool found = end != std::string_view::npos;
+    take(found ? end + 1 : rest().size(), found);
+    skipping_ = !found && !finished_;
+    return skipping_ ? Found::nothing : Found::damaged;
+  }
+  static std::string_view without_line_end(std::string_view text, bool complete) noexcept {
+    if (complete && text.ends_with('\n')) text.remove_suffix(1);
+    if (complete && text.ends_with('\r')) text.remove_suffix(1);
+    return text;
+  }
+
+  std::string_view text_;
+  std::string problem_;
+
+ private:
+  std::string buffer_;
+  std::size_t begin_ = 0;  // of what was not read yet
+  std::size_t end_ = 0;
+  std::size_t max_record_;
+  std::uint64_t offset_ = 0;  // of `begin_` in the file
+  std::uint64_t line_ = 1;
+  std::uint64_t next_line_ = 1;
+  bool finished_ = false;
+  bool skipping_ = false;  // the rest of a line that is given up
+  std::string given_up_;
+};
+
+}  // namespace detail
+}  // namespace penstock
