@@ -16,9 +16,11 @@ namespace penstock {
 
 struct AsView;
 struct BufferOptions;
+struct CsvFile;
 struct DelayOptions;
 struct Frequencies;
 struct HopOptions;
+struct JsonlFile;
 struct MapAsync;
 struct Slice;
 struct SlidingWindow;
@@ -132,6 +134,10 @@ template <class... Into>
 auto sink_to_vector(Into&... into);
 template <class Path, class... Options>
 auto sink_to_textfile(Path file, Options... options);
+template <class Path, class... Options>
+auto sink_to_csv(Path file, Options... options);
+template <class Path, class... Options>
+auto sink_to_jsonl(Path file, Options... options);
 
 // On streams
 template <class S, class T, class Context, class Token>

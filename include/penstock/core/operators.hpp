@@ -217,6 +217,12 @@ class Operators {
   /// Writes every element as a line.
   PENSTOCK_MEMBER(sink_to_textfile, (class Path, class... Options), (Path file, Options... options), (std::move(file), std::move(options)...))
   PENSTOCK_MEMBER(sink_to_textfile, (class Path, class S = Self), (Path file, detail::Later<TextFile, S> options), (std::move(file), std::move(options)))
+  /// Writes every element as a record of a CSV file.
+  PENSTOCK_MEMBER(sink_to_csv, (class Path, class... Options), (Path file, Options... options), (std::move(file), std::move(options)...))
+  PENSTOCK_MEMBER(sink_to_csv, (class Path, class S = Self), (Path file, detail::Later<CsvFile, S> options), (std::move(file), std::move(options)))
+  /// Writes every element as a line of JSON.
+  PENSTOCK_MEMBER(sink_to_jsonl, (class Path, class... Options), (Path file, Options... options), (std::move(file), std::move(options)...))
+  PENSTOCK_MEMBER(sink_to_jsonl, (class Path, class S = Self), (Path file, detail::Later<JsonlFile, S> options), (std::move(file), std::move(options)))
 
 #undef PENSTOCK_MEMBER
 #undef PENSTOCK_UNPACK

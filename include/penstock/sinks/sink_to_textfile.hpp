@@ -26,39 +26,20 @@ concept text = std::convertible_to<const T&, std::string_view>;
 
 namespace detail {
 
-class TextFileStep : public Step {
+/// What all sinks that write lines have in common.
+class LineFileStep : public Step {
  public:
   template <class In>
   using output = void;
-
-  TextFileStep(std::string path, TextFile options)
-      : path_(std::move(path)), options_(std::move(options)), file_(path_, mode(), "sink_to_textfile") {}
-  TextFileStep(std::FILE* file, TextFile options)
-      : path_("the given file"),
-        options_(std::move(options)),
-        file_(FileHandle::borrowed(file)),
-        given_(file) {}
-
-  template <class V, class Next>
-  Pending* operator()(V&& value, const Context*, Next&) {
-    const auto write = [this](const auto& element) {  // a text of the user's may throw when it is read
-      const std::string_view line = element;
-      if (!put(line) || !put(options_.end) || (options_.flush && std::fflush(file_.get()) != 0)) {
-        file_error("sink_to_textfile: cannot write to", path_);
-      }
-    };
-    this->run(write, std::as_const(value));
-    return nullptr;
-  }
 
   /// The end closes the file: that is when what is left is written. A stream that is reopened goes on behind
   /// it.
   template <class Next>
   Pending* signal(const Signal& signal, Next&) {
-    if (signal.kind == Signal::end && !file_.close()) file_error("sink_to_textfile: cannot write to", path_);
+    if (signal.kind == Signal::end && !file_.close()) fail();
     if (signal.kind == Signal::reopen && !file_) {
       options_.append = true;
-      file_ = given_ ? FileHandle::borrowed(given_) : FileHandle(path_, mode(), "sink_to_textfile");
+      file_ = given_ ? FileHandle::borrowed(given_) : FileHandle(path_, mode(), who_);
     }
     return nullptr;
   }
@@ -67,22 +48,55 @@ class TextFileStep : public Step {
   void shut_down() noexcept {
     if (file_.close()) return;
     try {
-      file_error("sink_to_textfile: cannot write to", path_);
+      fail();
     } catch (...) {
       node().graph().report(std::current_exception(), info());
     }
   }
+
+ protected:
+  LineFileStep(const char* who, std::string path, TextFile options)
+      : who_(who), path_(std::move(path)), options_(std::move(options)), file_(path_, mode(), who) {}
+  LineFileStep(const char* who, std::FILE* file, TextFile options)
+      : who_(who),
+        path_("the given file"),
+        options_(std::move(options)),
+        file_(FileHandle::borrowed(file)),
+        given_(file) {}
+
+  void write(std::string_view line) {
+    if (!put(line) || !put(options_.end) || (options_.flush && std::fflush(file_.get()) != 0)) fail();
+  }
+  std::FILE* file() const noexcept { return file_.get(); }
 
  private:
   const char* mode() const noexcept { return options_.append ? "ab" : "wb"; }
   bool put(std::string_view text) {
     return std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size();
   }
+  [[noreturn, gnu::cold]] void fail() const { file_error(std::string{who_} + ": cannot write to", path_); }
 
+  const char* who_;
   std::string path_;
   TextFile options_;
   FileHandle file_;
   std::FILE* given_ = nullptr;
+};
+
+class TextFileStep : public LineFileStep {
+ public:
+  template <class File>
+  TextFileStep(File file, TextFile options)
+      : LineFileStep("sink_to_textfile", std::move(file), std::move(options)) {}
+
+  template <class V, class Next>
+  Pending* operator()(V&& value, const Context*, Next&) {
+    const auto put = [this](const auto& element) {  // a text of the user's may throw when it is read
+      this->write(element);
+    };
+    this->run(put, std::as_const(value));
+    return nullptr;
+  }
 };
 
 }  // namespace detail

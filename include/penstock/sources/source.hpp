@@ -128,7 +128,11 @@ class SourceBase : public Node {
 ///     Batch<T>& at_hand();       // those that come next; none: ask `next`
 ///     void used(std::size_t n);  // when it likes to know: so many of them were emitted
 ///
-/// and they are emitted together, with nothing beside them.
+/// and they are emitted together, with nothing beside them. One with a second outlet may have
+///
+///     bool aside(Receipt& receipt);  // emits, before the next element, something else; false: there is nothing
+///
+/// which the source waits for like for an element.
 template <element T, class Self>
 class SourceNode : public SourceBase {
  public:
@@ -158,6 +162,9 @@ class SourceNode : public SourceBase {
   bool emit_next(Receipt& receipt) final {
     if constexpr (requires { self().at_hand(); }) {
       if (Batch<T>& batch = self().at_hand(); !batch.empty()) return emit_batch(batch, receipt);
+    }
+    if constexpr (requires { self().aside(receipt); }) {
+      if (self().aside(receipt)) return true;  // nothing of this may be touched any more
     }
     std::optional<T> value = self().next();
     if (!value) return !asleep_ && end(receipt);
