@@ -5,8 +5,8 @@
 
 namespace penstock::detail {
 
-/// A reference to a function that is called while it is referred to. What does not depend on the element type takes one of
-/// these, and so is compiled once.
+/// A reference to a function that is called while it is referred to. What does not depend on the element type
+/// takes one of these, and so is compiled once.
 template <class R, class... Args>
 class Doing {
  public:

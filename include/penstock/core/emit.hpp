@@ -140,8 +140,9 @@ class Settled final : public Task {
   }
 }
 
-/// Does `work`, as one descent, on the strand of `outlet` and waits for its receipt. Where waiting would block the loop itself, the receipt is
-/// kept: the work has been done, but the next call throws as long as it is pending.
+/// Does `work`, as one descent, on the strand of `outlet` and waits for its receipt. Where waiting would block
+/// the loop itself, the receipt is kept: the work has been done, but the next call throws as long as it is
+/// pending.
 [[gnu::noinline]] inline void wait_for(OutletBase& outlet, Work work) {
   Loop* loop = outlet.strand().loop();
   const Position position = loop ? loop->position() : Position::inside;
@@ -183,9 +184,11 @@ class Settled final : public Task {
   return taken;
 }
 
-/// Within a descent: pushes one element whose Context was given away. The Refs are let go of here, so that what their
-/// callbacks do and throw belongs to the descent.
-[[gnu::noinline]] inline Receipt push_given(OutletBase& outlet, Context& given, Doing<Pending*, const Context*> push) {
+using Push = Doing<Pending*, const Context*>;
+
+/// Within a descent: pushes one element whose Context was given away. The Refs are let go of here, so that what
+/// their callbacks do and throw belongs to the descent.
+[[gnu::noinline]] inline Receipt push_given(OutletBase& outlet, Context& given, Push push) {
   const Context context = std::move(given);
   context.bind(outlet.strand());
   try {
@@ -196,7 +199,7 @@ class Settled final : public Task {
   }
 }
 /// Emits it, and waits.
-[[gnu::noinline]] inline void emit_given(OutletBase& outlet, Context& given, Doing<Pending*, const Context*> push) {
+[[gnu::noinline]] inline void emit_given(OutletBase& outlet, Context& given, Push push) {
   try {
     wait_for(outlet, [&] { return push_given(outlet, given, push); });
   } catch (...) {
@@ -205,7 +208,8 @@ class Settled final : public Task {
   }
 }
 
-/// Ends a descent of `emit` that was not plain to its end. The end of the descent may end the graph, so it comes last.
+/// Ends a descent of `emit` that was not plain to its end. The end of the descent may end the graph, so it
+/// comes last.
 [[gnu::noinline, gnu::cold]] inline void finish(OutletBase& outlet, Strand& strand, Pending* pending) {
   const Receipt receipt{pending};
   if (receipt.pending()) outlet.unwaited().keep(receipt);

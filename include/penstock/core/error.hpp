@@ -29,14 +29,18 @@ class TimedOut : public std::runtime_error {
 namespace detail {
 
 /// Wiring mistakes and misuse, always as a sentence that starts with the operator.
-[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const char* sentence) { throw std::logic_error(sentence); }
+[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const char* sentence) {
+  throw std::logic_error(sentence);
+}
 /// A sentence in two parts. Built without std::string, of which every program would get its share.
 [[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const char* start, const char* rest) {
   char sentence[256];
   std::snprintf(sentence, sizeof sentence, "%s%s", start, rest);
   misuse(sentence);
 }
-[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const std::string& sentence) { misuse(sentence.c_str()); }
+[[noreturn, gnu::cold, gnu::noinline]] inline void misuse(const std::string& sentence) {
+  misuse(sentence.c_str());
+}
 [[noreturn, gnu::cold, gnu::noinline]] inline void bad_argument(const char* sentence) {
   throw std::invalid_argument(sentence);
 }

@@ -44,7 +44,8 @@ class Graph {
     return added;
   }
   /// Makes a node a member and leads `outlet` into it.
-  [[gnu::noinline]] void add_behind(OutletBase& outlet, std::uint64_t ticket, detail::Box<Node> node, InletBase& inlet) {
+  [[gnu::noinline]] void add_behind(OutletBase& outlet, std::uint64_t ticket, detail::Box<Node> node,
+                                    InletBase& inlet) {
     const Hold hold{loop()};
     adopt(std::move(node));
     connect(outlet, inlet, ticket);

@@ -45,7 +45,8 @@ enum class Shape : std::uint8_t {
 /// Conservation, between two descents: in = out + left_out + dropped + failed + held for operators that pass elements on
 /// one by one; see each operator for the rest.
 struct Info {
-  [[gnu::noinline]] Info(const char* operation) : op(operation), shape(Shape::plain) {}  // NOLINT: `{"my_step"}`
+  // NOLINTNEXTLINE: `step(MyStep{}, "my_step")`
+  [[gnu::noinline]] Info(const char* operation) : op(operation), shape(Shape::plain) {}
   [[gnu::noinline]] Info(const char* operation, std::string detail_text, Shape drawn = Shape::plain)
       : op(operation), detail(std::move(detail_text)), shape(drawn) {}
   // Once in a program, and not in every chain.

@@ -7,7 +7,7 @@
 #include <exception>
 
 #if __has_include(<bits/chrono.h>)
-#include <bits/chrono.h>  // libstdc++: durations and literals without calendars and their streams, a fifth of core's lines
+#include <bits/chrono.h>  // libstdc++: durations and literals, without calendars and their streams
 #else
 #include <chrono>
 #endif

@@ -24,7 +24,8 @@ class Node {
     info_ = &infos_.back();
   }
   /// A chain of fused steps is one node with one Info for each step.
-  [[gnu::noinline]] explicit Node(std::vector<Info>&& infos) : infos_(std::move(infos)), info_(&detail::last_of(infos_)) {}
+  [[gnu::noinline]] explicit Node(std::vector<Info>&& infos)
+      : infos_(std::move(infos)), info_(&detail::last_of(infos_)) {}
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   [[gnu::noinline]] virtual ~Node() = default;

@@ -67,7 +67,9 @@ class OutletBase {
     if (detail::any_of(branches_, same)) return;
     detail::append(branches_, Branch{&inlet, ticket});
     std::size_t place = branches_.size() - 1;
-    for (; place > 0 && branches_[place - 1].ticket > ticket; --place) std::swap(branches_[place], branches_[place - 1]);
+    for (; place > 0 && branches_[place - 1].ticket > ticket; --place) {
+      std::swap(branches_[place], branches_[place - 1]);
+    }
     try {
       rewire();
     } catch (...) {

@@ -28,7 +28,8 @@ class InletBase {
   /// Null for the inlet of what is not connected.
   Node* node() const noexcept { return node_; }
   const std::vector<OutletBase*>& upstreams() const noexcept { return upstreams_; }
-  /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges are wired.
+  /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges
+  /// are wired.
   virtual InletBase& entry() noexcept { return *this; }
 
   /// A signal of the edge from `from`. Those of several edges are made one sequence; the end counts only when every edge

@@ -137,7 +137,8 @@ class Stream : public Handle, public Operators<Stream<T>> {
  private:
   Stream(Loop* loop, std::string&& name) : Stream(make(loop, std::move(name))) {}
   [[gnu::noinline]] static Outlet<T>& make(Loop* loop, std::string&& name) {
-    return static_cast<Outlet<T>&>(detail::begin(loop, detail::make_box<detail::StreamNode<T>>(), std::move(name)));
+    auto node = detail::make_box<detail::StreamNode<T>>();
+    return static_cast<Outlet<T>&>(detail::begin(loop, std::move(node), std::move(name)));
   }
 
   // By value: whose address is asked for does not stay in a register, on the fast path neither.
@@ -244,7 +245,8 @@ class [[nodiscard("a chain does nothing until a sink consumes it")]] Chain : pub
   auto without_last(Fn fn) && {
     written_->check();
     const auto split = [&]<class... Before>(std::tuple<Before...> before, auto step, Info info) {
-      return fn(Chain<In, Before...>{std::move(written_), std::move(before)}, std::move(step), std::move(info));
+      return fn(Chain<In, Before...>{std::move(written_), std::move(before)}, std::move(step),
+                std::move(info));
     };
     return detail::split_last(written_->infos, steps_, split);
   }
@@ -273,7 +275,8 @@ N& attach(const Stream<T>& upstream, Args&&... args) {
   const Hold hold{upstream.loop()};
   auto made = detail::make_box<N>(std::forward<Args>(args)...);
   N& node = *made;
-  upstream.graph().add_behind(upstream.outlet(), upstream.outlet().ticket(), std::move(made), static_cast<Inlet<T>&>(node));
+  Outlet<T>& outlet = upstream.outlet();
+  upstream.graph().add_behind(outlet, outlet.ticket(), std::move(made), static_cast<Inlet<T>&>(node));
   return node;
 }
 

@@ -178,7 +178,8 @@ class SnapshotTaker {
         }
         // Whoever holds a handle may emit right behind an operator, and at a stream everybody does.
         if (last && node.outlets().size() == 1) {
-          if (const auto taken = taken_behind(node); taken && stats.out.value_or(0) <= *taken) stats.out = taken;
+          const auto taken = taken_behind(node);
+          if (taken && stats.out.value_or(0) <= *taken) stats.out = taken;
         }
       }
       snapshot_.operators.push_back(std::move(stats));

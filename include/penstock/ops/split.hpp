@@ -18,7 +18,8 @@ concept splitter_of = std::is_invocable_r_v<bool, Fn&, const T&>;
 
 namespace detail {
 
-/// std::variant, known by what nothing else has: who splits variants has included <variant>, and others need not pay for it.
+/// std::variant, known by what nothing else has: who splits variants has included <variant>, and others need
+/// not pay for it.
 template <class T>
 concept variant_like = requires(const T& value) {
   value.index();
@@ -75,8 +76,9 @@ class SplitNode final : public Node, public Receiver<T, SplitNode<T, Predicates.
 template <class T>
 class VariantSplitNode;
 template <template <class...> class Variant, class... Kinds>
-class VariantSplitNode<Variant<Kinds...>> final : public Node,
-                                                  public Receiver<Variant<Kinds...>, VariantSplitNode<Variant<Kinds...>>> {
+class VariantSplitNode<Variant<Kinds...>> final
+    : public Node,
+      public Receiver<Variant<Kinds...>, VariantSplitNode<Variant<Kinds...>>> {
   using T = Variant<Kinds...>;
 
  public:
