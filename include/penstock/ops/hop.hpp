@@ -169,6 +169,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
  public:
   HopNode(std::shared_ptr<Bridge<T>> bridge, Stream<T> far, std::size_t bound)
       : Node(Info{"hop", {}, Shape::time}), bridge_(std::move(bridge)), far_(std::move(far)), bound_(bound) {
+    PENSTOCK_KEEPS("hop", T);
     this->port(static_cast<InletBase&>(*this));
     info().one_to_one = false;
     bridge_->home = this;
