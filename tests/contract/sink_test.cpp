@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -7,6 +9,8 @@
 #include "penstock/ops/map.hpp"
 #include "penstock/ops/tap.hpp"
 #include "penstock/sinks/sink.hpp"
+#include "penstock/sinks/sink_to_csv.hpp"
+#include "penstock/sinks/sink_to_jsonl.hpp"
 #include "penstock/sinks/sink_to_textfile.hpp"
 #include "penstock/sinks/sink_to_vector.hpp"
 
@@ -37,7 +41,33 @@ struct Line {
 template <class T, class Read>
 Line(T, Read) -> Line<T, Read>;
 
+/// The same for a sink of rows: one field, which has arrived when it is written.
+template <class T, class Read>
+struct Cell {
+  T element;
+  mutable Read read;
+};
+template <class T, class Read>
+Cell(T, Read) -> Cell<T, Read>;
+
+/// Rows are made of elements right before `sink`, so what stands there counts what comes in.
+Contract writes_rows(Contract contract) {
+  contract.claims.counts_input = false;  // behind map it takes what map passes on
+  contract.claims.moves = 4;             // into map's argument, the field, the row, and the row's place
+  contract.ends_here();
+  return contract;
+}
+
 }  // namespace
+
+template <class T, class Read>
+struct penstock::field_traits<Cell<T, Read>> {
+  static const char* read(std::string_view, Cell<T, Read>&) { return "is only written"; }
+  static void write(const Cell<T, Read>& cell, std::string& into) {
+    cell.read(cell.element);
+    into += "field";
+  }
+};
 
 CONTRACT(sink) {
   const auto wire = [](auto& s) {
@@ -68,6 +98,20 @@ CONTRACT(sink_to_textfile) {
   contract.claims.moves = 2;             // into map's argument, and into the line
   contract.ends_here();
   return contract;
+}
+CONTRACT(sink_to_csv) {
+  const auto wire = [](auto& s) {
+    auto read = s.calls([&s](const auto& x) { s.arrived(x); });
+    return s.source().map([read](auto x) { return std::tuple{Cell{std::move(x), read}}; }).sink_to_csv("/dev/null");
+  };
+  return writes_rows(Contract{"sink_to_csv", wire});
+}
+CONTRACT(sink_to_jsonl) {
+  const auto wire = [](auto& s) {
+    auto read = s.calls([&s](const auto& x) { s.arrived(x); });
+    return s.source().map([read](auto x) { return std::tuple{Cell{std::move(x), read}}; }).sink_to_jsonl("/dev/null");
+  };
+  return writes_rows(Contract{"sink_to_jsonl", wire});
 }
 CONTRACT(sink_receipt) {
   Contract contract{"sink receipt", [](auto& s) { return s.source().sink(s.worker()); }};
