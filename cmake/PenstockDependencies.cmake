@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSL-1.0
 # What penstock::penstock stands on. A parent project may have brought any of it already.
-include(GNUInstallDirs)
 
 if(NOT TARGET Boost::headers)
   find_package(Boost 1.81 QUIET)
