@@ -494,6 +494,7 @@ auto make_partition(std::size_t n, Fn key, Timeout timeout) {
   }
   return [n, limit, key = std::move(key), detail = std::move(detail)](auto&& stream) {
     static_cast<void>(limit);
+    static_cast<void>(key);
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     using Items = std::conditional_t<viewed, LentItems<T>, OwnedItems<T, !keyed>>;
     using Key = std::conditional_t<keyed, Fn, OneGroup>;
