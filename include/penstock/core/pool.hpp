@@ -13,7 +13,7 @@ namespace penstock::detail {
 class Pool {
  public:
   static constexpr std::size_t grain = 32;
-  static constexpr std::size_t largest = 256;
+  static constexpr std::size_t largest = 512;
   static constexpr std::size_t kept_per_size = 1024;
 
   [[gnu::noinline]] static void* take(std::size_t bytes) {
