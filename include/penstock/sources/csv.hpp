@@ -12,6 +12,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "penstock/core/error.hpp"
 #include "penstock/sources/detail/record_buffer.hpp"
 
@@ -77,9 +81,20 @@ class CsvSplitter {
           state_ = State::plain;
           [[fallthrough]];
         case State::plain:
-          // Most records have no quotes at all: the loop over their fields.
-          for (;;) {
-            at = find_end(text, at, n);
+          // Most records have no quotes at all: the loop over their fields. `ends` has a bit for each separator
+          // and line feed of the 64 bytes before `window`.
+          for (std::uint64_t ends = 0, window = at;;) {
+            while (ends == 0 && n - window >= 64) {
+              ends = ends_in(text + window);
+              window += 64;
+            }
+            if (ends != 0) {
+              at = window - 64 + static_cast<std::size_t>(std::countr_zero(ends));
+              ends &= ends - 1;
+            } else {
+              at = find_end(text, std::max<std::size_t>(at, window), n);
+              window = at < n ? at + 1 : n;
+            }
             if (at == n) {
               if (!last) return more(at);
               add(begin_, n - (n > begin_ && text[n - 1] == '\r'));
@@ -181,23 +196,27 @@ class CsvSplitter {
     fields_[count_ - 1].doubled = doubled_;
   }
 
-  /// The next separator or line feed, or `n`. Eight bytes at once: a byte of `x` is 0 where `text` has the
-  /// character, and the borrow of a byte that is 0 reaches only bytes behind it, so the first one is right.
   std::size_t find_end(const char* text, std::size_t at, std::size_t n) const noexcept {
-    if constexpr (std::endian::native == std::endian::little) {
-      constexpr std::uint64_t ones = 0x0101010101010101;
-      const std::uint64_t separators = ones * static_cast<unsigned char>(separator_);
-      for (; n - at >= 8; at += 8) {
-        std::uint64_t bytes;
-        std::memcpy(&bytes, text + at, 8);
-        const std::uint64_t a = bytes ^ separators;
-        const std::uint64_t b = bytes ^ (ones * '\n');
-        const std::uint64_t found = (((a - ones) & ~a) | ((b - ones) & ~b)) & (ones * 0x80);
-        if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
-      }
-    }
     while (at < n && text[at] != separator_ && text[at] != '\n') ++at;
     return at;
+  }
+  /// A bit for each of 64 bytes that is a separator or a line feed.
+  [[gnu::always_inline]] std::uint64_t ends_in(const char* text) const noexcept {
+    std::uint64_t ends = 0;
+#ifdef __SSE2__
+    const __m128i separators = _mm_set1_epi8(separator_);
+    const __m128i feeds = _mm_set1_epi8('\n');
+    for (int i = 0; i < 4; ++i) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + 16 * i));
+      const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, separators), _mm_cmpeq_epi8(bytes, feeds));
+      ends |= std::uint64_t{static_cast<std::uint16_t>(_mm_movemask_epi8(found))} << (16 * i);
+    }
+#else
+    for (int i = 0; i < 64; ++i) {
+      ends |= std::uint64_t{text[i] == separator_ || text[i] == '\n'} << i;
+    }
+#endif
+    return ends;
   }
 
   char separator_ = ',';

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -79,6 +78,11 @@ class CsvRows : public CsvReader {
     } else {
       find_columns();
     }
+  }
+
+  /// Whether no member keeps what it was.
+  bool reads_all() const noexcept {
+    return columns_are_all<T> && std::find(where_.begin(), where_.end(), -1) == where_.end();
   }
 
   Found next_row(T& row, BadRow& bad) {
@@ -169,8 +173,8 @@ auto from_csv(Loop* loop, std::string path, CsvSource options) {
   static_assert(right,
                 "from_csv: the rows must be structs that Boost.Describe or a row_traits describes, other aggregates "
                 "or tuples, whose members are numbers, bools, strings, times, enums or optionals of these");
-  static_assert(!right || (element<T> && std::default_initializable<T>), "from_csv: a row must have a default constructor");
-  if constexpr (right && element<T> && std::default_initializable<T>) {
+  static_assert(!right || row_object<T>, "from_csv: a row must have a default constructor and be movable");
+  if constexpr (right && row_object<T>) {
     return make_csv_source<T>(loop, std::move(path), std::move(options));
   }
 }

@@ -272,6 +272,7 @@ class JsonlRows : public LineReader {
 
   template <class Read>
   void start(Read) {}
+  bool reads_all() const noexcept { return false; }
 
   Found next_row(T& row, BadRow& bad) {
     const Found found = next();
@@ -306,9 +307,8 @@ auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
                 "from_jsonl: the rows must be structs that Boost.Describe or a row_traits describes, other aggregates "
                 "or tuples, whose members are numbers, bools, strings, times, enums, such structs, or optionals or "
                 "vectors of these; or boost::json::value");
-  static_assert(!right || (element<T> && std::default_initializable<T>),
-                "from_jsonl: a row must have a default constructor");
-  if constexpr (right && element<T> && std::default_initializable<T>) {
+  static_assert(!right || row_object<T>, "from_jsonl: a row must have a default constructor and be movable");
+  if constexpr (right && row_object<T>) {
     if (options.from.offset < 0) bad_argument("from_jsonl: the position must not be negative");
     const RowPosition from = options.from;
     const BadRows bad_rows = options.bad_rows;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <boost/describe/bases.hpp>
 #include <boost/describe/class.hpp>
 #include <boost/describe/members.hpp>
 #include <boost/describe/modifiers.hpp>
@@ -137,6 +139,27 @@ struct Row<T> {
     }
   }
 };
+
+/// Whether a `T` is its columns and nothing besides, as far as that can be known.
+template <class T>
+inline constexpr bool columns_are_all = [] {
+  if constexpr (positional_row<T>) {
+    return true;
+  } else if constexpr (described_row<T> && std::is_aggregate_v<T>) {
+    using Bases = boost::describe::describe_bases<T, boost::describe::mod_any_access>;
+    if constexpr (boost::mp11::mp_empty<Bases>::value) {
+      return boost::pfr::tuple_size_v<T> == Row<T>::size;
+    } else {
+      return false;
+    }
+  } else {
+    return false;
+  }
+}();
+
+/// What rows are read into: made first, and filled then.
+template <class T>
+concept row_object = std::default_initializable<T> && std::movable<T>;
 
 /// Calls `fn(std::integral_constant<std::size_t, I>)` for each column, until one call returns false.
 template <class T, class Fn>

@@ -40,8 +40,9 @@ namespace detail {
 /// Reads blocks, has them read into rows by `Format`, and emits the rows of a block together. A Format is a
 /// RecordBuffer with
 ///
-///     void start(FileHandle& file);              // reads what stands before the rows, a header
+///     void start(Read read);                     // reads what stands before the rows; `read()` gets more text
 ///     Found next_row(T& row, BadRow& bad);       // reads the next one
+///     bool reads_all();                          // into all of it, so that a row that was used will do
 template <element T, class Format>
 class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
  public:
@@ -60,8 +61,8 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
       format_.move_to(static_cast<std::uint64_t>(from.offset), from.line);
     }
     delivered({format_.offset(), format_.next_line()});
-    rows_.reserve(most);
-    marks_.reserve(most);
+    rows_.resize(most);
+    marks_.resize(most);
   }
 
   Outlet<BadRow> bad;
@@ -107,7 +108,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
 
  private:
   static constexpr std::size_t block = std::size_t{64} * 1024;
-  static constexpr std::size_t most = 1024;  // rows that are read before the first one of them is emitted
+  static constexpr std::size_t most = 128;  // rows that are read before the first of them is emitted: they stay in the cache
 
   struct Mark {
     std::uint64_t offset;
@@ -116,34 +117,28 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
 
   /// Rows up to the end of what has been read from the file, and more of that only when there is none.
   void fill() {
-    rows_.clear();
-    marks_.clear();
+    std::size_t n = 0;
+    lot_ = {};
     used_ = 0;
-    while (rows_.size() < most) {
-      BadRow problem;
-      T& row = rows_.emplace_back();
-      Found found = Found::nothing;
-      try {
-        found = format_.next_row(row, problem);
-      } catch (...) {
-        rows_.pop_back();
-        throw;
-      }
-      if (found == Found::record) {
-        marks_.push_back({format_.offset(), format_.next_line()});
+    BadRow problem;
+    while (n < most) {
+      T& row = rows_[n];
+      if (!format_.reads_all()) row = T{};
+      const Found found = format_.next_row(row, problem);
+      if (found == Found::record) [[likely]] {
+        marks_[n++] = {format_.offset(), format_.next_line()};
         continue;
       }
-      rows_.pop_back();
       if (found == Found::damaged) {
         problem.file = path_;
         bad_ = std::move(problem);
         bad_mark_ = {format_.offset(), format_.next_line()};
         break;
       }
-      if (!rows_.empty() || !read()) break;
+      if (n != 0 || !read()) break;
     }
     lot_.next = rows_.data();
-    lot_.end = rows_.data() + rows_.size();
+    lot_.end = rows_.data() + n;
   }
 
   /// False at the end of the file, and nothing more is to be had.
@@ -174,7 +169,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
   Format format_;
   BadRows bad_rows_;
   bool diverted_ = false;
-  std::vector<T> rows_;
+  std::vector<T> rows_;  // used again and again: where consumers leave them whole, their strings keep their memory
   std::vector<Mark> marks_;  // behind each row
   Batch<T> lot_{};
   std::size_t used_ = 0;
