@@ -212,7 +212,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
       const std::size_t n = std::min(bound_ - away_, static_cast<std::size_t>(batch.end - batch.next));
       info().took(n);
       elements_ += n;
-      remember(nullptr, {}, n, true);
+      remember(n);
       Bridge<T>::send(bridge_, [&](Mail<T>& mail) {
         for (std::size_t i = 0; i < n; ++i) mail.values.push(batch.take());
       });
@@ -268,22 +268,28 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
 
   bool has_room() const noexcept { return away_ < bound_ && line_.empty(); }
 
-  void remember(const Context* context, Receipt receipt, std::size_t n, bool element) {
+  /// Elements that nothing belongs to are counted together.
+  void remember(std::size_t n) {
     away_ += n;
-    const bool alone = (context && context->size() != 0) || receipt.state();
-    if (!alone && !sent_.empty()) {
-      Sent& last = sent_.back();
-      if (last.context.size() == 0 && !last.receipt.state() && last.element == element) {
-        last.count += n;
-        return;
-      }
+    if (plain_last_) {
+      sent_.back().count += n;
+    } else {
+      sent_.push(Context{}, Receipt{}, n, true);
+      plain_last_ = true;
     }
-    Sent& sent = sent_.push(alone ? Context::of(context) : Context{}, std::move(receipt), n, element);
-    sent.context.bind(strand());
+  }
+  [[gnu::noinline]] void remember_apart(const Context* context, Receipt receipt, bool element) {
+    ++away_;
+    plain_last_ = false;
+    sent_.push(Context::of(context), std::move(receipt), std::size_t{1}, element).context.bind(strand());
   }
   template <class V>
   void send(V&& value, const Context* context) {
-    remember(context, {}, 1, true);
+    if (context && context->size() != 0) {
+      remember_apart(context, {}, true);
+    } else {
+      remember(1);
+    }
     Bridge<T>::send(bridge_, [&](Mail<T>& mail) {
       const EventTime time = context ? context->event_time() : no_event_time;
       if (time != no_event_time) mail.marks.push_back({mail.values.size(), {}, time});
@@ -291,7 +297,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     });
   }
   void send(const Signal& signal, Receipt receipt) {
-    remember(nullptr, std::move(receipt), 1, false);
+    remember_apart(nullptr, std::move(receipt), false);
     Bridge<T>::send(bridge_, [&](Mail<T>& mail) { mail.marks.push_back({mail.values.size(), signal}); });
   }
 
@@ -309,6 +315,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
       if (answer.error) sent.context.fail(answer.error);
       if (sent.count != 0) continue;
       const Sent last = sent_.pop();
+      if (sent_.empty()) plain_last_ = false;
       last.receipt.settle(answer.error);
     }
   }
@@ -323,6 +330,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
       stopped(sent_.front().receipt);
     }
     away_ = elements_ = 0;
+    plain_last_ = false;
     for (; !line_.empty(); line_.pop()) {
       line_.front().context.drop(reason);
       if (line_.front().value) info().drops();
@@ -333,8 +341,11 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
   /// While anything is on the other side this loop has something to wait for.
   void count() noexcept {
     info().holds(elements_);
-    if (std::exchange(working_, busy()) == busy()) return;
-    if (working_) {
+    if (working_ != busy()) [[unlikely]] work(!working_);
+  }
+  [[gnu::noinline]] void work(bool begins) noexcept {
+    working_ = begins;
+    if (begins) {
       clock().work_started();
     } else {
       clock().work_finished();
@@ -349,6 +360,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
   std::size_t away_ = 0;      // letters in it
   std::size_t elements_ = 0;  // in both, without the signals
   std::vector<Answer> answers_;
+  bool plain_last_ = false;  // the last one sent is one that more can be counted with
   bool working_ = false;
   bool gone_ = false;
 };
