@@ -496,7 +496,8 @@ class LandingNode final : public Node {
 /// @param options  HopOptions: `bound`, how many elements may be on the other side or on their way there.
 ///
 /// Back-pressure: waits when full.
-/// Metadata:      held until the element is through on the other side.
+/// Metadata:      held until the element is through on the other side, and while that has more to do up to a
+///                quarter of the bound longer.
 /// Errors:        std::invalid_argument here for a bound of 0, std::logic_error here without an event loop;
 ///                what goes wrong on the other side is reported there, and the Refs end as failed here.
 ///                Stopped from emit when the other graph is gone.
