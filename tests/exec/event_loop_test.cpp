@@ -486,3 +486,23 @@ TEST_CASE("a graph that is dropped while another thread runs its loop ends there
   loop.join();
   REQUIRE(held.use_count() == 1);
 }
+
+TEST_CASE("a turn has one time, at which it began") {
+  EventLoop loop;
+  const penstock::TimePoint before = loop.turn_time();
+  std::vector<penstock::TimePoint> times;
+  for (int i = 0; i < 3; ++i) {
+    asio::post(loop.executor(), [&] {
+      times.push_back(loop.turn_time());
+      const penstock::TimePoint at = loop.now();
+      while (loop.now() == at) {
+      }
+    });
+  }
+  loop.run();
+  REQUIRE(times.size() == 3);
+  REQUIRE(before <= times[0]);
+  REQUIRE(times[1] == times[0]);
+  REQUIRE(times[2] == times[0]);
+  REQUIRE(times[0] < loop.turn_time());
+}

@@ -73,7 +73,7 @@ struct Info {
   Counter failed;         ///< its function threw
   Counter held;           ///< kept now
   Counter waiting;        ///< receipts open now
-  Counter blocked_ns;     ///< time that settled receipts were open, by the loop's clock
+  Counter blocked_ns;     ///< time that settled receipts were open, from turn to turn of the loop
   Counter late_errors;    ///< failures of background work that no caller saw
   Counter missed;         ///< first in a branch of a tee: not taken, because a branch before it threw
 

@@ -53,6 +53,9 @@ enum class Position : std::uint8_t {
 class Loop {
  public:
   virtual TimePoint now() const noexcept = 0;
+  /// When the turn began that is running now; `now()` outside of one. For what is measured and not waited for: one
+  /// reading of the clock for all that happens in a turn.
+  virtual TimePoint turn_time() const noexcept { return now(); }
   virtual Position position() const noexcept = 0;
 
   /// Holds the loop until `leave`: no task of it runs in another thread, and the caller counts as inside. From any thread,

@@ -27,7 +27,7 @@ class Pending : public detail::Pooled {
  public:
   /// @param who  the operator that holds the element; must outlive the settling. Null for joined branches.
   [[gnu::noinline]] Pending(Strand& strand, Info* who, Why why)
-      : strand_(strand), since_(strand.loop() ? strand.loop()->now() : TimePoint{}), who_(who), why_(why) {
+      : strand_(strand), since_(strand.loop() ? strand.loop()->turn_time() : TimePoint{}), who_(who), why_(why) {
     if (who_) who_->waiting.add();
   }
   Pending(const Pending&) = delete;
@@ -52,7 +52,9 @@ class Pending : public detail::Pooled {
     error_ = std::move(error);
     if (who_) {
       who_->waiting.subtract();
-      if (Loop* loop = strand_->loop()) who_->blocked_ns.add(static_cast<std::uint64_t>((loop->now() - since_).count()));
+      if (Loop* loop = strand_->loop()) {
+        who_->blocked_ns.add(static_cast<std::uint64_t>((loop->turn_time() - since_).count()));
+      }
       who_ = nullptr;
     }
     while (Task* task = waiters_.pop()) strand_->post(*task);

@@ -169,6 +169,12 @@ class EventLoop final : public AsioLoop {
         std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
   }
 
+  TimePoint turn_time() const noexcept override {
+    if (!in_turn_) return now();
+    if (turn_time_ == TimePoint::min()) turn_time_ = now();
+    return turn_time_;
+  }
+
   Position position() const noexcept override {
     const std::thread::id me = std::this_thread::get_id();
     if (holder_.load(std::memory_order_relaxed) == me) return Position::inside;
@@ -355,6 +361,7 @@ class EventLoop final : public AsioLoop {
     constexpr int at_most = 256;
     {
       const Hold hold{this};
+      const InTurn in_turn{*this};
       if (rang == 0) {
         scheduled_ = false;
       } else if (rang == arming_) {
@@ -375,6 +382,16 @@ class EventLoop final : public AsioLoop {
     }
     if (!owned_ && known_) throw_error();
   }
+  struct InTurn {
+    explicit InTurn(EventLoop& l) noexcept : loop(l) {
+      loop.in_turn_ = true;
+      loop.turn_time_ = TimePoint::min();
+    }
+    InTurn(const InTurn&) = delete;
+    InTurn& operator=(const InTurn&) = delete;
+    ~InTurn() { loop.in_turn_ = false; }
+    EventLoop& loop;
+  };
   bool here() const noexcept { return holder_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
   void take_remote() noexcept {
@@ -446,6 +463,8 @@ class EventLoop final : public AsioLoop {
   bool armed_ = false;
   bool scheduled_ = false;
   bool ending_ = false;
+  bool in_turn_ = false;
+  mutable TimePoint turn_time_{};
   std::exception_ptr error_;
   std::atomic<std::thread::id> runner_{};
 
