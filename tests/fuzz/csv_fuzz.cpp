@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What CsvReader finds does not depend on how the text was cut; it accounts for every byte; and records that are
-// written again are read again.
+// What CsvReader finds does not depend on how the text was cut; it accounts for every byte; and records that
+// are written again are read again.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -86,6 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const std::vector<Seen> second = read(again, again.size() + 1, {});
   require(second.size() == records.size(), "as many records are read again");
-  for (std::size_t i = 0; i < second.size(); ++i) require(second[i].fields == records[i], "the same fields are read again");
+  for (std::size_t i = 0; i < second.size(); ++i) {
+    require(second[i].fields == records[i], "the same fields are read again");
+  }
   return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What from_jsonl's reader finds does not depend on how the text was cut; and rows that are written again are read
-// again.
+// What from_jsonl's reader finds does not depend on how the text was cut; and rows that are written again are
+// read again.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -86,6 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const std::vector<Seen> second = read(again, again.size() + 1, std::size_t{1} << 20);
   require(second.size() == rows.size(), "as many rows are read again");
-  for (std::size_t i = 0; i < rows.size(); ++i) require(second[i].row == rows[i], "the same row is read again");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    require(second[i].row == rows[i], "the same row is read again");
+  }
   return 0;
 }

@@ -144,7 +144,7 @@ TEST_CASE("CsvReader counts the lines and bytes of quoted fields with line ends 
   CHECK(read("a;'b;''c'';'\n", {.separator = ';', .quote = '\''}) == Fields{"1 [a][b;'c';] 13"});
 }
 
-TEST_CASE("CsvReader leaves out a byte order mark and empty lines, and keeps them where they mean something") {
+TEST_CASE("CsvReader leaves out a byte order mark and empty lines, or keeps them where they mean something") {
   const std::string mark = "\xEF\xBB\xBF";
   CHECK(read(mark + "a,b\n") == Fields{"1 [a][b] 7"});
   CHECK(read("a\n" + mark + "b") == Fields{"1 [a] 2", "2 [" + mark + "b] 6"});
@@ -177,7 +177,8 @@ TEST_CASE("CsvReader gives up a record that is too long at the end of its first 
   CHECK(read("abc,de\r\nabcdefg\nh\n", format) ==
         Fields{"1 [abc][de] 8", "2 the record is longer than 6 bytes: abcdef 16", "3 [h] 18"});
   CHECK(read("\"ab\ncd\nefgh\nij\nk\n", format) ==
-        Fields{"1 the record is longer than 6 bytes: \"ab 4", "2 [cd] 7", "3 [efgh] 12", "4 [ij] 15", "5 [k] 17"});
+        Fields{"1 the record is longer than 6 bytes: \"ab 4", "2 [cd] 7", "3 [efgh] 12", "4 [ij] 15",
+               "5 [k] 17"});
   CHECK(read("abcdefghijklmnopq", format) == Fields{"1 the record is longer than 6 bytes: abcdef 17"});
   CHECK_THROWS_AS(CsvReader{CsvFormat{.max_record = 0}}, std::invalid_argument);
   CHECK_THROWS_AS((CsvReader{CsvFormat{.separator = '"'}}), std::invalid_argument);
@@ -191,4 +192,31 @@ TEST_CASE("CsvReader says which fields stood in quotes") {
   CHECK_FALSE(reader.quoted(1));
   CHECK(reader.quoted(2));
   CHECK_FALSE(reader.quoted(3));
+}
+
+TEST_CASE("CsvReader looks no further than the longest record for the end of a quote") {
+  const CsvFormat format{.max_record = 8};
+  std::string text;
+  for (int i = 1; i <= 40; ++i) text += "\"\"\"a,b\n";  // opens a quote
+  text += "c\n";
+  const Fields found = read(text, text.size(), format);
+  CHECK(found == read(text, 1, format));
+  REQUIRE(found.size() == 41);
+  CHECK(found[0] == "1 the record is longer than 8 bytes: \"\"\"a,b 7");
+  CHECK(found[38] == "39 the record is longer than 8 bytes: \"\"\"a,b 273");
+  CHECK(found[39] == "40 the quote of field 1 is not closed: \"\"\"a,b 280");
+  CHECK(found[40] == "41 [c] 282");
+}
+
+TEST_CASE("CsvReader that is moved to another place forgets what it was in the middle of") {
+  CsvReader reader;
+  reader.feed("a,\"b");
+  CHECK(reader.next() == Found::nothing);
+  reader.move_to(100, 7);
+  reader.feed("c,d\n");
+  REQUIRE(reader.next() == Found::record);
+  CHECK(reader.size() == 2);
+  CHECK(reader[0] == "c");
+  CHECK(reader.line() == 7);
+  CHECK(reader.offset() == 104);
 }

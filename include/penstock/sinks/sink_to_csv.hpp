@@ -36,7 +36,9 @@ class CsvWriter {
   explicit CsvWriter(const CsvFile& options)
       : separator_(options.separator), quote_(options.quote), time_(options.time_format, "sink_to_csv") {
     check_csv_characters("sink_to_csv", separator_, quote_);
-    if (options.end != "\n" && options.end != "\r\n") bad_argument("sink_to_csv: a record ends with \\n or \\r\\n");
+    if (options.end != "\n" && options.end != "\r\n") {
+      bad_argument("sink_to_csv: a record ends with \\n or \\r\\n");
+    }
   }
 
   std::string_view header() {
@@ -64,10 +66,14 @@ class CsvWriter {
   template <class V>
   bool needs_quotes(std::string_view text, const V& value) const noexcept {
     if (text.empty()) {
-      if constexpr (may_be_missing<V>) return value.has_value() || Row<T>::size == 1;  // not the same as nothing
+      if constexpr (may_be_missing<V>) {
+        if (value.has_value()) return true;  // which is not the same as nothing
+      }
       return Row<T>::size == 1;  // else the line is empty
     }
-    const auto special = [this](char c) { return c == separator_ || c == quote_ || c == '\n' || c == '\r'; };
+    const auto special = [this](char c) {
+      return c == separator_ || c == quote_ || c == '\n' || c == '\r';
+    };
     return std::any_of(text.begin(), text.end(), special) || text.starts_with("\xEF\xBB\xBF");
   }
   void put_in_quotes(std::size_t begin) {
@@ -90,7 +96,8 @@ class CsvFileStep : public LineFileStep {
  public:
   template <class File>
   CsvFileStep(File file, CsvFile options)
-      : LineFileStep("sink_to_csv", std::move(file), {options.end, options.append, options.flush}), writer_(options) {
+      : LineFileStep("sink_to_csv", std::move(file), {options.end, options.append, options.flush}),
+        writer_(options) {
     // A pipe has no place; what goes into it begins here.
     if (options.header && (std::fseek(this->file(), 0, SEEK_END) != 0 || std::ftell(this->file()) <= 0)) {
       write(writer_.header());
@@ -99,7 +106,9 @@ class CsvFileStep : public LineFileStep {
 
   template <class V, class Next>
   Pending* operator()(V&& value, const Context*, Next&) {
-    const auto put = [this](const T& row) { this->write(writer_.record(row)); };  // a field of the user's may throw
+    const auto put = [this](const T& row) {  // a field of the user's may throw
+      this->write(writer_.record(row));
+    };
     this->run(put, std::as_const(value));
     return nullptr;
   }
@@ -116,18 +125,19 @@ class CsvFileStep : public LineFileStep {
 ///     file  name,price\nnail,0.05\nsaw,7.5\n
 ///
 /// @param file     a path, opened when the sink is wired; or a `std::FILE*`, which stays open and must
-///                 outlive the sink. Elements are rows as of from_csv; columns without names are called 1, 2, 3.
+///                 outlive the sink. Elements are rows as of from_csv; columns without names are called 1, 2,
+///                 3.
 /// @param options  see CsvFile. Without them what is in the file stays and records are written behind it.
 ///
-/// Fields are in quotes where RFC 4180 needs it, and where without them something else would be read: an empty
-/// string in a `std::optional`, a record that is one empty field, a byte order mark. Numbers are written with as
-/// many digits as it takes to read the same. What is written, from_csv reads back equal.
+/// Fields are in quotes where RFC 4180 needs it, and where without them something else would be read: an
+/// empty string in a `std::optional`, a record that is one empty field, a byte order mark. Numbers are
+/// written with as many digits as it takes to read the same. What is written, from_csv reads back equal.
 ///
 /// Back-pressure: passes through; writes in the loop's thread.
 /// Metadata:      ends here, when the element was given to the file's buffer.
-/// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it cannot be
-///                written, naming it; std::out_of_range through emit for a value that has no text; nothing of
-///                that row is written then.
+/// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it
+///                cannot be written, naming it; std::out_of_range through emit for a value that has no text;
+///                nothing of that row is written then.
 /// Cost:          a copy into the file's buffer; one write each few kilobytes.
 /// Recovery:      what is written stays written; elements that come again are written again.
 /// Example:       examples/09_files/csv.cpp
@@ -138,8 +148,9 @@ auto sink_to_csv(Path file, Options... options) {
   return [file = std::move(file), options = CsvFile{std::move(options)...}](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     static_assert(csv_row<T>,
-                  "sink_to_csv: the elements must be structs that Boost.Describe or a row_traits describes, other "
-                  "aggregates or tuples, whose members are numbers, bools, strings, times, enums or optionals of these");
+                  "sink_to_csv: the elements must be structs that Boost.Describe or a row_traits describes, "
+                  "other aggregates or tuples, whose members are numbers, bools, strings, times, enums or "
+                  "optionals of these");
     if constexpr (csv_row<T>) {
       Info info{"sink_to_csv", {}, Shape::sink};
       if constexpr (!std::is_same_v<Path, std::FILE*>) info.detail = std::string(file);

@@ -36,7 +36,7 @@ inline void append_json_string(std::string& into, std::string_view text) {
       case '\t': into.append("\\t"); break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
-          into.append("\\u00").append(1, static_cast<char>('0' + (c >> 4))).append(1, "0123456789abcdef"[c & 15]);
+          into.append(c < 0x10 ? "\\u000" : "\\u001") += "0123456789abcdef"[c & 15];
         } else {
           into += c;
         }
@@ -64,7 +64,9 @@ class JsonWriter {
       into.append(value ? "true" : "false");
     } else if constexpr (number<T>) {
       if constexpr (std::is_floating_point_v<T>) {
-        if (!std::isfinite(value)) throw std::out_of_range("sink_to_jsonl: JSON has no number that is not finite");
+        if (!std::isfinite(value)) {
+          throw std::out_of_range("sink_to_jsonl: JSON has no number that is not finite");
+        }
       }
       write_number(value, into);
     } else if constexpr (std::is_same_v<T, std::string>) {
@@ -130,18 +132,18 @@ class JsonlFileStep : public LineFileStep {
 ///     file  {"name":"nail","price":0.05}\n{"name":"saw","price":7.5}\n
 ///
 /// @param file     a path, opened when the sink is wired; or a `std::FILE*`, which stays open and must
-///                 outlive the sink. Elements are rows as of from_jsonl: objects where the members have names, else
-///                 arrays.
+///                 outlive the sink. Elements are rows as of from_jsonl: objects where the members have
+///                 names, else arrays.
 /// @param options  see JsonlFile. Without them what is in the file stays and lines are written behind it.
 ///
-/// Strings are taken to be UTF-8, as JSON has to be. An empty optional is null. What is written, from_jsonl reads
-/// back equal. Needs no Boost.JSON, except for elements that are boost::json::value.
+/// Strings are taken to be UTF-8, as JSON has to be. An empty optional is null. What is written, from_jsonl
+/// reads back equal. Needs no Boost.JSON, except for elements that are boost::json::value.
 ///
 /// Back-pressure: passes through; writes in the loop's thread.
 /// Metadata:      ends here, when the element was given to the file's buffer.
-/// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it cannot be
-///                written, naming it; std::out_of_range through emit for a value that JSON does not have; nothing
-///                of that row is written then.
+/// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it
+///                cannot be written, naming it; std::out_of_range through emit for a value that JSON does not
+///                have; nothing of that row is written then.
 /// Cost:          a copy into the file's buffer; one write each few kilobytes.
 /// Recovery:      what is written stays written; elements that come again are written again.
 /// Example:       examples/09_files/jsonl.cpp
@@ -152,9 +154,9 @@ auto sink_to_jsonl(Path file, Options... options) {
   return [file = std::move(file), options = JsonlFile{std::move(options)...}](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     static_assert(detail::json_field<T>,
-                  "sink_to_jsonl: the elements must be structs that Boost.Describe or a row_traits describes, other "
-                  "aggregates or tuples, whose members are numbers, bools, strings, times, enums, such structs, or "
-                  "optionals or vectors of these; or boost::json::value");
+                  "sink_to_jsonl: the elements must be structs that Boost.Describe or a row_traits "
+                  "describes, other aggregates or tuples, whose members are numbers, bools, strings, times, "
+                  "enums, such structs, or optionals or vectors of these; or boost::json::value");
     if constexpr (detail::json_field<T>) {
       Info info{"sink_to_jsonl", {}, Shape::sink};
       if constexpr (!std::is_same_v<Path, std::FILE*>) info.detail = std::string(file);

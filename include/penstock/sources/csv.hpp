@@ -81,8 +81,8 @@ class CsvSplitter {
           state_ = State::plain;
           [[fallthrough]];
         case State::plain:
-          // Most records have no quotes at all: the loop over their fields. `ends` has a bit for each separator
-          // and line feed of the 64 bytes before `window`.
+          // Most records have no quotes at all: the loop over their fields. `ends` has a bit for each
+          // separator and line feed of the 64 bytes before `window`.
           for (std::uint64_t ends = 0, window = at;;) {
             while (ends == 0 && n - window >= 64) {
               ends = ends_in(text + window);
@@ -188,7 +188,8 @@ class CsvSplitter {
   }
   [[gnu::always_inline]] void add(std::size_t begin, std::size_t end) {
     if (count_ == fields_.size()) [[unlikely]] fields_.resize(count_ * 2 + 8);
-    fields_[count_++] = {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin), false, false};
+    fields_[count_++] = {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin), false,
+                         false};
   }
   void add_quoted() {
     add(begin_, close_);
@@ -251,7 +252,7 @@ inline std::string csv_damage(CsvSplitter::Damage damage, std::size_t field) {
 
 inline void check_csv_characters(const char* who, char separator, char quote) {
   if (separator == quote || separator == '\n' || separator == '\r' || quote == '\n' || quote == '\r') {
-    bad_argument((std::string{who} + ": the separator and the quote must differ, and be no line end").c_str());
+    bad_argument(std::string{who} + ": the separator and the quote must differ, and be no line end");
   }
 }
 
@@ -329,14 +330,22 @@ class CsvReader : public detail::RecordBuffer {
     detail::check_csv_characters("CsvReader", format.separator, format.quote);
   }
 
+  /// What is fed next stands at byte `offset`, in line `line`.
+  void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
+    RecordBuffer::move_to(offset, line);
+    splitter_.reset();
+  }
+
   /// The next record. Its fields are valid until the reader is called again.
   Found next() {
     if (skipping()) return skip_line();
     for (;;) {
       if (!begin_record()) return Found::nothing;
-      const std::string_view text = rest();
+      // No more than the longest record, so that an open quote costs no look at all that follows it.
+      const std::string_view text = rest().substr(0, max_record() + 3);
       if (text.empty()) return Found::nothing;
-      const bool complete = splitter_.split(text.data(), text.size(), finished());
+      const bool last = finished() && text.size() == rest().size();
+      const bool complete = splitter_.split(text.data(), text.size(), last);
       if (!complete && text.size() <= max_record() + 2) return Found::nothing;
       const std::size_t end = complete ? splitter_.end() : text.size();
       std::string_view record = without_line_end(text.substr(0, end), complete);

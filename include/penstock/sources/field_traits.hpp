@@ -20,7 +20,7 @@
 #include "penstock/core/error.hpp"
 #include "penstock/sources/detail/time_text.hpp"
 
-// Not an operator: how single values are read from text and written as text, for from_csv, sink_to_csv and the like.
+// Not an operator: how single values are read from text and written as text, for from_csv and the like.
 
 namespace penstock {
 
@@ -32,8 +32,8 @@ namespace penstock {
 ///       static void write(const Money& value, std::string& into);      // appends
 ///     };
 ///
-/// Known without one: numbers, all of the text of which must be one (`std::from_chars`); `bool` as true, false,
-/// 1 or 0; `char`, `std::string`; `std::chrono::sys_time` of any precision as in ISO 8601; enums that
+/// Known without one: numbers, all of the text of which must be one (`std::from_chars`); `bool` as true,
+/// false, 1 or 0; `char`, `std::string`; `std::chrono::sys_time` of any precision as in ISO 8601; enums that
 /// BOOST_DESCRIBE_ENUM describes, by name; and `std::optional` of these for what may be missing.
 template <class T>
 struct field_traits {};

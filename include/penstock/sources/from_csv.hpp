@@ -21,8 +21,8 @@ namespace penstock {
 /// How from_csv reads.
 struct CsvSource {
   CsvFormat format{};            ///< the characters, and how long a record may be
-  bool header = true;            ///< the first record has the names of the columns; false: columns by position
-  bool unknown_columns = false;  ///< columns that the row does not have are left out; false: they are an error
+  bool header = true;            ///< the first record has the columns' names; false: columns by position
+  bool unknown_columns = false;  ///< columns that the row does not have are left out; false: an error
   bool missing_columns = false;  ///< members without a column keep their value; false: only optional ones may
   std::string time_format{};     ///< of times, see field_traits; empty: ISO 8601
   RowPosition from{};            ///< begin at this place, which a source had as its `position`
@@ -43,7 +43,8 @@ inline constexpr bool all_fields = [] {
 
 /// Can be a row of a CSV file: its columns are known, and each of them is a single value.
 template <class T>
-concept csv_row = (detail::listed_row<T> || detail::described_row<T> || detail::positional_row<T>) && detail::all_fields<T>;
+concept csv_row = (detail::listed_row<T> || detail::described_row<T> || detail::positional_row<T>) &&
+                  detail::all_fields<T>;
 
 namespace detail {
 
@@ -72,7 +73,8 @@ class CsvRows : public CsvReader {
     if (found == Found::damaged) wrong("the header is damaged: " + problem());
     if constexpr (!Columns::named) {
       if (size() < Columns::size || (size() > Columns::size && !options_.unknown_columns)) {
-        wrong("the header has " + std::to_string(size()) + " columns, and the row " + std::to_string(Columns::size));
+        wrong("the header has " + std::to_string(size()) + " columns, and the row " +
+              std::to_string(Columns::size));
       }
       width_ = size();
     } else {
@@ -116,7 +118,9 @@ class CsvRows : public CsvReader {
   }
 
  private:
-  [[noreturn]] void wrong(const std::string& what) const { throw CsvError("from_csv: " + path_ + ": " + what); }
+  [[noreturn]] void wrong(const std::string& what) const {
+    throw CsvError("from_csv: " + path_ + ": " + what);
+  }
 
   void find_columns() {
     where_.fill(-1);
@@ -163,17 +167,19 @@ RowSource<T, CsvRows<T>> make_csv_source(Loop* loop, std::string path, CsvSource
   const OnFailure on_failure = options.on_failure;
   CsvRows<T> format{path, std::move(options)};
   return RowSource<T, CsvRows<T>>{make_source(
-      loop, std::make_unique<RowSourceNode<T, CsvRows<T>>>("from_csv", std::move(path), std::move(format), from,
-                                                           bad_rows, on_failure))};
+      loop, std::make_unique<RowSourceNode<T, CsvRows<T>>>("from_csv", std::move(path), std::move(format),
+                                                           from, bad_rows, on_failure))};
 }
 
 template <class T>
 auto from_csv(Loop* loop, std::string path, CsvSource options) {
   constexpr bool right = csv_row<T>;
   static_assert(right,
-                "from_csv: the rows must be structs that Boost.Describe or a row_traits describes, other aggregates "
-                "or tuples, whose members are numbers, bools, strings, times, enums or optionals of these");
-  static_assert(!right || row_object<T>, "from_csv: a row must have a default constructor and be movable");
+                "from_csv: the rows must be structs that Boost.Describe or a row_traits describes, other "
+                "aggregates or tuples, whose members are numbers, bools, strings, times, enums or optionals "
+                "of these");
+  static_assert(!right || row_object<T>,
+                "from_csv: a row must have a default constructor and be movable");
   if constexpr (right && row_object<T>) {
     return make_csv_source<T>(loop, std::move(path), std::move(options));
   }
@@ -187,22 +193,22 @@ auto from_csv(Loop* loop, std::string path, CsvSource options) {
 ///     out   {nail 0.05} {saw 7.5} |
 ///
 /// @tparam T       a row. With BOOST_DESCRIBE_STRUCT or a row_traits its columns have names, and stand in any
-///                 order in the file; another aggregate or a std::tuple has them by position. What the members
-///                 can be, field_traits tells; a `std::optional` is empty where the field is, and where its
-///                 column is missing.
+///                 order in the file; another aggregate or a std::tuple has them by position. What the
+///                 members can be, field_traits tells; a `std::optional` is empty where the field is, and
+///                 where its column is missing.
 /// @param loop     where it runs; without one the file is read inside `start`.
 /// @param path     is opened here, and its header is read here.
 /// @param options  see CsvSource.
 ///
 /// A row that cannot be read, because it is damaged or a field is not what its member needs, does not disturb
-/// the others: it goes to `bad_rows()` as a BadRow, in its place between the rows, or is an error. Rows come in
-/// batches of what 64 KiB of the file hold; after `stop` and after its end it goes on where it was.
+/// the others: it goes to `bad_rows()` as a BadRow, in its place between the rows, or is an error. The file
+/// is read in blocks of 64 KiB; after `stop` and after its end it goes on where it was.
 ///
 /// Back-pressure: waits for each row.
 /// Metadata:      none.
-/// Errors:        std::system_error here when the file cannot be opened; CsvError here when its columns are not
-///                those of the row; a bad row that nobody takes is reported as a BadRowError, and like what is
-///                behind it throws it goes on or stops as `on_failure` says.
+/// Errors:        std::system_error here when the file cannot be opened; CsvError here when its columns are
+///                not those of the row; a bad row that nobody takes is reported as a BadRowError, and like
+///                what is behind it throws it goes on or stops as `on_failure` says.
 /// Cost:          one pass over the bytes, and what the members allocate; one read each 64 KiB.
 /// Recovery:      `position` is not saved by itself; give it to the next source as `.from`.
 /// Example:       examples/09_files/csv.cpp

@@ -31,17 +31,17 @@ namespace penstock {
 /// How from_jsonl reads.
 struct JsonlSource {
   std::size_t max_record = std::size_t{1} << 20;  ///< bytes of a line, below 2 GiB
-  bool unknown_names = false;    ///< names that the row does not have are left out; false: they make it a bad row
-  bool missing_names = false;    ///< members without a name keep their value; false: only optional ones may
-  std::string time_format{};     ///< of times, see field_traits; empty: ISO 8601
-  RowPosition from{};            ///< begin at this place, which a source had as its `position`
+  bool unknown_names = false;  ///< names that the row does not have are left out; false: it is a bad row
+  bool missing_names = false;  ///< members without a name keep their value; false: only optional ones may
+  std::string time_format{};   ///< of times, see field_traits; empty: ISO 8601
+  RowPosition from{};          ///< begin at this place, which a source had as its `position`
   BadRows bad_rows = BadRows::report;
   OnFailure on_failure = OnFailure::go_on;  ///< whether the next row follows when one fails
 };
 
-/// Finds the lines of a file in text that comes in pieces of any size, cut anywhere. Lines end with LF or CRLF;
-/// empty ones are left out, and so is a byte order mark at the start. One that is too long is damaged, and the
-/// next one follows.
+/// Finds the lines of a file in text that comes in pieces of any size, cut anywhere. Lines end with LF or
+/// CRLF; empty ones are left out, and so is a byte order mark at the start. One that is too long is damaged,
+/// and the next one follows.
 class LineReader : public detail::RecordBuffer {
  public:
   explicit LineReader(std::size_t max_record = std::size_t{1} << 20) : RecordBuffer(max_record) {}
@@ -79,8 +79,8 @@ class LineReader : public detail::RecordBuffer {
 
 namespace detail {
 
-/// Makes a boost::json::value of what the parser sees. Boost's own does the same, but the numbers of its parser
-/// are, in 1.81, not always those nearest to the text; here they are.
+/// Makes a boost::json::value of what the parser sees. Boost's own does the same, but the numbers of its
+/// parser are, in 1.81, not always those nearest to the text; here they are.
 class JsonHandler {
  public:
   static constexpr std::size_t max_object_size = boost::json::object::max_size();
@@ -133,7 +133,7 @@ class JsonParser {
     const std::size_t read = memory.parser.write_some(false, text.data(), text.size(), error);
     if (!error && read < text.size()) error = boost::json::error::extra_data;
     if (error) return nullptr;
-    return &memory.value.emplace(memory.parser.handler().values.release());  // moved, never assigned: that copies
+    return &memory.value.emplace(memory.parser.handler().values.release());  // to assign would be to copy
   }
 
  private:
@@ -168,7 +168,8 @@ struct JsonProblem {
 /// Reads values into members.
 class JsonInto {
  public:
-  JsonInto(bool unknown, bool missing, TimeText time) : unknown_(unknown), missing_(missing), time_(std::move(time)) {}
+  JsonInto(bool unknown, bool missing, TimeText time)
+      : unknown_(unknown), missing_(missing), time_(std::move(time)) {}
 
   template <json_field T>
   bool read(const boost::json::value& value, T& into, JsonProblem& problem) const {
@@ -228,7 +229,7 @@ class JsonInto {
   template <class T>
   bool read_object(const boost::json::object& object, T& into, JsonProblem& problem) const {
     std::size_t found = 0;
-    auto guess = object.begin();  // most files have the names in the same order in every line, often that of the row
+    auto guess = object.begin();  // most files have the names in the order of the row
     const bool read_all = each_column<T>([&](auto i) {
       constexpr std::string_view name = Row<T>::names[i];
       const boost::json::value* value = nullptr;
@@ -268,7 +269,8 @@ class JsonlRows : public LineReader {
  public:
   explicit JsonlRows(JsonlSource options)
       : LineReader(options.max_record),
-        into_(options.unknown_names, options.missing_names, TimeText(std::move(options.time_format), "from_jsonl")) {}
+        into_(options.unknown_names, options.missing_names,
+              TimeText(std::move(options.time_format), "from_jsonl")) {}
 
   template <class Read>
   void start(Read) {}
@@ -304,10 +306,11 @@ template <class T>
 auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
   constexpr bool right = json_field<T>;
   static_assert(right,
-                "from_jsonl: the rows must be structs that Boost.Describe or a row_traits describes, other aggregates "
-                "or tuples, whose members are numbers, bools, strings, times, enums, such structs, or optionals or "
-                "vectors of these; or boost::json::value");
-  static_assert(!right || row_object<T>, "from_jsonl: a row must have a default constructor and be movable");
+                "from_jsonl: the rows must be structs that Boost.Describe or a row_traits describes, other "
+                "aggregates or tuples, whose members are numbers, bools, strings, times, enums, such "
+                "structs, or optionals or vectors of these; or boost::json::value");
+  static_assert(!right || row_object<T>,
+                "from_jsonl: a row must have a default constructor and be movable");
   if constexpr (right && row_object<T>) {
     if (options.from.offset < 0) bad_argument("from_jsonl: the position must not be negative");
     const RowPosition from = options.from;
@@ -315,8 +318,9 @@ auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
     const OnFailure on_failure = options.on_failure;
     JsonlRows<T> format{std::move(options)};
     return RowSource<T, JsonlRows<T>>{make_source(
-        loop, std::make_unique<RowSourceNode<T, JsonlRows<T>>>("from_jsonl", std::move(path), std::move(format), from,
-                                                               bad_rows, on_failure))};
+        loop,
+        std::make_unique<RowSourceNode<T, JsonlRows<T>>>("from_jsonl", std::move(path), std::move(format),
+                                                         from, bad_rows, on_failure))};
   }
 }
 
@@ -327,20 +331,22 @@ auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
 ///     file  {"name": "nail", "price": 0.05}\n{"name": "saw", "price": 7.5}\n
 ///     out   {nail 0.05} {saw 7.5} |
 ///
-/// @tparam T       a row as of from_csv, read from an object, or by position from an array. Its members may also
-///                 be such structs, and vectors. Or boost::json::value, as it stands.
+/// @tparam T       a row as of from_csv, read from an object, or by position from an array. Its members may
+///                 also be such structs, and vectors. Or boost::json::value, as it stands.
 /// @param loop     where it runs; without one the file is read inside `start`.
 /// @param path     is opened here.
 /// @param options  see JsonlSource. Names may come in any order; null is for an empty optional.
 ///
-/// Not part of penstock.hpp, as it needs Boost.JSON: one file of the program includes <boost/json/src.hpp>, or
-/// the program is linked with Boost::json. Bad rows and `position` are as of from_csv.
+/// Not part of penstock.hpp, as it needs Boost.JSON: one file of the program includes <boost/json/src.hpp>,
+/// or the program is linked with Boost::json. Bad rows and `position` are as of from_csv.
 ///
 /// Back-pressure: waits for each row.
 /// Metadata:      none.
-/// Errors:        std::system_error here when the file cannot be opened; a bad row that nobody takes is reported as a
-///                BadRowError, and like what is behind it throws it goes on or stops as `on_failure` says.
-/// Cost:          that of Boost.JSON, whose memory is used again for each line, and what the members allocate.
+/// Errors:        std::system_error here when the file cannot be opened; a bad row that nobody takes is
+///                reported as a BadRowError, and like what is behind it throws it goes on or stops as
+///                `on_failure` says.
+/// Cost:          that of Boost.JSON, with memory that is used again for each line, and what the members
+///                allocate.
 /// Recovery:      `position` is not saved by itself; give it to the next source as `.from`.
 /// Example:       examples/09_files/jsonl.cpp
 /// See also:      sink_to_jsonl, from_csv, from_textfile

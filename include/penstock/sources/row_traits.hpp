@@ -20,7 +20,7 @@
 #include <boost/mp11/list.hpp>
 #include <boost/pfr/core.hpp>
 
-// Not an operator: which members of a struct are the columns of a row, for from_csv, sink_to_csv and the like.
+// Not an operator: which members of a struct are the columns of a row, for from_csv and the like.
 
 namespace penstock {
 
@@ -82,10 +82,12 @@ inline constexpr bool is_tuple<std::tuple<Ts...>> = sizeof...(Ts) > 0;
 template <class T>
 concept listed_row = requires { row_traits<T>::columns; };
 template <class T>
-concept described_row = std::is_class_v<T> && !listed_row<T> && boost::describe::has_describe_members<T>::value;
+concept described_row =
+    std::is_class_v<T> && !listed_row<T> && boost::describe::has_describe_members<T>::value;
 template <class T>
 concept positional_row = !listed_row<T> && !described_row<T> &&
-                         (is_tuple<T> || (std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_empty_v<T>));
+                         (is_tuple<T> ||
+                          (std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_empty_v<T>));
 
 /// How the columns of a `T` are got at, whichever way they are told.
 template <class T>
@@ -94,7 +96,8 @@ struct Row;
 template <listed_row T>
 struct Row<T> {
   static constexpr bool named = true;
-  static constexpr std::size_t size = std::tuple_size_v<std::remove_cvref_t<decltype(row_traits<T>::columns)>>;
+  static constexpr std::size_t size =
+      std::tuple_size_v<std::remove_cvref_t<decltype(row_traits<T>::columns)>>;
   static constexpr std::array<std::string_view, size> names = std::apply(
       [](const auto&... columns) { return std::array<std::string_view, size>{columns.name...}; },
       row_traits<T>::columns);
@@ -106,7 +109,8 @@ struct Row<T> {
 
 template <described_row T>
 struct Row<T> {
-  using Members = boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
+  using Members =
+      boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
   static constexpr bool named = true;
   static constexpr std::size_t size = boost::mp11::mp_size<Members>::value;
   static constexpr std::array<std::string_view, size> names =

@@ -37,12 +37,12 @@ struct RowPosition {
 
 namespace detail {
 
-/// Reads blocks, has them read into rows by `Format`, and emits the rows of a block together. A Format is a
+/// Reads blocks, has them read into rows by `Format`, and emits many of them together. A Format is a
 /// RecordBuffer with
 ///
-///     void start(Read read);                     // reads what stands before the rows; `read()` gets more text
-///     Found next_row(T& row, BadRow& bad);       // reads the next one
-///     bool reads_all();                          // into all of it, so that a row that was used will do
+///     void start(Read read);                // reads what stands before the rows; `read()` gets more text
+///     Found next_row(T& row, BadRow& bad);  // reads the next one
+///     bool reads_all();                     // into all of it, so that a row that was used will do
 template <element T, class Format>
 class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
  public:
@@ -108,7 +108,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
 
  private:
   static constexpr std::size_t block = std::size_t{64} * 1024;
-  static constexpr std::size_t most = 128;  // rows that are read before the first of them is emitted: they stay in the cache
+  static constexpr std::size_t most = 128;  // rows read before the first is emitted: all stay in the cache
 
   struct Mark {
     std::uint64_t offset;
@@ -169,7 +169,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
   Format format_;
   BadRows bad_rows_;
   bool diverted_ = false;
-  std::vector<T> rows_;  // used again and again: where consumers leave them whole, their strings keep their memory
+  std::vector<T> rows_;  // used again and again: strings that consumers leave here keep their memory
   std::vector<Mark> marks_;  // behind each row
   Batch<T> lot_{};
   std::size_t used_ = 0;

@@ -17,10 +17,10 @@
 
 namespace penstock::detail {
 
-/// How times stand in a file. Without a format they are read as `2019-10-01T00:00:00Z`, with a blank for the T,
-/// a fraction of a second, `UTC` or an offset for the Z, nothing for it, or the date alone; and written as the
-/// first of these. A format is made of %Y %m %d %H %M %S (with a fraction where the time has one) %z (Z, UTC,
-/// +hh:mm, +hhmm) %% and other characters, which stand for themselves.
+/// How times stand in a file. Without a format they are read as `2019-10-01T00:00:00Z`, with a blank for the
+/// T, a fraction of a second, `UTC` or an offset for the Z, nothing for it, or the date alone; and written as
+/// the first of these. A format is made of %Y %m %d %H %M %S (with a fraction where the time has one) %z (Z,
+/// UTC, +hh:mm, +hhmm) %% and other characters, which stand for themselves.
 class TimeText {
  public:
   TimeText() = default;
@@ -51,9 +51,12 @@ class TimeText {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date{day};
     const int year = static_cast<int>(date.year());
-    if (year < 0 || year > 9999) throw std::out_of_range("a time outside of the years 0 to 9999 cannot be written");
+    if (year < 0 || year > 9999) {
+      throw std::out_of_range("a time outside of the years 0 to 9999 cannot be written");
+    }
     const std::chrono::hh_mm_ss clock{time - day};
-    const std::string_view format = format_.empty() ? std::string_view{"%Y-%m-%dT%H:%M:%SZ"} : std::string_view{format_};
+    const std::string_view iso = "%Y-%m-%dT%H:%M:%SZ";
+    const std::string_view format = format_.empty() ? iso : std::string_view{format_};
     for (std::size_t i = 0; i < format.size(); ++i) {
       if (format[i] != '%') {
         into += format[i];
@@ -138,12 +141,14 @@ class TimeText {
       return true;
     }
     bool iso(std::string_view text) noexcept {
-      if (!number(text, 4, year) || !one(text, '-') || !number(text, 2, month) || !one(text, '-') || !number(text, 2, day)) {
+      if (!number(text, 4, year) || !one(text, '-') || !number(text, 2, month) || !one(text, '-') ||
+          !number(text, 2, day)) {
         return false;
       }
       if (text.empty()) return true;
       if (!one(text, 'T') && !one(text, ' ')) return false;
-      if (!number(text, 2, hour) || !one(text, ':') || !number(text, 2, minute) || !one(text, ':') || !seconds(text)) {
+      if (!number(text, 2, hour) || !one(text, ':') || !number(text, 2, minute) || !one(text, ':') ||
+          !seconds(text)) {
         return false;
       }
       if (text.empty()) return true;
@@ -174,7 +179,8 @@ class TimeText {
   };
 
   template <class D>
-  static const char* put(std::chrono::sys_seconds seconds, std::int64_t nanoseconds, std::chrono::sys_time<D>& value) {
+  static const char* put(std::chrono::sys_seconds seconds, std::int64_t nanoseconds,
+                         std::chrono::sys_time<D>& value) {
     using std::chrono::duration_cast;
     if constexpr (std::is_integral_v<typename D::rep>) {
       constexpr bool coarse = std::ratio_greater_equal_v<typename D::period, std::ratio<1>>;
@@ -182,16 +188,18 @@ class TimeText {
         value = std::chrono::floor<D>(seconds);
         return nanoseconds != 0 || value != seconds ? "is finer than the time it goes to" : nullptr;
       } else {
-        // Both bounds are whole seconds inside of what `D` can count; years of four digits fit everything else.
+        // Both bounds are whole seconds inside of what `D` can count.
         constexpr auto least = std::chrono::ceil<std::chrono::seconds>(D::min());
         constexpr auto most = std::chrono::floor<std::chrono::seconds>(D::max()) - std::chrono::seconds{1};
-        if (seconds.time_since_epoch() < least || seconds.time_since_epoch() > most) return "is out of range";
+        const auto since = seconds.time_since_epoch();
+        if (since < least || since > most) return "is out of range";
         const auto rest = duration_cast<D>(std::chrono::nanoseconds{nanoseconds});
         value = std::chrono::sys_time<D>{seconds} + rest;
         return rest != std::chrono::nanoseconds{nanoseconds} ? "is finer than the time it goes to" : nullptr;
       }
     } else {
-      value = std::chrono::time_point_cast<D>(seconds) + duration_cast<D>(std::chrono::nanoseconds{nanoseconds});
+      const std::chrono::nanoseconds rest{nanoseconds};
+      value = std::chrono::time_point_cast<D>(seconds) + duration_cast<D>(rest);
       return nullptr;
     }
   }
