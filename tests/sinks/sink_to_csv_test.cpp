@@ -51,7 +51,8 @@ struct Wide {
 BOOST_DESCRIBE_STRUCT(Wide, (), (a, b, c, d, e, f, g, h, i))
 
 template <class T>
-std::string written(const TemporaryDirectory& dir, const std::vector<T>& rows, CsvFile options = {.append = false}) {
+std::string written(const TemporaryDirectory& dir, const std::vector<T>& rows,
+                    CsvFile options = {.append = false}) {
   const Stream<T> stream;
   stream.sink_to_csv(dir / "out.csv", std::move(options));
   for (const T& row : rows) stream.emit(row);
@@ -75,7 +76,8 @@ TEST_CASE("sink_to_csv quotes what without quotes would be read as something els
   CHECK(written<Row>(dir, {{"", 1, ""}, {"", 1, {}}}) == "name,price,note\n,1,\"\"\n,1,\n");
   CHECK(written<std::tuple<std::string>>(dir, {{""}, {"x"}}) == "1\n\"\"\nx\n");
   const std::string mark = "\xEF\xBB\xBF";
-  CHECK(written<std::tuple<std::string>>(dir, {{mark}}, {.header = false, .append = false}) == "\"" + mark + "\"\n");
+  CHECK(written<std::tuple<std::string>>(dir, {{mark}}, {.header = false, .append = false}) ==
+        "\"" + mark + "\"\n");
 }
 
 TEST_CASE("sink_to_csv writes the header into an empty file only") {
@@ -144,7 +146,8 @@ TEST_CASE("what sink_to_csv writes from_csv reads back equal") {
   const TemporaryDirectory dir;
   std::mt19937_64 random{3};
   const auto below = [&](std::uint64_t n) { return random() % n; };
-  const std::string pieces[] = {"\"", ",", ";", "\n", "\r", "\r\n", " ", "'", "a", "\xEF\xBB\xBF", std::string(1, '\0'), "0", "\t"};
+  const std::string pieces[] = {"\"", ",", ";", "\n", "\r", "\r\n", " ", "'", "a", "\xEF\xBB\xBF", "0", "\t",
+                                std::string(1, '\0')};
   const auto text = [&] {
     std::string made;
     for (auto n = below(6); n > 0; --n) made += pieces[below(std::size(pieces))];
@@ -175,11 +178,16 @@ TEST_CASE("what sink_to_csv writes from_csv reads back equal") {
         return probe.values();
       };
       const CsvFormat format{.separator = separator, .quote = below(2) ? '"' : '\''};
-      const CsvFile file{.separator = separator, .quote = format.quote, .end = below(2) ? "\n" : "\r\n", .header = header, .append = false};
+      const CsvFile file{.separator = separator,
+                         .quote = format.quote,
+                         .end = below(2) ? "\n" : "\r\n",
+                         .header = header,
+                         .append = false};
+      const CsvSource from{.format = format, .header = header};
       written<Wide>(dir, rows, file);
-      CHECK(read(from_csv<Wide>(dir / "out.csv", {.format = format, .header = header})) == rows);
+      CHECK(read(from_csv<Wide>(dir / "out.csv", from)) == rows);
       written<std::tuple<std::string>>(dir, narrow, file);
-      CHECK(read(from_csv<std::tuple<std::string>>(dir / "out.csv", {.format = format, .header = header})) == narrow);
+      CHECK(read(from_csv<std::tuple<std::string>>(dir / "out.csv", from)) == narrow);
     }
   }
 }

@@ -49,7 +49,8 @@ TEST_CASE("sink_to_jsonl writes a line for each element: objects by name, arrays
   CHECK(dir.read("out.jsonl") ==
         "{\"id\":1,\"kind\":\"cart\",\"paid\":true,\"parts\":[{\"name\":\"a\",\"weight\":0.5},"
         "{\"name\":\"b\",\"weight\":1e+300}],\"pair\":[2,\"\\\"\"],\"time\":\"1970-01-01T00:00:00Z\"}\n"
-        "{\"id\":0,\"kind\":\"view\",\"paid\":null,\"parts\":[],\"pair\":[1,\"x\"],\"time\":\"1970-01-01T00:00:00Z\"}\n");
+        "{\"id\":0,\"kind\":\"view\",\"paid\":null,\"parts\":[],\"pair\":[1,\"x\"],"
+        "\"time\":\"1970-01-01T00:00:00Z\"}\n");
 }
 
 TEST_CASE("sink_to_jsonl escapes what a JSON string cannot hold, and nothing else") {

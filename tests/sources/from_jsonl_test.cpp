@@ -28,6 +28,7 @@ using penstock::test::TemporaryDirectory;
 using penstock::testing::Probe;
 using penstock::testing::ScriptedSink;
 using Texts = std::vector<std::string>;
+using Milliseconds = std::chrono::sys_time<std::chrono::milliseconds>;
 
 namespace {
 
@@ -46,7 +47,7 @@ struct Order {
   std::optional<std::string> note;
   std::vector<Part> parts;
   std::vector<bool> flags;
-  std::chrono::sys_time<std::chrono::milliseconds> time;
+  Milliseconds time;
   std::tuple<int, double> pair;
   friend bool operator==(const Order&, const Order&) = default;
 };
@@ -83,8 +84,8 @@ Texts lines(std::string_view text, std::size_t piece, std::size_t longest) {
   Texts found;
   const auto take_all = [&] {
     for (Found next = reader.next(); next != Found::nothing; next = reader.next()) {
-      found.push_back(std::to_string(reader.line()) + (next == Found::damaged ? "!" : " ") + std::string(reader.text()) +
-                      " " + std::to_string(reader.offset()));
+      found.push_back(std::to_string(reader.line()) + (next == Found::damaged ? "!" : " ") +
+                      std::string(reader.text()) + " " + std::to_string(reader.offset()));
     }
   };
   for (std::size_t at = 0; at < text.size(); at += piece) {
@@ -109,13 +110,15 @@ TEST_CASE("from_jsonl reads objects by name, in any order, and what is nested in
   const TemporaryDirectory dir;
   const auto got = read<Order>(
       dir,
-      "{\"id\": -5, \"kind\": \"cart\", \"note\": \"\\u00e9\\n\", \"parts\": [{\"weight\": 0.1, \"name\": \"a\"}], "
-      "\"flags\": [true, false], \"time\": \"2019-10-01T00:00:00.5Z\", \"pair\": [1, 2]}\r\n"
+      "{\"id\": -5, \"kind\": \"cart\", \"note\": \"\\u00e9\\n\", "
+      "\"parts\": [{\"weight\": 0.1, \"name\": \"a\"}], \"flags\": [true, false], \"time\": \"2019-10-01T00:00:00.5Z\", \"pair\": [1, 2]}\r\n"
       "\n"
-      "{\"pair\":[3,1e3],\"time\":\"2019-10-01 00:00:00 UTC\",\"flags\":[],\"parts\":[],\"note\":null,\"kind\":\"view\",\"id\":7}");
-  const std::chrono::sys_time<std::chrono::milliseconds> october{1569888000s};
-  CHECK(got.rows == std::vector{Order{-5, Kind::cart, "\xC3\xA9\n", {{"a", 0.1}}, {true, false}, october + 500ms, {1, 2}},
-                                Order{7, Kind::view, std::nullopt, {}, {}, october, {3, 1000}}});
+      "{\"pair\":[3,1e3],\"time\":\"2019-10-01 00:00:00 UTC\",\"flags\":[],\"parts\":[],\"note\":null,"
+      "\"kind\":\"view\",\"id\":7}");
+  const Milliseconds october{1569888000s};
+  CHECK(got.rows ==
+        std::vector{Order{-5, Kind::cart, "\xC3\xA9\n", {{"a", 0.1}}, {true, false}, october + 500ms, {1, 2}},
+                    Order{7, Kind::view, std::nullopt, {}, {}, october, {3, 1000}}});
   CHECK(got.bad.empty());
 }
 
@@ -150,7 +153,8 @@ TEST_CASE("from_jsonl sets damaged lines aside, with line, path and reason, and 
     CHECK(bad.rows.size() == 1);
   }
   const auto nested = read<Order>(dir,
-                                  "{\"id\":1,\"kind\":\"view\",\"parts\":[{\"name\":\"a\",\"weight\":1},{\"name\":\"a\"}],"
+                                  "{\"id\":1,\"kind\":\"view\","
+                                  "\"parts\":[{\"name\":\"a\",\"weight\":1},{\"name\":\"a\"}],"
                                   "\"flags\":[],\"time\":\"2019-10-01\",\"pair\":[1,2]}\n");
   CHECK(nested.bad == Texts{"1 parts.1.weight: is missing"});
   const auto longest = read<Small>(dir, "{\"n\": 1}\n{\"n\":         2}\n{\"n\": 3}", {.max_record = 10});
@@ -162,7 +166,8 @@ TEST_CASE("from_jsonl takes numbers that fit, and unknown and missing names when
   const TemporaryDirectory dir;
   const auto got = read<Small>(dir, "{\"n\":255}\n{\"n\":256}\n{\"n\":-1}\n{\"n\":1.5}\n{\"n\":2.0}\n");
   CHECK(got.rows == std::vector{Small{255}, Small{2}});
-  CHECK(got.bad == Texts{"2 n: 256 is out of range", "3 n: -1 is out of range", "4 n: 1.5E0 is out of range"});
+  CHECK(got.bad ==
+        Texts{"2 n: 256 is out of range", "3 n: -1 is out of range", "4 n: 1.5E0 is out of range"});
   CHECK(read<Small>(dir, "{\"x\":1}\n{\"n\":4}\n", {.unknown_names = true, .missing_names = true}).rows ==
         std::vector{Small{3}, Small{4}});
   CHECK(read<double>(dir, "0.1\n1.7976931348623157e308\n5e-324\n9007199254740993.0\n").rows ==
@@ -203,13 +208,17 @@ TEST_CASE("what sink_to_jsonl writes from_jsonl reads back equal") {
   const TemporaryDirectory dir;
   std::mt19937_64 random{7};
   const auto below = [&](std::uint64_t n) { return random() % n; };
-  const std::string pieces[] = {"\"", "\\", "\n", "\r", "\t", "\x01", "\x1f", "\x7f", "/", "a", "\xC3\xA9", "\xF0\x9F\x98\x80", "{", "\xE2\x80\xA8"};
+  const std::string pieces[] = {"\"", "\\", "\n", "\r", "\t", "\x01", "\x1f", "\x7f", "/", "a", "{",
+                                "\xC3\xA9", "\xF0\x9F\x98\x80", "\xE2\x80\xA8"};
   const auto text = [&] {
     std::string made;
     for (auto n = below(6); n > 0; --n) made += pieces[below(std::size(pieces))];
     return made;
   };
-  const auto real = [&] { return std::ldexp(static_cast<double>(static_cast<std::int64_t>(random())), static_cast<int>(below(600)) - 300); };
+  const auto real = [&] {
+    const auto whole = static_cast<std::int64_t>(random());
+    return std::ldexp(static_cast<double>(whole), static_cast<int>(below(600)) - 300);
+  };
   std::vector<Order> orders;
   for (int i = 0; i < 500; ++i) {
     Order order;
@@ -218,7 +227,7 @@ TEST_CASE("what sink_to_jsonl writes from_jsonl reads back equal") {
     if (below(2)) order.note = text();
     for (auto n = below(3); n > 0; --n) order.parts.push_back({text(), real()});
     for (auto n = below(3); n > 0; --n) order.flags.push_back(below(2));
-    order.time = std::chrono::sys_time<std::chrono::milliseconds>{std::chrono::milliseconds{below(250'000'000'000'000)}};
+    order.time = Milliseconds{std::chrono::milliseconds{below(250'000'000'000'000)}};
     order.pair = {static_cast<int>(random()), real()};
     orders.push_back(order);
   }
