@@ -25,7 +25,6 @@ COSTLY = {
 
 # Where one of them stands all the same, and why that costs no element more than it must.
 REASONS = {
-    ("core/receipt.hpp", "a clock"): "of an element that waits, when it begins to and when it ends",
     ("ops/debounce.hpp", "a clock"): "the time of every element is what it goes by",
     ("ops/delay.hpp", "a clock"): "the time of every element is what it goes by",
     ("ops/rate_limit.hpp", "a clock"): "the time of every element is what it goes by",
