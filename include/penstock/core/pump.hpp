@@ -37,27 +37,31 @@ class Pump final : public Task {
   void count(std::size_t emitted) noexcept { left_ -= static_cast<int>(emitted) - 1; }
   /// Goes on soon.
   void wake() noexcept {
-    if (!active() && !queued()) owner().strand().post(*this);
+    if (!active() && !posted_) post();
   }
+  /// True when it will go on soon.
+  bool woken() const noexcept { return posted_; }
   /// Goes on at once: for tasks of the owner, such as timers, that run outside of any element.
   void go() noexcept {
     if (active()) return;
-    unlink();
+    take_back();
     run();
   }
   /// Rests until `receipt`, of an element that the owner has passed on itself, has settled.
   void rest_until(Receipt receipt) noexcept {
     if (active() || !receipt.pending()) return;
-    unlink();
+    take_back();
     waits_for_ = std::move(receipt);
     waits_for_.state()->then(*this);
   }
   void stop() noexcept {
-    unlink();
+    posted_ = true;  // by itself, or by what it waited for
+    take_back();
     waits_for_ = {};
   }
 
   void run() noexcept override {
+    posted_ = false;
     StrandRef strand{owner().strand()};  // what is emitted may end the graph, and the pump with it
     bool ended = false;
     ended_ = &ended;
@@ -91,10 +95,23 @@ class Pump final : public Task {
       if (ended) return;
     }
     ended_ = nullptr;
+    posted_ = true;
     strand->post(*this);
   }
 
  private:
+  // Where nobody runs the loop, another thread may put something of its own beside the pump: the links belong to whoever
+  // holds the loop, and whether it is posted is known without them.
+  void post() noexcept {
+    posted_ = true;
+    owner().strand().post(*this);
+  }
+  void take_back() noexcept {
+    if (!std::exchange(posted_, false)) return;
+    const Hold hold{owner().loop()};
+    unlink();
+  }
+
   Owner& owner() const noexcept { return static_cast<Owner&>(base_); }
   void done(std::exception_ptr error) noexcept {
     if constexpr (requires { owner().pumped(error); }) {
@@ -108,6 +125,7 @@ class Pump final : public Task {
   Receipt waits_for_;
   bool* ended_ = nullptr;  // set while running
   int left_ = 0;           // of the turn
+  bool posted_ = false;
 };
 
 }  // namespace penstock::detail

@@ -381,7 +381,7 @@ class LandingNode final : public Node {
 
   Outlet<T> outlet;
 
-  bool busy() const noexcept override { return letters_left() || pump_.active() || pump_.queued(); }
+  bool busy() const noexcept override { return letters_left() || pump_.active() || pump_.woken(); }
   void shut_down() noexcept override {
     pump_.stop();
     info().drops(mail_.values.size() - at_);
