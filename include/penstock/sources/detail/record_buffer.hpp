@@ -88,9 +88,10 @@ class RecordBuffer {
         return false;
       }
     }
-    line_ = next_line_;
+    begin_line();
     return true;
   }
+  void begin_line() noexcept { line_ = next_line_; }
   /// The record was `n` bytes with its line end.
   void take(std::size_t n, std::size_t lines) noexcept {
     begin_ += n;
