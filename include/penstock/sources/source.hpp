@@ -33,8 +33,8 @@ class SourceBase : public Node {
 
   void start() final {
     if (!stopped()) return;
-    running_.store(true, std::memory_order_relaxed);
     about_to_start();
+    running_.store(true, std::memory_order_relaxed);
     // Without a loop the whole source runs in here, and what goes wrong is thrown from here.
     if (loop()) return pump_.wake();
     strand().descend([this] { pump_.wake(); });
