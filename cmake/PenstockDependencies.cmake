@@ -20,6 +20,10 @@ if(NOT TARGET ${PENSTOCK_FMT_TARGET})
   endif()
 endif()
 
+if(PENSTOCK_TLS AND NOT TARGET OpenSSL::SSL)
+  find_package(OpenSSL 3 QUIET)
+endif()
+
 if(NOT TARGET Threads::Threads)
   set(THREADS_PREFER_PTHREAD_FLAG ON)
   find_package(Threads REQUIRED QUIET)

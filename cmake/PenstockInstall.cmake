@@ -2,7 +2,7 @@
 # Nothing of Penstock belongs to one machine, so all of it but the headers goes to share/.
 include(CMakePackageConfigHelpers)
 
-# Two export sets: who asks for the core alone needs neither Boost nor fmt.
+# An export set each: who asks for the core alone needs neither Boost nor fmt, and who does not ask for TLS no OpenSSL.
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/penstock")
 install(TARGETS penstock_core EXPORT penstockCoreTargets FILE_SET HEADERS)
 install(EXPORT penstockCoreTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
@@ -11,8 +11,14 @@ if(NOT PENSTOCK_CORE_ONLY)
   install(TARGETS penstock EXPORT penstockTargets)
   install(EXPORT penstockTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
   list(APPEND installed penstock)
+  if(PENSTOCK_TLS)
+    install(TARGETS penstock_tls EXPORT penstockTlsTargets)
+    install(EXPORT penstockTlsTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
+    list(APPEND installed tls)
+  endif()
 endif()
-list(JOIN installed " and " installed_text)
+list(JOIN installed ", " installed_text)
+string(REGEX REPLACE "(.*), " "\\1 and " installed_text "${installed_text}")
 
 configure_package_config_file(cmake/penstockConfig.cmake.in penstockConfig.cmake INSTALL_DESTINATION "${package_dir}"
                               NO_SET_AND_CHECK_MACRO)
@@ -35,7 +41,9 @@ else()
   set(pc_fmt "Requires: fmt >= 9\nCflags: -pthread")
 endif()
 foreach(name IN LISTS installed)
-  string(REPLACE core penstock-core name ${name})
+  if(NOT name STREQUAL "penstock")
+    string(PREPEND name penstock-)
+  endif()
   configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
   install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${name}.pc" DESTINATION "${pc_dir}")
 endforeach()

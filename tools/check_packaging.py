@@ -17,14 +17,19 @@ from sources import ROOT, Report, files, read
 
 VCPKG = pathlib.PurePath("packaging/vcpkg/ports/penstock")
 CONAN = pathlib.PurePath("packaging/conan")
-# Where it is said which Boost and which fmt are needed, and how.
+# Where it is said which Boost, fmt and OpenSSL are needed, and how.
+LIBRARIES = ("Boost", "fmt", "OpenSSL")
+CMAKE = "cmake/PenstockDependencies.cmake"
 NEEDS = {
-    "cmake/PenstockDependencies.cmake": (r"find_package\(Boost ([\d.]+)", r"find_package\(fmt ([\d.]+)"),
-    "cmake/penstockConfig.cmake.in": (r"find_dependency\(Boost ([\d.]+)", r"find_dependency\(fmt ([\d.]+)"),
-    "cmake/PenstockPackage.cmake": (r"libboost-dev \(>= ([\d.]+)\)", r"libfmt-dev \(>= ([\d.]+)\)"),
-    str(VCPKG / "vcpkg.json"): (r'"boost-asio", "version>=": "([\d.]+)"', r'"fmt", "version>=": "([\d.]+)"'),
-    str(CONAN / "conanfile.py"): (r"boost/\[>=([\d.]+)\]", r"fmt/\[>=([\d.]+)\]"),
-    "THIRD_PARTY.md": (r"Boost ([\d.]+) or later", r"fmt ([\d.]+) or later"),
+    CMAKE: (r"find_package\(Boost ([\d.]+)", r"find_package\(fmt ([\d.]+)", r"find_package\(OpenSSL ([\d.]+)"),
+    "cmake/penstockConfig.cmake.in": (r"find_dependency\(Boost ([\d.]+)", r"find_dependency\(fmt ([\d.]+)",
+                                      r"find_package\(OpenSSL ([\d.]+)"),
+    "cmake/PenstockPackage.cmake": (r"libboost-dev \(>= ([\d.]+)\)", r"libfmt-dev \(>= ([\d.]+)\)",
+                                    r"libssl-dev \(>= ([\d.]+)\)"),
+    str(VCPKG / "vcpkg.json"): (r'"boost-asio", "version>=": "([\d.]+)"', r'"fmt", "version>=": "([\d.]+)"',
+                                r'"openssl", "version>=": "([\d.]+)"'),
+    str(CONAN / "conanfile.py"): (r"boost/\[>=([\d.]+)\]", r"fmt/\[>=([\d.]+)\]", r"openssl/\[>=([\d.]+)\]"),
+    "THIRD_PARTY.md": (r"Boost ([\d.]+) or later", r"fmt ([\d.]+) or later", r"OpenSSL ([\d.]+) or later"),
 }
 # What conan create builds is what the tests build, copied because a recipe may not reach out of its folder.
 COPIES = {CONAN / "test_package/core.cpp": "tests/consume/make/core.cpp",
@@ -70,18 +75,17 @@ def check_port(report):
         if name not in options:
             report.add(VCPKG / "portfile.cmake", 1, f"{name} is no option of CMakeLists.txt")
     features = json.loads(read(VCPKG / "vcpkg.json"))["features"]
-    inverted = re.search(r"INVERTED_FEATURES\s+([^)]*)\)", text)
+    asked = re.search(r"vcpkg_check_features\(([^)]*)\)", text)
     for feature in features:
-        if not inverted or feature not in inverted[1].split():
+        if not asked or feature not in asked[1].split():
             report.add(VCPKG / "portfile.cmake", 1, f"the feature {feature} of vcpkg.json is not asked for")
 
 
 def main():
     report = Report()
     for name, patterns in NEEDS.items():
-        for library, pattern in zip(("Boost", "fmt"), patterns):
-            wanted = re.search(NEEDS["cmake/PenstockDependencies.cmake"][library == "fmt"],
-                               read("cmake/PenstockDependencies.cmake"))[1]
+        for library, pattern, asked in zip(LIBRARIES, patterns, NEEDS[CMAKE]):
+            wanted = re.search(asked, read(CMAKE))[1]
             found = re.search(pattern, read(name))
             if not found or without_zeros(found[1]) != without_zeros(wanted):
                 report.add(name, 1, f"needs {library} {found and found[1]}, and CMake asks for {wanted}")

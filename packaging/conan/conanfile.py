@@ -17,13 +17,17 @@ class PenstockConan(ConanFile):
     topics = ("streaming", "dataflow", "back-pressure", "header-only")
     package_type = "header-library"
     settings = "os", "compiler", "build_type", "arch"  # of its users; the package is the same for all of them
-    options = {"core_only": [True, False]}
-    default_options = {"core_only": False}
+    options = {"core_only": [True, False], "tls": [True, False]}
+    default_options = {"core_only": False, "tls": False}
     no_copy_source = True
 
     @property
     def _project(self):
         return os.path.join(self.recipe_folder, "..", "..")
+
+    def configure(self):
+        if self.options.core_only:
+            del self.options.tls
 
     def set_version(self):
         text = load(self, os.path.join(self._project, "include", "penstock", "version.hpp"))
@@ -39,6 +43,8 @@ class PenstockConan(ConanFile):
         if not self.options.core_only:
             self.requires("boost/[>=1.81]", transitive_headers=True)
             self.requires("fmt/[>=9]", transitive_headers=True, transitive_libs=True)
+            if self.options.tls:
+                self.requires("openssl/[>=3]", transitive_headers=True, transitive_libs=True)
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -67,3 +73,9 @@ class PenstockConan(ConanFile):
         whole.requires = ["core", "boost::headers", "fmt::fmt"]
         if self.settings.os in ("Linux", "FreeBSD"):
             whole.system_libs = ["pthread"]
+        if self.options.tls:
+            tls = self.cpp_info.components["tls"]
+            tls.set_property("cmake_target_name", "penstock::tls")
+            tls.set_property("pkg_config_name", "penstock-tls")
+            tls.bindirs, tls.libdirs = [], []
+            tls.requires = ["penstock", "openssl::ssl"]

@@ -16,7 +16,7 @@ get_cmake_property(cache CACHE_VARIABLES)
 list(REMOVE_ITEM cache ${cache_before})
 # Beside our own: what CMake, and the modules and packages that we use, remember.
 list(FILTER cache EXCLUDE REGEX
-     "^(PENSTOCK_|penstock_|CMAKE_|_GNUInstallDirs_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_)")
+     "^(PENSTOCK_|penstock_|CMAKE_|_GNUInstallDirs_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|_?OPENSSL_|PKG_CONFIG_|pkgcfg_|__pkg_config_.*OPENSSL$|prefix_result$)")
 if(cache)
   message(FATAL_ERROR "as a sub-project Penstock puts into the cache: ${cache}")
 endif()
@@ -33,7 +33,7 @@ if(PENSTOCK_BUILD_TESTS OR PENSTOCK_BUILD_EXAMPLES OR PENSTOCK_BUILD_BENCH OR PE
   message(FATAL_ERROR "as a sub-project Penstock builds or installs more than it was asked for")
 endif()
 get_property(targets DIRECTORY "${penstock_SOURCE_DIR}" PROPERTY BUILDSYSTEM_TARGETS)
-list(REMOVE_ITEM targets penstock penstock_core penstock_warnings)
+list(REMOVE_ITEM targets penstock penstock_core penstock_tls penstock_warnings)
 get_property(folders DIRECTORY "${penstock_SOURCE_DIR}" PROPERTY SUBDIRECTORIES)
 get_property(tests DIRECTORY "${penstock_SOURCE_DIR}" PROPERTY TESTS)
 if(targets OR folders OR tests)
