@@ -14,7 +14,7 @@ get_directory_property(penstock_VERSION DIRECTORY "${penstock_SOURCE_DIR}" DEFIN
 
 get_cmake_property(cache CACHE_VARIABLES)
 list(REMOVE_ITEM cache ${cache_before})
-# Beside our own: what CMake, and the modules and packages that we use, remember.
+# Beside our own: what CMake, and the modules and packages that we use, remember. FindOpenSSL asks pkg-config.
 list(FILTER cache EXCLUDE REGEX
      "^(PENSTOCK_|penstock_|CMAKE_|_GNUInstallDirs_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|_?OPENSSL_|PKG_CONFIG_|pkgcfg_|__pkg_config_.*OPENSSL$|prefix_result$)")
 if(cache)
@@ -24,7 +24,7 @@ endif()
 get_cmake_property(variables VARIABLES)
 list(REMOVE_ITEM variables ${variables_before})
 list(FILTER variables EXCLUDE REGEX
-     "^(PENSTOCK_|penstock_|CMAKE_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|cache_before$|cache$|variables_before$|_)")
+     "^(PENSTOCK_|penstock_|CMAKE_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|OPENSSL_|PKG_CONFIG_|pkgcfg_|prefix_result$|cache_before$|cache$|variables_before$|_)")
 if(variables)
   message(FATAL_ERROR "as a sub-project Penstock sets in its user's scope: ${variables}")
 endif()
