@@ -2,6 +2,7 @@
 #pragma once
 
 #include <charconv>
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,7 +24,10 @@ struct Endpoint {
   std::uint16_t port = 0;
 
   Endpoint() = default;
-  Endpoint(std::uint16_t p) : port(p) {}  // NOLINT: `from_tcp(loop, 9876)`
+  template <std::integral Port>
+  Endpoint(Port p) : port(static_cast<std::uint16_t>(p)) {  // NOLINT: `from_tcp(loop, 9876)`
+    if (!std::in_range<std::uint16_t>(p)) detail::bad_argument("Endpoint: a port is at most 65535");
+  }
   Endpoint(std::string h, std::uint16_t p) : host(std::move(h)), port(p) {}
   /// `host:port`, `[::1]:port` or a port alone. Throws std::invalid_argument.
   Endpoint(std::string_view text) {  // NOLINT: `sink_to_tcp("db:9876")`
