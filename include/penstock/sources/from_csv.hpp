@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +25,8 @@ struct CsvSource {
   bool unknown_columns = false;  ///< columns that the row does not have are left out; false: an error
   bool missing_columns = false;  ///< members without a column keep their value; false: only optional ones may
   std::string time_format{};     ///< of times, see field_traits; empty: ISO 8601
+  bool follow = false;           ///< at the end of the file, or of the last one, wait for more to be written
+  Duration poll = std::chrono::milliseconds{100};  ///< how often a followed file is looked at, more than 0
   RowPosition from{};            ///< begin at this place, which a source had as its `position`
   BadRows bad_rows = BadRows::report;
   OnFailure on_failure = OnFailure::go_on;  ///< whether the next row follows when one fails
@@ -54,32 +56,31 @@ class CsvRows : public CsvReader {
  public:
   using Columns = Row<T>;
 
-  CsvRows(std::string path, CsvSource options)
+  explicit CsvRows(CsvSource options)
       : CsvReader(options.format),
-        path_(std::move(path)),
         options_(std::move(options)),
         time_(std::move(options_.time_format), "from_csv") {
     for (std::size_t i = 0; i < Columns::size; ++i) where_[i] = static_cast<std::ptrdiff_t>(i);
     width_ = Columns::size;
   }
 
-  /// Reads the header, when there is one.
-  template <class Read>
-  void start(Read read) {
-    if (!options_.header) return;
-    Found found = next();
-    while (found == Found::nothing && read()) found = next();
-    if (found == Found::nothing) wrong("there is no header");
-    if (found == Found::damaged) wrong("the header is damaged: " + problem());
+  /// Reads the header, when there is one. False when it is not all there.
+  bool begin(const std::string& path) {
+    if (!options_.header) return true;
+    const Found found = next();
+    if (found == Found::nothing && !finished()) return false;
+    if (found == Found::nothing) wrong(path, "there is no header");
+    if (found == Found::damaged) wrong(path, "the header is damaged: " + problem());
     if constexpr (!Columns::named) {
       if (size() < Columns::size || (size() > Columns::size && !options_.unknown_columns)) {
-        wrong("the header has " + std::to_string(size()) + " columns, and the row " +
-              std::to_string(Columns::size));
+        wrong(path, "the header has " + std::to_string(size()) + " columns, and the row " +
+                        std::to_string(Columns::size));
       }
       width_ = size();
     } else {
-      find_columns();
+      find_columns(path);
     }
+    return true;
   }
 
   /// Whether no member keeps what it was.
@@ -118,28 +119,28 @@ class CsvRows : public CsvReader {
   }
 
  private:
-  [[noreturn]] void wrong(const std::string& what) const {
-    throw CsvError("from_csv: " + path_ + ": " + what);
+  [[noreturn]] static void wrong(const std::string& path, const std::string& what) {
+    throw CsvError("from_csv: " + path + ": " + what);
   }
 
-  void find_columns() {
+  void find_columns(const std::string& path) {
     where_.fill(-1);
     width_ = size();
     for (std::size_t i = 0; i < width_; ++i) {
       const std::string_view name = (*this)[i];
       const auto found = std::find(Columns::names.begin(), Columns::names.end(), name);
       if (found == Columns::names.end()) {
-        if (!options_.unknown_columns) wrong("no member for the column \"" + std::string(name) + "\"");
+        if (!options_.unknown_columns) wrong(path, "no member for the column \"" + std::string(name) + "\"");
         continue;
       }
       std::ptrdiff_t& at = where_[static_cast<std::size_t>(found - Columns::names.begin())];
-      if (at >= 0) wrong("the column \"" + std::string(name) + "\" stands twice in the header");
+      if (at >= 0) wrong(path, "the column \"" + std::string(name) + "\" stands twice in the header");
       at = static_cast<std::ptrdiff_t>(i);
     }
     if (options_.missing_columns) return;
     each_column<T>([&](auto i) {
       if (where_[i] < 0 && !may_be_missing<column_type<T, i>>) {
-        wrong("the header lacks the column \"" + std::string(Columns::names[i]) + "\"");
+        wrong(path, "the header lacks the column \"" + std::string(Columns::names[i]) + "\"");
       }
       return true;
     });
@@ -151,7 +152,6 @@ class CsvRows : public CsvReader {
     return std::to_string(field + 1);
   }
 
-  std::string path_;
   CsvSource options_;
   TimeText time_;
   std::array<std::ptrdiff_t, Columns::size> where_;  // the field of each column, or -1
@@ -159,20 +159,7 @@ class CsvRows : public CsvReader {
 };
 
 template <class T>
-RowSource<T, CsvRows<T>> make_csv_source(Loop* loop, std::string path, CsvSource options) {
-  if (options.from.offset < 0) bad_argument("from_csv: the position must not be negative");
-  check_csv_characters("from_csv", options.format.separator, options.format.quote);
-  const RowPosition from = options.from;
-  const BadRows bad_rows = options.bad_rows;
-  const OnFailure on_failure = options.on_failure;
-  CsvRows<T> format{path, std::move(options)};
-  return RowSource<T, CsvRows<T>>{make_source(
-      loop, std::make_unique<RowSourceNode<T, CsvRows<T>>>("from_csv", std::move(path), std::move(format),
-                                                           from, bad_rows, on_failure))};
-}
-
-template <class T>
-auto from_csv(Loop* loop, std::string path, CsvSource options) {
+auto from_csv(Loop* loop, RowInput input, CsvSource options) {
   constexpr bool right = csv_row<T>;
   static_assert(right,
                 "from_csv: the rows must be structs that Boost.Describe or a row_traits describes, other "
@@ -181,13 +168,18 @@ auto from_csv(Loop* loop, std::string path, CsvSource options) {
   static_assert(!right || row_object<T>,
                 "from_csv: a row must have a default constructor and be movable");
   if constexpr (right && row_object<T>) {
-    return make_csv_source<T>(loop, std::move(path), std::move(options));
+    check_csv_characters("from_csv", options.format.separator, options.format.quote);
+    RowReading reading{options.from,     false,           options.follow, options.poll,
+                       options.bad_rows, options.on_failure};
+    return RowSource<T, CsvRows<T>>{make_row_source<T>(loop, "from_csv", std::move(input),
+                                                       CsvRows<T>{std::move(options)}, std::move(reading))};
   }
 }
 
 }  // namespace detail
 
-/// Emits the records of a CSV file as structs, as RFC 4180 has them, and then ends.
+/// Emits the records of a CSV file, or of a set of files, as structs, as RFC 4180 has them, and then ends. With
+/// `.follow = true` it goes on when more is written; a row that is written by halves waits for the rest.
 ///
 ///     file  name,price\nnail,0.05\nsaw,7.5\n
 ///     out   {nail 0.05} {saw 7.5} |
@@ -197,29 +189,39 @@ auto from_csv(Loop* loop, std::string path, CsvSource options) {
 ///                 members can be, field_traits tells; a `std::optional` is empty where the field is, and
 ///                 where its column is missing.
 /// @param loop     where it runs; without one the file is read inside `start`.
-/// @param path     is opened here, and its header is read here.
+/// @param path     is opened here, and its header is read here. Or a pattern such as `events/*.csv`, or a
+///                 FileSet: many files, each with a header of its own, which is read when its turn comes.
 /// @param options  see CsvSource.
 ///
 /// A row that cannot be read, because it is damaged or a field is not what its member needs, does not disturb
 /// the others: it goes to `bad_rows()` as a BadRow, in its place between the rows, or is an error. The file
-/// is read in blocks of 64 KiB; after `stop` and after its end it goes on where it was.
+/// is read in blocks of 64 KiB; after `stop` and after its end it goes on where it was. A followed file that
+/// is replaced or becomes shorter is read as of from_textfile.
 ///
 /// Back-pressure: waits for each row.
 /// Metadata:      none.
 /// Errors:        std::system_error here when the file cannot be opened; CsvError here when its columns are
-///                not those of the row; a bad row that nobody takes is reported as a BadRowError, and like
+///                not those of the row; of a set of files both are reported, and the next file follows; a bad row that nobody takes is reported as a BadRowError, and like
 ///                what is behind it throws it goes on or stops as `on_failure` says.
 /// Cost:          one pass over the bytes, and what the members allocate; one read each 64 KiB.
 /// Recovery:      `position` is not saved by itself; give it to the next source as `.from`.
 /// Example:       examples/09_files/csv.cpp
-/// See also:      sink_to_csv, from_jsonl, from_textfile
+/// See also:      sink_to_csv, from_jsonl, from_textfile, FileSet
 template <class T>
 auto from_csv(Loop& loop, std::string path, CsvSource options = {}) {
-  return detail::from_csv<T>(&loop, std::move(path), std::move(options));
+  return detail::from_csv<T>(&loop, detail::row_input(std::move(path)), std::move(options));
 }
 template <class T>
 auto from_csv(std::string path, CsvSource options = {}) {
-  return detail::from_csv<T>(nullptr, std::move(path), std::move(options));
+  return detail::from_csv<T>(nullptr, detail::row_input(std::move(path)), std::move(options));
+}
+template <class T>
+auto from_csv(Loop& loop, FileSet files, CsvSource options = {}) {
+  return detail::from_csv<T>(&loop, std::move(files), std::move(options));
+}
+template <class T>
+auto from_csv(FileSet files, CsvSource options = {}) {
+  return detail::from_csv<T>(nullptr, std::move(files), std::move(options));
 }
 
 }  // namespace penstock

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,8 @@ struct JsonlSource {
   bool unknown_names = false;  ///< names that the row does not have are left out; false: it is a bad row
   bool missing_names = false;  ///< members without a name keep their value; false: only optional ones may
   std::string time_format{};   ///< of times, see field_traits; empty: ISO 8601
+  bool follow = false;         ///< at the end of the file, or of the last one, wait for more to be written
+  Duration poll = std::chrono::milliseconds{100};  ///< how often a followed file is looked at, more than 0
   RowPosition from{};          ///< begin at this place, which a source had as its `position`
   BadRows bad_rows = BadRows::report;
   OnFailure on_failure = OnFailure::go_on;  ///< whether the next row follows when one fails
@@ -45,6 +48,12 @@ struct JsonlSource {
 class LineReader : public detail::RecordBuffer {
  public:
   explicit LineReader(std::size_t max_record = std::size_t{1} << 20) : RecordBuffer(max_record) {}
+
+  /// What is fed next stands at byte `offset`, in line `line`.
+  void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
+    RecordBuffer::move_to(offset, line);
+    searched_ = 0;
+  }
 
   /// The next line is `text()`, which is valid until the reader is called again.
   Found next() {
@@ -272,8 +281,7 @@ class JsonlRows : public LineReader {
         into_(options.unknown_names, options.missing_names,
               TimeText(std::move(options.time_format), "from_jsonl")) {}
 
-  template <class Read>
-  void start(Read) {}
+  bool begin(const std::string&) noexcept { return true; }
   bool reads_all() const noexcept { return false; }
 
   Found next_row(T& row, BadRow& bad) {
@@ -303,7 +311,7 @@ class JsonlRows : public LineReader {
 };
 
 template <class T>
-auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
+auto from_jsonl(Loop* loop, RowInput input, JsonlSource options) {
   constexpr bool right = json_field<T>;
   static_assert(right,
                 "from_jsonl: the rows must be structs that Boost.Describe or a row_traits describes, other "
@@ -312,21 +320,17 @@ auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
   static_assert(!right || row_object<T>,
                 "from_jsonl: a row must have a default constructor and be movable");
   if constexpr (right && row_object<T>) {
-    if (options.from.offset < 0) bad_argument("from_jsonl: the position must not be negative");
-    const RowPosition from = options.from;
-    const BadRows bad_rows = options.bad_rows;
-    const OnFailure on_failure = options.on_failure;
-    JsonlRows<T> format{std::move(options)};
-    return RowSource<T, JsonlRows<T>>{make_source(
-        loop,
-        std::make_unique<RowSourceNode<T, JsonlRows<T>>>("from_jsonl", std::move(path), std::move(format),
-                                                         from, bad_rows, on_failure))};
+    RowReading reading{options.from,     false,           options.follow, options.poll,
+                       options.bad_rows, options.on_failure};
+    return RowSource<T, JsonlRows<T>>{make_row_source<T>(
+        loop, "from_jsonl", std::move(input), JsonlRows<T>{std::move(options)}, std::move(reading))};
   }
 }
 
 }  // namespace detail
 
-/// Emits the lines of a file of JSON values as structs, and then ends.
+/// Emits the lines of a file of JSON values, or of a set of files, as structs, and then ends. With
+/// `.follow = true` it goes on when more is written; a line that is written by halves waits for the rest.
 ///
 ///     file  {"name": "nail", "price": 0.05}\n{"name": "saw", "price": 7.5}\n
 ///     out   {nail 0.05} {saw 7.5} |
@@ -334,7 +338,7 @@ auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
 /// @tparam T       a row as of from_csv, read from an object, or by position from an array. Its members may
 ///                 also be such structs, and vectors. Or boost::json::value, as it stands.
 /// @param loop     where it runs; without one the file is read inside `start`.
-/// @param path     is opened here.
+/// @param path     is opened here. Or a pattern such as `events/*.jsonl`, or a FileSet: many files.
 /// @param options  see JsonlSource. Names may come in any order; null is for an empty optional.
 ///
 /// Not part of penstock.hpp, as it needs Boost.JSON: one file of the program includes <boost/json/src.hpp>,
@@ -342,21 +346,30 @@ auto from_jsonl(Loop* loop, std::string path, JsonlSource options) {
 ///
 /// Back-pressure: waits for each row.
 /// Metadata:      none.
-/// Errors:        std::system_error here when the file cannot be opened; a bad row that nobody takes is
+/// Errors:        std::system_error here when the file cannot be opened; of a set of files it is reported, and
+///                the next file follows; a bad row that nobody takes is
 ///                reported as a BadRowError, and like what is behind it throws it goes on or stops as
 ///                `on_failure` says.
 /// Cost:          that of Boost.JSON, with memory that is used again for each line, and what the members
 ///                allocate.
 /// Recovery:      `position` is not saved by itself; give it to the next source as `.from`.
 /// Example:       examples/09_files/jsonl.cpp
-/// See also:      sink_to_jsonl, from_csv, from_textfile
+/// See also:      sink_to_jsonl, from_csv, from_textfile, FileSet
 template <class T>
 auto from_jsonl(Loop& loop, std::string path, JsonlSource options = {}) {
-  return detail::from_jsonl<T>(&loop, std::move(path), std::move(options));
+  return detail::from_jsonl<T>(&loop, detail::row_input(std::move(path)), std::move(options));
 }
 template <class T>
 auto from_jsonl(std::string path, JsonlSource options = {}) {
-  return detail::from_jsonl<T>(nullptr, std::move(path), std::move(options));
+  return detail::from_jsonl<T>(nullptr, detail::row_input(std::move(path)), std::move(options));
+}
+template <class T>
+auto from_jsonl(Loop& loop, FileSet files, JsonlSource options = {}) {
+  return detail::from_jsonl<T>(&loop, std::move(files), std::move(options));
+}
+template <class T>
+auto from_jsonl(FileSet files, JsonlSource options = {}) {
+  return detail::from_jsonl<T>(nullptr, std::move(files), std::move(options));
 }
 
 }  // namespace penstock

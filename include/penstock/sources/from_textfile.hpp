@@ -2,18 +2,16 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
-#include <optional>
+#include <istream>
 #include <string>
+#include <string_view>
 #include <utility>
 
-#include "penstock/sources/detail/file.hpp"
-#include "penstock/sources/source.hpp"
+#include "penstock/sources/detail/row_source.hpp"
 
 namespace penstock {
 
@@ -25,167 +23,161 @@ struct TextSource {
   bool from_end = false;                         ///< begin behind what is in the file now
   std::int64_t position = 0;                     ///< begin at this byte
   Duration poll = std::chrono::milliseconds{100};  ///< how often a followed file is looked at, more than 0
+  std::size_t max_record = std::size_t{1} << 20;   ///< bytes of a record without its delimiter, below 2 GiB
+  RowPosition from{};                 ///< begin at this place, in a set of files; `position` is that of one
+  BadRows bad_rows = BadRows::report;            ///< what becomes of longer records that nobody takes
   OnFailure on_failure = OnFailure::go_on;       ///< whether the next record follows when one fails
 };
 
 namespace detail {
 
-class TextFileNode final : public SourceNode<std::string, TextFileNode> {
+/// Finds records between delimiters.
+class TextRows : public RecordBuffer {
  public:
-  TextFileNode(std::string path, TextSource options)
-      : SourceNode(Info{"from_textfile", path}, options.on_failure),
-        path_(std::move(path)),
-        options_(std::move(options)),
-        file_(path_, "rb", "from_textfile") {
-    if (options_.from_end) options_.position = file_size();
-    seek(options_.position);
+  explicit TextRows(const TextSource& options)
+      : RecordBuffer(options.max_record, options.delimiter),
+        size_(options.delimiter.size()),
+        kept_(options.keep_delimiter ? size_ : 0) {
+    if (size_ == 0) bad_argument("from_textfile: the delimiter must not be empty");
   }
 
-  const char* needs_loop() const noexcept override {
-    return options_.follow ? "from_textfile: following a file" : nullptr;
+  void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
+    RecordBuffer::move_to(offset, line);
+    searched_ = 0;
   }
+  bool begin(const std::string&) noexcept { return true; }
+  bool reads_all() const noexcept { return true; }
 
-  std::optional<std::string> next() {
-    for (;;) {
-      const std::size_t found = buffer_.find(options_.delimiter, searched_);
-      if (found != std::string::npos) return record(found, options_.delimiter.size());
+  Found next_row(std::string& row, BadRow& bad) {
+    if (skipping()) return tell(skip_line(), bad);
+    begin_line();
+    const std::string_view text = rest();
+    if (text.empty()) return Found::nothing;
+    const std::size_t found = find(text);
+    const bool whole = found != std::string_view::npos;
+    const std::size_t end = whole ? found : text.size();
+    if (!whole && !finished() && end < max_record() + size_) {
       // The first part of a delimiter may stand at the end of what has been read.
-      const std::size_t could_begin =
-          buffer_.size() - std::min(buffer_.size(), options_.delimiter.size() - 1);
-      searched_ = std::max(begin_, could_begin);
-      if (!read()) break;
+      searched_ = end - std::min(end, size_ - 1);
+      return Found::nothing;
     }
-    if (options_.follow) {
-      if (file_size() < position() + static_cast<std::int64_t>(buffer_.size() - begin_)) seek(0);
-      return later(clock().now() + options_.poll);
-    }
-    if (begin_ < buffer_.size()) return record(buffer_.size(), 0);
-    return std::nullopt;
-  }
-
-  std::int64_t position() const noexcept { return position_.load(std::memory_order_relaxed); }
-  void finish() {
-    options_.follow = false;
-    wake();
+    searched_ = 0;
+    if (end > max_record()) [[unlikely]] return tell(give_up_line(), bad);
+    row.assign(text.data(), end + (whole ? kept_ : 0));
+    take(end + (whole ? size_ : 0), 1);
+    return Found::record;
   }
 
  private:
-  static constexpr std::size_t chunk = std::size_t{64} * 1024;
-
-  std::string record(std::size_t end, std::size_t delimiter) {
-    std::string text = buffer_.substr(begin_, end - begin_ + (options_.keep_delimiter ? delimiter : 0));
-    const std::size_t after = end + delimiter;
-    position_.store(position() + static_cast<std::int64_t>(after - begin_), std::memory_order_relaxed);
-    begin_ = searched_ = after;
-    return text;
+  std::size_t find(std::string_view text) const noexcept {
+    return size_ == 1 ? text.find(line_end().front(), searched_) : text.find(line_end(), searched_);
+  }
+  Found tell(Found found, BadRow& bad) const {
+    if (found != Found::damaged) return found;
+    bad.line = line();
+    bad.reason = "the record is longer than " + std::to_string(max_record()) + " bytes";
+    bad.text = text();
+    return found;
   }
 
-  /// Appends what the file has, up to a chunk. False at its end.
-  bool read() {
-    searched_ -= begin_;
-    buffer_.erase(0, std::exchange(begin_, 0));
-    const std::size_t kept = buffer_.size();
-    buffer_.resize(kept + chunk);
-    std::clearerr(file_.get());
-    const std::size_t got = std::fread(buffer_.data() + kept, 1, chunk, file_.get());
-    buffer_.resize(kept + got);
-    if (got == 0 && std::ferror(file_.get())) {
-      stop();  // asking again at once would fail again
-      file_error("from_textfile: cannot read", path_);
-    }
-    return got != 0;
-  }
-
-  std::int64_t file_size() {
-    std::FILE* file = file_.get();
-    const long here = std::ftell(file);
-    if (here < 0 || std::fseek(file, 0, SEEK_END) != 0) file_error("from_textfile: cannot seek in", path_);
-    const long size = std::ftell(file);
-    if (size < 0 || std::fseek(file, here, SEEK_SET) != 0) file_error("from_textfile: cannot seek in", path_);
-    return size;
-  }
-  void seek(std::int64_t position) {
-    if (std::fseek(file_.get(), static_cast<long>(position), SEEK_SET) != 0) {
-      file_error("from_textfile: cannot seek in", path_);
-    }
-    buffer_.clear();
-    begin_ = searched_ = 0;
-    position_.store(position, std::memory_order_relaxed);
-  }
-
-  std::string path_;
-  TextSource options_;
-  FileHandle file_;
-  std::string buffer_;
-  std::size_t begin_ = 0;     // of the next record in the buffer
-  std::size_t searched_ = 0;  // no delimiter begins before
-  std::atomic<std::int64_t> position_{0};
+  std::size_t size_;  // of the delimiter
+  std::size_t kept_;  // of it
+  std::size_t searched_ = 0;
 };
 
 }  // namespace detail
 
 /// What from_textfile returns: a stream of records with the place in the file.
-class TextFileSource : public Source<std::string> {
+class TextFileSource : public RowSource<std::string, detail::TextRows> {
  public:
-  explicit TextFileSource(detail::TextFileNode& node) : Source(node) {}
+  explicit TextFileSource(Node& node) : RowSource(node) {}
 
-  /// The byte behind the last record that was emitted: where another source would go on. May be read on any
-  /// thread.
-  std::int64_t position() const noexcept { return text_file().position(); }
-  /// Follows no longer: what the file holds now is emitted, then the stream ends.
-  void finish() const {
-    on_strand([this] { text_file().finish(); });
+  /// The byte behind the last record that was emitted: where another source would go on. In a set of files it
+  /// is a byte of the file in `place`. May be read on any thread.
+  std::int64_t position() const { return place().offset; }
+  /// The same with the number of the record, as if each were a line, and in a set of files with the file.
+  RowPosition place() const { return RowSource::position(); }
+
+  TextFileSource named(std::string name) const {
+    this->rename(std::move(name));
+    return *this;
   }
-
- private:
-  detail::TextFileNode& text_file() const noexcept { return static_cast<detail::TextFileNode&>(node()); }
 };
 
 namespace detail {
 
-inline TextFileSource make_text_file_source(Loop* loop, std::string path, TextSource options) {
-  if (options.delimiter.empty()) bad_argument("from_textfile: the delimiter must not be empty");
-  if (options.poll <= Duration::zero()) bad_argument("from_textfile: the poll interval must be more than 0");
+inline TextFileSource make_text_file_source(Loop* loop, RowInput input, TextSource options) {
   if (options.position < 0) bad_argument("from_textfile: the position must not be negative");
-  if (options.follow && !loop) {
-    misuse("from_textfile: following a file needs an event loop: from_textfile(loop, path)");
+  if (options.position != 0) {
+    if (options.from != RowPosition{}) bad_argument("from_textfile: there is a position, and another in from");
+    options.from.offset = options.position;
   }
-  return TextFileSource{
-      make_source(loop, std::make_unique<TextFileNode>(std::move(path), std::move(options)))};
+  RowReading reading{options.from,     options.from_end,  options.follow, options.poll,
+                     options.bad_rows, options.on_failure};
+  return TextFileSource{make_row_source<std::string>(loop, "from_textfile", std::move(input), TextRows{options},
+                                                     std::move(reading))};
 }
 
 }  // namespace detail
 
 /// Emits the lines of a text file, or its records between other delimiters, each when the one before it is
-/// taken. At the end of the file the stream ends; with `.follow = true` it goes on when more is written, and
-/// a file that became shorter is read from its start.
+/// taken. At the end of the file the stream ends; with `.follow = true` it goes on when more is written.
 ///
 ///     file  a\nb\nc
 ///     out   abc|
 ///
 /// @param loop     where it runs, and whose clock says when a followed file is looked at again. Without one
 ///                 the file is read inside `start`, and cannot be followed.
-/// @param path     is opened here, and must exist.
+/// @param file     a path, which is opened here; or a `std::FILE*` or a `std::istream`, which must outlive the
+///                 source and is read from where it stands; or a pattern such as `logs/*.txt` or a FileSet:
+///                 many files, read one after the other.
 /// @param options  see TextSource. Records come without their delimiter (Streamz keeps it: `.keep_delimiter =
 ///                 true`); a last one without a delimiter is emitted when the stream ends (Streamz loses it).
 ///
+/// A followed file is what its path names, as for `tail -F`. When that is another file, since a log was
+/// rotated, the old one is read to its end, and the last record is emitted also without a delimiter; then the
+/// new one from its start. While the path names nothing it waits. When the file is shorter than what was
+/// read it is read from its start, and what was read of a record is forgotten. `rotations()` and
+/// `truncations()` count both. A file that is cut and grows over its old size between two looks cannot be told
+/// from one that has grown.
+///
 /// After `stop` and after its end it goes on where it was. The files are read in the loop's thread, 64 KiB at
-/// a time.
+/// a time; what blocks when it is read, as a pipe does, blocks the loop. A record that is longer than
+/// `max_record` is left out; like a bad row of from_csv it goes to `bad_rows()`, or is an error.
 ///
 /// Back-pressure: waits for each record.
 /// Metadata:      none.
-/// Errors:        std::system_error here when the file cannot be opened, naming it; an error of reading is
-///                reported and stops it; what is behind it throws is reported, and it goes on or stops as
-///                `on_failure` says.
-/// Cost:          one string a record; one read each 64 KiB.
+/// Errors:        std::system_error here when the file cannot be opened, naming it, of a set of files reported,
+///                and the next file follows; an error of reading is reported and stops it; what is behind it throws is
+///                reported, and it goes on or stops as `on_failure` says.
+/// Cost:          one copy of each record, into memory that is used again unless it was taken away; one read
+///                each 64 KiB. Holds one block and the longest record.
 /// Recovery:      `position` is not saved by itself; give it to the next source.
 /// Example:       examples/02_operators/from_textfile.cpp
-/// See also:      filenames, sink_to_textfile, from_range
-inline TextFileSource from_textfile(Loop& loop, std::string path, TextSource options = {}) {
-  return detail::make_text_file_source(&loop, std::move(path), std::move(options));
+/// See also:      filenames, FileSet, sink_to_textfile, from_csv
+inline TextFileSource from_textfile(Loop& loop, std::string file, TextSource options = {}) {
+  return detail::make_text_file_source(&loop, detail::row_input(std::move(file)), std::move(options));
 }
-inline TextFileSource from_textfile(std::string path, TextSource options = {}) {
-  return detail::make_text_file_source(nullptr, std::move(path), std::move(options));
+inline TextFileSource from_textfile(std::string file, TextSource options = {}) {
+  return detail::make_text_file_source(nullptr, detail::row_input(std::move(file)), std::move(options));
+}
+inline TextFileSource from_textfile(Loop& loop, FileSet files, TextSource options = {}) {
+  return detail::make_text_file_source(&loop, std::move(files), std::move(options));
+}
+inline TextFileSource from_textfile(FileSet files, TextSource options = {}) {
+  return detail::make_text_file_source(nullptr, std::move(files), std::move(options));
+}
+inline TextFileSource from_textfile(Loop& loop, std::FILE* file, TextSource options = {}) {
+  return detail::make_text_file_source(&loop, file, std::move(options));
+}
+inline TextFileSource from_textfile(std::FILE* file, TextSource options = {}) {
+  return detail::make_text_file_source(nullptr, file, std::move(options));
+}
+inline TextFileSource from_textfile(Loop& loop, std::istream& stream, TextSource options = {}) {
+  return detail::make_text_file_source(&loop, &stream, std::move(options));
+}
+inline TextFileSource from_textfile(std::istream& stream, TextSource options = {}) {
+  return detail::make_text_file_source(nullptr, &stream, std::move(options));
 }
 
 }  // namespace penstock

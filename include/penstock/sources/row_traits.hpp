@@ -4,8 +4,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -19,6 +17,8 @@
 #include <boost/mp11/algorithm.hpp>
 #include <boost/mp11/list.hpp>
 #include <boost/pfr/core.hpp>
+
+#include "penstock/sources/bad_row.hpp"
 
 // Not an operator: which members of a struct are the columns of a row, for from_csv and the like.
 
@@ -47,30 +47,6 @@ constexpr Column<T, Member> column(std::string_view name, Member T::*member) {
 /// its members, those of its bases first; and any other aggregate, and a std::tuple, has columns by position.
 template <class T>
 struct row_traits {};
-
-/// A row that could not be read.
-struct BadRow {
-  std::string file;
-  std::uint64_t line = 0;  ///< the one it begins in, from 1 on
-  std::string column;      ///< its name, or its number from 1 on; empty when the row as a whole is wrong
-  std::string reason;      ///< `"abc" is not a number`
-  std::string text;        ///< the row as it stands in the file
-
-  friend bool operator==(const BadRow&, const BadRow&) = default;
-};
-
-/// What a row that cannot be read is where nobody takes the bad rows.
-class BadRowError : public std::runtime_error {
- public:
-  explicit BadRowError(BadRow row)
-      : std::runtime_error(row.file + ":" + std::to_string(row.line) + ": " +
-                           (row.column.empty() ? "" : "column " + row.column + ": ") + row.reason),
-        row_(std::move(row)) {}
-  const BadRow& row() const noexcept { return row_; }
-
- private:
-  BadRow row_;
-};
 
 namespace detail {
 

@@ -127,6 +127,7 @@ class SourceBase : public Node {
 ///
 ///     Batch<T>& at_hand();       // those that come next; none: ask `next`
 ///     void used(std::size_t n);  // when it likes to know: so many of them were emitted
+///     void emitting(const Batch<T>& now);  // and before that: `now.next` tells how far it is
 ///
 /// and they are emitted together, with nothing beside them. One with a second outlet may have
 ///
@@ -183,6 +184,7 @@ class SourceNode : public SourceBase {
       constexpr int turn = detail::Pump<SourceBase>::turn;
       if (this->loop() && now.end - now.next > turn) now.end = now.next + turn;
       const Used used{batch, now, *this};
+      if constexpr (requires { self().emitting(now); }) self().emitting(now);
       return Receipt{outlet.push_all(now)};
     });
     return true;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "penstock/core/error.hpp"
 
@@ -40,7 +41,9 @@ class RecordBuffer {
       end_ -= begin_;
       begin_ = 0;
     }
-    if (buffer_.size() - end_ < n) buffer_.resize(std::max(end_ + n, buffer_.size() * 2));
+    if (buffer_.size() - end_ < n) {
+      buffer_.resize(std::max(end_ + n, std::min(buffer_.size() * 2, max_record_ + n)));
+    }
     return buffer_.data() + end_;
   }
   void added(std::size_t n) noexcept { end_ += n; }
@@ -62,6 +65,8 @@ class RecordBuffer {
   /// The first byte that belongs to no record that was found, and its line.
   std::uint64_t offset() const noexcept { return offset_; }
   std::uint64_t next_line() const noexcept { return next_line_; }
+  /// Behind the last byte that was fed.
+  std::uint64_t fed() const noexcept { return offset_ + (end_ - begin_); }
   /// The record as it stands in the file, without its line end; of a damaged one what is given up, and no
   /// more than `max_record`.
   std::string_view text() const noexcept { return text_; }
@@ -69,13 +74,15 @@ class RecordBuffer {
   const std::string& problem() const noexcept { return problem_; }
 
  protected:
-  explicit RecordBuffer(std::size_t max_record) : max_record_(max_record) {
+  explicit RecordBuffer(std::size_t max_record, std::string line_end = "\n")
+      : max_record_(max_record), line_end_(std::move(line_end)) {
     if (max_record == 0 || max_record >= (std::size_t{1} << 31)) {
       bad_argument("max_record: a record has at least 1 byte, and less than 2 GiB");
     }
   }
 
   std::size_t max_record() const noexcept { return max_record_; }
+  const std::string& line_end() const noexcept { return line_end_; }
   std::string_view rest() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
 
   /// Gets to where a record begins; false when that is not there yet.
@@ -101,7 +108,7 @@ class RecordBuffer {
   /// The record is damaged and ends where its first line does, which may be far behind what is here.
   Found give_up_line() {
     const std::string_view text = rest();
-    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::size_t end = std::min(text.find(line_end_), text.size());
     given_up_ = text.substr(0, std::min(end, max_record_));
     if (given_up_.size() == end && given_up_.ends_with('\r')) given_up_.pop_back();
     text_ = given_up_;
@@ -110,10 +117,12 @@ class RecordBuffer {
   }
   bool skipping() const noexcept { return skipping_; }
   Found skip_line() {
-    const std::size_t end = rest().find('\n');
+    const std::size_t end = rest().find(line_end_);
     const bool found = end != std::string_view::npos;
-    take(found ? end + 1 : rest().size(), found);
     skipping_ = !found && !finished_;
+    // The first part of a line end may stand at the end of what is here.
+    const std::size_t kept = skipping_ ? std::min(rest().size(), line_end_.size() - 1) : 0;
+    take(found ? end + line_end_.size() : rest().size() - kept, found);
     return skipping_ ? Found::nothing : Found::damaged;
   }
   static std::string_view without_line_end(std::string_view text, bool complete) noexcept {
@@ -130,6 +139,7 @@ class RecordBuffer {
   std::size_t begin_ = 0;  // of what was not read yet
   std::size_t end_ = 0;
   std::size_t max_record_;
+  std::string line_end_;  // what a line that is given up ends with
   std::uint64_t offset_ = 0;  // of `begin_` in the file
   std::uint64_t line_ = 1;
   std::uint64_t next_line_ = 1;

@@ -3,92 +3,324 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <istream>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
-#include "penstock/sources/detail/file.hpp"
+#include "penstock/sources/bad_row.hpp"
+#include "penstock/sources/detail/file_feed.hpp"
 #include "penstock/sources/detail/record_buffer.hpp"
-#include "penstock/sources/row_traits.hpp"
+#include "penstock/sources/file_set.hpp"
 #include "penstock/sources/source.hpp"
 
-// Not an operator: the source of rows of a file, whatever they look like there.
+// Not an operator: the source of the rows of files, whatever they look like there.
 
 namespace penstock {
-
-/// What happens to rows that cannot be read, when nobody asked for `bad_rows()`.
-enum class BadRows : std::uint8_t {
-  report,  ///< each is an error, a BadRowError, like those of what stands behind the source
-  skip     ///< they are left out and counted as dropped
-};
-
-/// Where to go on in a file of rows: a byte that a row begins at, and the number of its line.
-struct RowPosition {
-  std::int64_t offset = 0;
-  std::uint64_t line = 1;
-
-  friend bool operator==(const RowPosition&, const RowPosition&) = default;
-};
-
 namespace detail {
+
+/// What there is to read: a path, a set of files, or a stream that somebody else owns.
+using RowInput = std::variant<std::string, FileSet, std::FILE*, std::istream*>;
+
+inline RowInput row_input(std::string path) {
+  if (is_file_set(path)) return FileSet{std::move(path), {}};
+  return path;
+}
+inline std::string name_of(const RowInput& input) {
+  if (const auto* path = std::get_if<std::string>(&input)) return *path;
+  if (const auto* set = std::get_if<FileSet>(&input)) return set->where.string();
+  return "stream";
+}
+
+/// How rows are read, whatever they look like.
+struct RowReading {
+  RowPosition from;
+  bool from_end = false;
+  bool follow;
+  Duration poll;
+  BadRows bad_rows;
+  OnFailure on_failure;
+};
+
+/// Which file is read, and which comes next. One file is followed by the file that takes its name, a set has
+/// many.
+class RowFiles {
+ public:
+  RowFiles(const char* who, RowInput input, RowReading& reading) : who_(who), poll_(reading.poll) {
+    const std::string name{who};
+    RowPosition& from = reading.from;
+    if (from.offset < 0) bad_argument(name + ": the position must not be negative");
+    if (auto* set = std::get_if<FileSet>(&input)) {
+      follow_ = reading.follow || set->options.follow;
+      poll_ = std::min(poll_, set->options.poll);
+      whole_ = set->options.settle > Duration::zero();
+      if (reading.from_end) bad_argument(name + ": a set of files has no end; see only_new");
+      if (from.file.empty() && from.offset != 0) {
+        bad_argument(name + ": the position in a set of files names a file");
+      }
+      if (!from.file.empty()) {
+        set->options.after = from.file;
+        names_.emplace_back(from.file);
+      }
+      watch_.emplace(who, set->where, set->options, true);
+    } else {
+      follow_ = reading.follow;
+      if (auto* path = std::get_if<std::string>(&input)) {
+        if (!from.file.empty() && from.file != *path) {
+          bad_argument(name + ": the position is one in " + from.file);
+        }
+        feed_ = FileFeed(std::move(*path), who);
+      } else {
+        if (from.offset != 0 || reading.from_end) {
+          bad_argument(name + ": a stream is read from where it stands");
+        }
+        auto* file = std::get_if<std::FILE*>(&input);
+        feed_ = file ? FileFeed(*file, who) : FileFeed(*std::get<std::istream*>(input), who);
+      }
+    }
+    tail_ = follow_;
+    if (poll_ <= Duration::zero()) bad_argument(name + ": the poll interval must be more than 0");
+  }
+
+  bool is_set() const noexcept { return watch_.has_value(); }
+  bool follows() const noexcept { return follow_; }
+  /// Whether there has to be a clock.
+  bool waits() const noexcept { return follow_ || whole_; }
+  FileFeed& feed() noexcept { return feed_; }
+  std::uint64_t rotations() const noexcept { return rotations_.load(std::memory_order_relaxed); }
+  std::uint64_t truncations() const noexcept { return truncations_.load(std::memory_order_relaxed); }
+
+  void start() noexcept { looked_ = false; }
+  void finish() noexcept {
+    follow_ = false;
+    looked_ = false;
+  }
+  /// The file is given up.
+  void close() noexcept {
+    feed_ = FileFeed{};
+    leaving_ = false;
+  }
+
+  enum class Next : std::uint8_t {
+    text,   ///< there may be more to read
+    start,  ///< that was from the start of the file: what was read before is no more
+    file,   ///< the file is done, and so are its rows once they are out
+    wait    ///< there is nothing now
+  };
+  /// The file that was read up to `read` has no more text at the moment.
+  Next at_end(std::uint64_t read, Loop* loop) {
+    if (leaving_ || !tail_ || whole_) return Next::file;
+    switch (feed_.look(read)) {
+      case FileFeed::Change::replaced:
+        replaced_ = leaving_ = true;
+        rotations_.fetch_add(1, std::memory_order_relaxed);
+        return Next::text;  // what was written before it was replaced
+      case FileFeed::Change::shorter:
+        truncations_.fetch_add(1, std::memory_order_relaxed);
+        feed_.seek(0);
+        return Next::start;
+      case FileFeed::Change::none: break;
+    }
+    if (has_name(loop)) {
+      leaving_ = true;
+      return Next::text;
+    }
+    return follow_ ? wait(loop) : Next::file;
+  }
+
+  /// When the file is done with: opens the next one. `Next::file` when there is none and will be none.
+  Next open_next(Loop* loop) {
+    if (replaced_) return open_again(loop);
+    if (!is_set()) return Next::file;
+    if (has_name(loop)) {
+      const std::string path = std::move(names_[at_++]).string();
+      leaving_ = false;
+      feed_ = FileFeed(path, who_);
+      return Next::start;
+    }
+    return follow_ || watch_->waits() ? wait(loop) : Next::file;
+  }
+
+  /// When to look again, after `Next::wait`.
+  TimePoint due() const noexcept { return due_; }
+
+ private:
+  bool has_name(Loop* loop) {
+    if (at_ < names_.size()) return true;
+    if (!is_set()) return false;
+    if (looked_ && !(follow_ || watch_->waits())) return false;
+    const TimePoint now = loop ? loop->now() : TimePoint{};
+    if (looked_ && now < look_at_) return false;
+    look_at_ = now + poll_;
+    looked_ = true;
+    at_ = 0;
+    names_.clear();
+    const bool any = watch_->look(now, names_);
+    look_at_ = std::min(look_at_, watch_->next());
+    if (!any && !follow_) {
+      throw std::filesystem::filesystem_error(std::string{who_} + ": nothing at", watch_->where(),
+                                              std::make_error_code(std::errc::no_such_file_or_directory));
+    }
+    if (const auto late = watch_->take_late(); !late.empty()) {
+      const std::string more = late.size() > 1 ? " and " + std::to_string(late.size() - 1) + " more" : "";
+      throw std::runtime_error(std::string{who_} + ": " + late.front().string() + more +
+                               " came too late: a file that sorts behind it was read already");
+    }
+    return !names_.empty();
+  }
+
+  Next open_again(Loop* loop) {
+    try {
+      feed_ = FileFeed(feed_.path(), who_);
+    } catch (const std::system_error& error) {
+      // Between two files there may be none for a moment; any other reason is told once.
+      const bool told = error.code() == trouble_ || error.code() == std::errc::no_such_file_or_directory;
+      trouble_ = error.code();
+      if (told) return follow_ ? wait(loop) : Next::file;
+      throw;
+    }
+    trouble_.clear();
+    replaced_ = leaving_ = false;
+    return Next::start;
+  }
+
+  Next wait(Loop* loop) {
+    const TimePoint now = loop->now();
+    due_ = now + poll_;
+    if (is_set() && look_at_ > now) due_ = std::min(due_, look_at_);
+    return Next::wait;
+  }
+
+  const char* who_;
+  Duration poll_;
+  bool follow_ = false;
+  bool tail_ = false;   // it has followed
+  bool whole_ = false;  // files that nobody writes any more
+  FileFeed feed_;
+  std::optional<NameWatch> watch_;
+  std::vector<std::filesystem::path> names_;  // that come next
+  std::size_t at_ = 0;
+  TimePoint look_at_{};
+  TimePoint due_{};
+  bool looked_ = false;
+  bool leaving_ = false;   // once it is read to its end
+  bool replaced_ = false;  // another file has the name
+  std::error_code trouble_;
+  std::atomic<std::uint64_t> rotations_{0};
+  std::atomic<std::uint64_t> truncations_{0};
+};
+
+/// Where a source is, for other threads too.
+class SharedPosition {
+ public:
+  void set(std::uint64_t offset, std::uint64_t line) {
+    const std::scoped_lock lock{mutex_};
+    position_.offset = static_cast<std::int64_t>(offset);
+    position_.line = line;
+  }
+  void set(RowPosition position) {
+    const std::scoped_lock lock{mutex_};
+    position_ = std::move(position);
+  }
+  RowPosition get() const {
+    const std::scoped_lock lock{mutex_};
+    return position_;
+  }
+
+ private:
+  mutable std::mutex mutex_;  // taken once a batch
+  RowPosition position_;
+};
 
 /// Reads blocks, has them read into rows by `Format`, and emits many of them together. A Format is a
 /// RecordBuffer with
 ///
-///     void start(Read read);                // reads what stands before the rows; `read()` gets more text
+///     bool begin(const std::string& path);  // reads what stands before the rows; false: it needs more text
 ///     Found next_row(T& row, BadRow& bad);  // reads the next one
 ///     bool reads_all();                     // into all of it, so that a row that was used will do
 template <element T, class Format>
 class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
  public:
-  RowSourceNode(const char* who, std::string path, Format format, RowPosition from, BadRows bad_rows,
-                OnFailure on_failure)
-      : RowSourceNode::SourceNode(Info{who, path}, on_failure),
-        who_(who),
-        path_(std::move(path)),
-        file_(path_, "rb", who),
+  RowSourceNode(const char* who, RowInput input, Format format, RowReading reading)
+      : RowSourceNode::SourceNode(Info{who, name_of(input)}, reading.on_failure),
+        needs_(std::string{who} + ": following a file"),
+        files_(who, std::move(input), reading),
         format_(std::move(format)),
-        bad_rows_(bad_rows) {
+        bad_rows_(reading.bad_rows),
+        from_(reading.from) {
     this->port(bad);
-    format_.start([this] { return read(); });
-    if (from.offset > 0) {
-      if (fseeko(file_.get(), static_cast<off_t>(from.offset), SEEK_SET) != 0) fail("cannot seek in");
-      format_.move_to(static_cast<std::uint64_t>(from.offset), from.line);
-    }
-    delivered({format_.offset(), format_.next_line()});
     rows_.resize(most);
     marks_.resize(most);
+    position_.set(from_);
+    if (files_.is_set()) return;
+    if (reading.from_end) from_.offset = files_.feed().size();
+    // A header is read here, so that it is here that a wrong one is told.
+    while (!begin() && !format_.finished()) {
+      if (read()) continue;
+      if (files_.follows()) break;
+      format_.finish();
+    }
   }
 
   Outlet<BadRow> bad;
 
+  const char* needs_loop() const noexcept override { return files_.waits() ? needs_.c_str() : nullptr; }
+
   /// Somebody takes the bad rows: they are no errors any more.
   void divert() noexcept { diverted_ = true; }
-
-  RowPosition position() const noexcept {
-    return {position_.load(std::memory_order_relaxed), line_.load(std::memory_order_relaxed)};
+  /// Follows no longer.
+  void finish() {
+    files_.finish();
+    this->wake();
   }
 
-  void on_start() noexcept { format_.unfinish(); }
+  RowPosition position() const {
+    RowPosition position = position_.get();
+    if (emitter_.load(std::memory_order_relaxed) == std::this_thread::get_id() && now_->next != rows_.data()) {
+      const Mark& mark = marks_[static_cast<std::size_t>(now_->next - rows_.data()) - 1];
+      position.offset = static_cast<std::int64_t>(mark.offset);
+      position.line = mark.line;
+    }
+    return position;
+  }
+  const RowFiles& files() const noexcept { return files_; }
+
+  void on_start() noexcept {
+    format_.unfinish();
+    files_.start();
+  }
 
   Batch<T>& at_hand() {
     if (lot_.empty() && !bad_) fill();
     return lot_;
   }
+  void emitting(const Batch<T>& now) noexcept {
+    now_ = &now;
+    emitter_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
   void used(std::size_t n) noexcept {
+    emitter_.store({}, std::memory_order_relaxed);
+    if (n == 0) return;
     used_ += n;
-    delivered(marks_[used_ - 1]);
+    position_.set(marks_[used_ - 1].offset, marks_[used_ - 1].line);
   }
   bool aside(Receipt& receipt) {
     if (bad_) {
       BadRow row = std::move(*bad_);
       bad_.reset();
-      delivered(bad_mark_);
+      position_.set(bad_mark_.offset, bad_mark_.line);
       this->info().fails();
       if (diverted_) {
         if (bad.ended()) static_cast<void>(offer(bad, Signal{Signal::reopen}));
@@ -99,16 +331,17 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
       this->info().drops();
       return true;
     }
-    if (bad.ended()) return false;
+    if (waits_ || bad.ended()) return false;
     receipt = offer(bad, Signal{Signal::end});
     return true;
   }
   /// Asked when there are no rows and no bad rows any more.
-  std::optional<T> next() noexcept { return std::nullopt; }
+  std::optional<T> next() { return waits_ ? this->later(files_.due()) : std::nullopt; }
 
  private:
   static constexpr std::size_t block = std::size_t{64} * 1024;
   static constexpr std::size_t most = 128;  // rows read before the first is emitted: all stay in the cache
+  static constexpr std::size_t large = 4 * block / most;  // bytes of a row whose memory is not kept
 
   struct Mark {
     std::uint64_t offset;
@@ -120,64 +353,151 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
     std::size_t n = 0;
     lot_ = {};
     used_ = 0;
+    waits_ = false;
+    if (std::exchange(any_large_, false)) {
+      for (T& row : rows_) row = T{};
+    }
     BadRow problem;
     while (n < most) {
+      if (!begun_ && !begin()) {
+        if (more()) continue;
+        break;
+      }
       T& row = rows_[n];
       if (!format_.reads_all()) row = T{};
+      const std::uint64_t before = format_.offset();
       const Found found = format_.next_row(row, problem);
       if (found == Found::record) [[likely]] {
+        any_large_ = any_large_ || format_.offset() - before > large;
         marks_[n++] = {format_.offset(), format_.next_line()};
         continue;
       }
       if (found == Found::damaged) {
-        problem.file = path_;
+        problem.file = files_.feed().path();
         bad_ = std::move(problem);
         bad_mark_ = {format_.offset(), format_.next_line()};
         break;
       }
-      if (n != 0 || !read()) break;
+      if (n != 0 || !more()) break;
     }
     lot_.next = rows_.data();
     lot_.end = rows_.data() + n;
   }
 
-  /// False at the end of the file, and nothing more is to be had.
-  bool read() {
-    if (format_.finished()) return false;
-    std::clearerr(file_.get());
-    const std::size_t got = std::fread(format_.room(block), 1, block, file_.get());
-    format_.added(got);
-    if (got == 0) {
-      if (std::ferror(file_.get())) {
-        this->stop();  // asking again at once would fail again
-        fail("cannot read");
+  /// Reads what stands before the rows. False when it is not all there.
+  bool begin() {
+    if (!files_.feed()) return false;
+    // A file of a set that nobody has written to has no rows, and needs no header.
+    const bool empty = files_.is_set() && format_.finished() && format_.fed() == 0;
+    try {
+      if (!empty && !format_.begin(files_.feed().path())) return false;
+      if (from_.offset > 0) {
+        if (files_.is_set() && files_.feed().size() < from_.offset) {
+          throw std::runtime_error(this->info().name + ": " + files_.feed().path() +
+                                   " is shorter than the position");
+        }
+        files_.feed().seek(from_.offset);
+        format_.move_to(static_cast<std::uint64_t>(from_.offset), from_.line);
       }
-      format_.finish();
+    } catch (...) {
+      give_up();
+      if (!files_.is_set()) rewind();
+      throw;
     }
+    from_ = {};
+    begun_ = true;
+    position_.set({static_cast<std::int64_t>(format_.offset()), format_.next_line(),
+                   files_.is_set() ? files_.feed().path() : std::string{}});
     return true;
   }
-  [[noreturn]] void fail(const char* what) const { file_error(who_ + ": " + what, path_); }
 
-  void delivered(Mark mark) noexcept {
-    position_.store(static_cast<std::int64_t>(mark.offset), std::memory_order_relaxed);
-    line_.store(mark.line, std::memory_order_relaxed);
+  /// Gets more text, from the next file when this one has none. False when there is nothing now.
+  bool more() {
+    for (;;) {
+      RowFiles::Next next = RowFiles::Next::file;
+      if (files_.feed() && !format_.finished()) {
+        if (read()) return true;
+        next = files_.at_end(format_.fed(), this->loop());
+        if (next == RowFiles::Next::file) {
+          format_.finish();
+          return true;  // what is left is the last row
+        }
+      } else {
+        next = open_next();
+      }
+      switch (next) {
+        case RowFiles::Next::text: continue;
+        case RowFiles::Next::start:
+          format_.move_to(0, 1);
+          begun_ = false;
+          return true;
+        case RowFiles::Next::wait: waits_ = true; return false;
+        case RowFiles::Next::file: return false;
+      }
+    }
+  }
+  RowFiles::Next open_next() {
+    try {
+      return files_.open_next(this->loop());
+    } catch (...) {
+      from_ = {};  // was a place in the file that is not there
+      throw;
+    }
+  }
+  void rewind() noexcept try {
+    files_.feed().seek(0);
+    format_.move_to(0, 1);
+  } catch (...) {  // what goes wrong here is told when it is read again
+  }
+  bool read() {
+    try {
+      const std::size_t got = files_.feed().read(format_.room(block), block);
+      format_.added(got);
+      return got != 0;
+    } catch (...) {
+      give_up();
+      throw;
+    }
+  }
+  /// Asking again at once would fail again.
+  void give_up() noexcept {
+    if (files_.is_set()) {
+      files_.close();
+      from_ = {};
+    } else {
+      this->stop();
+    }
   }
 
-  std::string who_;
-  std::string path_;
-  FileHandle file_;
+  std::string needs_;
+  RowFiles files_;
   Format format_;
   BadRows bad_rows_;
+  RowPosition from_;
+  bool begun_ = false;  // what stands before the rows of the file is read
+  bool waits_ = false;
   bool diverted_ = false;
+  bool any_large_ = false;
   std::vector<T> rows_;  // used again and again: strings that consumers leave here keep their memory
   std::vector<Mark> marks_;  // behind each row
   Batch<T> lot_{};
   std::size_t used_ = 0;
   std::optional<BadRow> bad_;  // the one behind the rows
   Mark bad_mark_{};
-  std::atomic<std::int64_t> position_{0};
-  std::atomic<std::uint64_t> line_{1};
+  SharedPosition position_;
+  const Batch<T>* now_ = nullptr;  // while it is emitted
+  std::atomic<std::thread::id> emitter_{};
 };
+
+template <element T, class Format>
+auto& make_row_source(Loop* loop, const char* who, RowInput input, Format format, RowReading reading) {
+  auto node = std::make_unique<RowSourceNode<T, Format>>(who, std::move(input), std::move(format),
+                                                         std::move(reading));
+  if (node->needs_loop() && !loop) {
+    misuse(std::string{who} + ": following a file needs an event loop: " + who + "(loop, path)");
+  }
+  return make_source(loop, std::move(node));
+}
 
 /// At most the start of what stands in a file where something else belongs.
 inline std::string shown(std::string text) {
@@ -202,15 +522,23 @@ class RowSource : public Source<T> {
     return Stream<BadRow>{rows().bad};
   }
   /// Where the first row begins that was not emitted: `.from` of another source goes on there. May be read on
-  /// any thread, also while rows are emitted.
-  RowPosition position() const noexcept { return rows().position(); }
+  /// any thread, also while rows are emitted; there it knows of lots of rows, and where the rows go, of each.
+  RowPosition position() const { return rows().position(); }
+  /// Follows no longer: what is in the files now is emitted, the last row too, and then the stream ends.
+  void finish() const {
+    this->on_strand([this] { rows().finish(); });
+  }
+  /// How often a followed file was replaced by another one of its name. May be read on any thread.
+  std::uint64_t rotations() const noexcept { return rows().files().rotations(); }
+  /// How often a followed file became shorter than what was read, and was read from its start again.
+  std::uint64_t truncations() const noexcept { return rows().files().truncations(); }
 
   RowSource named(std::string name) const {
     this->rename(std::move(name));
     return *this;
   }
 
- private:
+ protected:
   using Node = detail::RowSourceNode<T, Format>;
   Node& rows() const noexcept { return static_cast<Node&>(this->node()); }
 };
