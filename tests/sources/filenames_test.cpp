@@ -164,3 +164,114 @@ TEST_CASE("filenames says what is wrong with its options") {
                     "filenames: looking for new names needs an event loop: filenames(loop, path)");
   CHECK_THROWS_WITH(filenames(loop, "x", {.poll = 0ms}), "filenames: the poll interval must be more than 0");
 }
+
+TEST_CASE("filenames with recursive looks into the folders below, but not into hidden ones and links") {
+  const TemporaryDirectory dir;
+  for (const char* folder : {"a", "a/b", ".hidden", "c.csv"}) std::filesystem::create_directory(dir / folder);
+  for (const char* name : {"a/1.csv", "a/b/2.csv", ".hidden/3.csv", "c.csv/4.csv", "5.csv", "a/6.txt"}) {
+    dir.write(name, "");
+  }
+  std::filesystem::create_directory_symlink(dir.path(), dir / "a" / "loop");
+  const auto expand = [&](const std::filesystem::path& where) {
+    const auto source = filenames(where, {.recursive = true});
+    const Probe<std::filesystem::path> probe{source};
+    source.start();
+    return probe.values();
+  };
+  CHECK(expand(dir / "*.csv") == Paths{dir / "5.csv", dir / "a/1.csv", dir / "a/b/2.csv", dir / "c.csv/4.csv"});
+  CHECK(expand(dir / "a") == Paths{dir / "a/1.csv", dir / "a/6.txt", dir / "a/b/2.csv"});
+}
+
+TEST_CASE("filenames with only_new leaves out what is there, and what sorts up to the place to go on") {
+  const TemporaryDirectory dir;
+  for (const char* name : {"a", "b", "c"}) dir.write(name, "");
+  VirtualLoop loop;
+  const auto fresh = filenames(loop, dir.path(), {.follow = true, .poll = 10ms, .only_new = true});
+  const Probe<std::filesystem::path> seen{fresh};
+  const auto behind = filenames(loop, dir.path(), {.follow = true, .poll = 10ms, .after = dir / "b"});
+  const Probe<std::filesystem::path> others{behind};
+  fresh.start();
+  behind.start();
+  loop.run_for(15ms);
+  dir.write("aa", "");
+  dir.write("d", "");
+  loop.run_for(10ms);
+  CHECK(seen.values() == Paths{dir / "aa", dir / "d"});
+  CHECK(others.values() == Paths{dir / "c", dir / "d"});
+}
+
+TEST_CASE("filenames with settle emits a name when nobody has written the file for so long") {
+  const TemporaryDirectory dir;
+  dir.write("slow", "1");
+  dir.write("whole", "1");
+  VirtualLoop loop;
+  const auto source = filenames(loop, dir.path(), {.follow = true, .poll = 100ms, .settle = 250ms});
+  const Probe<std::filesystem::path> probe{source};
+  source.start();
+  loop.run_for(150ms);  // looked at 0 and 100 ms
+  CHECK(probe.size() == 0);
+  dir.append("slow", "2");
+  dir.write("gone", "");
+  loop.run_for(60ms);  // at 200 ms: slow is another, and gone is there
+  std::filesystem::remove(dir / "gone");
+  loop.run_for(790ms);
+  CHECK(probe.values() == Paths{dir / "whole", dir / "slow"});
+  CHECK(probe.times() == std::vector<Duration>{250ms, 450ms});
+  dir.append("slow", "3");  // what was emitted is not looked at any more
+  loop.run_for(1s);
+  CHECK(probe.size() == 2);
+}
+
+TEST_CASE("filenames with settle and without follow ends when all that is there has settled") {
+  const TemporaryDirectory dir;
+  dir.write("a", "1");
+  dir.write("b", "1");
+  VirtualLoop loop;
+  const auto source = filenames(loop, dir.path(), {.poll = 1s, .settle = 300ms});
+  const Probe<std::filesystem::path> probe{source};
+  source.start();
+  loop.run();
+  CHECK(probe.values() == Paths{dir / "a", dir / "b"});
+  CHECK(probe.ended());
+  CHECK(loop.now() == TimePoint{300ms});
+  CHECK_THROWS_WITH(filenames(dir.path(), {.settle = 1s}),
+                    "filenames: waiting for files to settle needs an event loop: filenames(loop, path)");
+  CHECK_THROWS_WITH(filenames(loop, dir.path(), {.settle = -1s}),
+                    "filenames: the settle time must not be negative");
+}
+
+TEST_CASE("filenames refuses to remember more names than it may") {
+  const TemporaryDirectory dir;
+  for (const char* name : {"a", "b"}) dir.write(name, "");
+  VirtualLoop loop;
+  const auto source = filenames(loop, dir.path(), {.follow = true, .poll = 10ms, .max_names = 2});
+  const Probe<std::filesystem::path> probe{source};
+  source.start();
+  loop.run_for(15ms);
+  dir.write("c", "");
+  CHECK_THROWS_WITH(loop.run_for(10ms),
+                    "filenames: more than 2 files at " + dir.path().string());
+  std::filesystem::remove(dir / "a");
+  loop.run_for(10ms);
+  CHECK(probe.values() == Paths{dir / "a", dir / "b", dir / "c"});
+}
+
+TEST_CASE("filenames that is stopped and started goes on with the names that it has not emitted") {
+  const TemporaryDirectory dir;
+  for (const char* name : {"a", "b", "c"}) dir.write(name, "");
+  VirtualLoop loop;
+  const auto source = filenames(loop, dir.path(), {.follow = true, .poll = 10ms});
+  Paths seen;
+  const Sink sink = source.sink([&](const std::filesystem::path& path) {
+    seen.push_back(path);
+    if (seen.size() == 2) source.stop();
+  });
+  source.start();
+  loop.run();
+  CHECK(seen == Paths{dir / "a", dir / "b"});
+  std::filesystem::remove(dir / "a");
+  dir.write("d", "");
+  source.start();
+  loop.run_for(30ms);
+  CHECK(seen == Paths{dir / "a", dir / "b", dir / "c", dir / "d"});
+}
