@@ -123,7 +123,6 @@ inline std::string words_of_certificate(long result, X509* certificate, const st
 
 /// Why there was no agreement.
 inline std::string words_of_handshake(TlsStream& stream, const boost::system::error_code& error, const std::string& host) {
-  const long result = SSL_get_verify_result(stream.ssl());
   if (error.category() != asio::error::get_ssl_category()) {
     if (error == asio::error::eof || error == asio::error::connection_reset || error == asio::error::broken_pipe) {
       return "the connection was closed before TLS had agreed";
@@ -131,12 +130,9 @@ inline std::string words_of_handshake(TlsStream& stream, const boost::system::er
     return error.message();
   }
   switch (ERR_GET_REASON(static_cast<unsigned long>(static_cast<unsigned int>(error.value())))) {
-    case SSL_R_CERTIFICATE_VERIFY_FAILED: {
-      // The certificate that failed may be one of its CAs; what is said of the first one then is said of the result alone.
-      X509* certificate = SSL_get0_peer_certificate(stream.ssl());
-      if (result != X509_V_OK && certificate) return words_of_certificate(result, certificate, host);
-      return "its certificate is not valid";
-    }
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+      if (!stream.refused()) return "its certificate is not valid";
+      return words_of_certificate(SSL_get_verify_result(stream.ssl()), stream.refused(), host);
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "it showed no certificate, and must";
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST: return "it speaks HTTP without TLS";

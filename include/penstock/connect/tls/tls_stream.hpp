@@ -38,9 +38,13 @@ class TlsStream final : public ByteStreamImpl {
       tls_error("TLS: no memory for a connection");
     }
     SSL_set_bio(ssl_.get(), input_, output_);  // which owns them now
+    SSL_set_app_data(ssl_.get(), this);
+    SSL_set_verify(ssl_.get(), SSL_get_verify_mode(ssl_.get()), note_refusal);
   }
 
   SSL* ssl() noexcept { return ssl_.get(); }
+  /// The certificate that was refused, the other side's or one of its CAs; null when none was.
+  X509* refused() const noexcept { return refused_.get(); }
 
   /// Agrees with the other side; SSL_set_connect_state or SSL_set_accept_state comes before.
   template <class Token>
@@ -129,7 +133,7 @@ class TlsStream final : public ByteStreamImpl {
     operation.done = false;
     operation.error = {};
     auto slot = asio::get_associated_cancellation_slot(handler);
-    operation.handler = std::move(handler);
+    operation.handler.swap(handler);
     if (slot.is_connected()) slot.assign(Cancel<Operation>{this->weak_from_this(), &operation, operation.id});
     go_on();
   }
@@ -152,6 +156,14 @@ class TlsStream final : public ByteStreamImpl {
     finish(operation);
   }
 
+  /// Not by assignment, with which Boost 1.81 never comes to an end.
+  template <class Operation>
+  static auto take(Operation& operation) noexcept {
+    decltype(operation.handler) handler;
+    handler.swap(operation.handler);
+    return handler;
+  }
+
   /// The slot of the handler is left as it is: this may be called by it.
   void finish(Reading& operation, std::size_t n = 0) { call(operation, operation.error, n); }
   void finish(Writing& operation) {
@@ -162,7 +174,7 @@ class TlsStream final : public ByteStreamImpl {
   void call(Operation& operation, Results... results) {
     ++operation.id;
     operation.done = false;
-    asio::post(socket_.get_executor(), asio::append(std::exchange(operation.handler, nullptr), results...));
+    asio::post(socket_.get_executor(), asio::append(take(operation), results...));
   }
 
   /// Several small buffers as one, so that they become one record.
@@ -176,6 +188,15 @@ class TlsStream final : public ByteStreamImpl {
       gathered_.insert(gathered_.end(), at, at + n);
     }
     return asio::buffer(gathered_);
+  }
+
+  static int note_refusal(int accepted, X509_STORE_CTX* state) {
+    if (accepted == 1) return 1;
+    void* ssl = X509_STORE_CTX_get_ex_data(state, SSL_get_ex_data_X509_STORE_CTX_idx());
+    auto* stream = static_cast<TlsStream*>(SSL_get_app_data(static_cast<SSL*>(ssl)));
+    X509* certificate = X509_STORE_CTX_get_current_cert(state);
+    if (certificate && X509_up_ref(certificate) == 1) stream->refused_.reset(certificate);
+    return accepted;
   }
 
   void go_on() {
@@ -272,12 +293,13 @@ class TlsStream final : public ByteStreamImpl {
     if (putting_out_) return;
     const std::size_t pending = BIO_ctrl_pending(output_);
     if (pending == 0 || output_end_) {
+      const Error end = broken_ ? broken_ : output_end_;
       if (writing_.handler && writing_.done) {
-        if (!writing_.error) writing_.error = output_end_;
+        if (!writing_.error) writing_.error = end;
         finish(writing_);
       }
       if (finishing_.handler && finishing_.done) {
-        if (!finishing_.error) finishing_.error = output_end_;
+        if (!finishing_.error) finishing_.error = end;
         if (shutting_down_ && !finishing_.error) {
           shut_down_ = true;
           socket_.shutdown(Socket::shutdown_send, finishing_.error);
@@ -293,8 +315,26 @@ class TlsStream final : public ByteStreamImpl {
   }
   void was_put_out(const Error& error, std::size_t) {
     putting_out_ = false;
-    if (error) output_end_ = error;
+    if (error) {
+      output_end_ = error;
+      hear_last_words();
+    }
     go_on();
+  }
+  /// Who closes a connection on us may have said why before.
+  void hear_last_words() {
+    Error error;
+    socket_.non_blocking(true, error);
+    std::array<unsigned char, 4096> rest;
+    for (int i = 0; i < 16 && !error; ++i) {
+      const std::size_t n = socket_.read_some(asio::buffer(rest), error);
+      BIO_write(input_, rest.data(), static_cast<int>(n));
+    }
+    if (!SSL_is_init_finished(ssl_.get())) return;  // agreeing goes on with it by itself
+    unsigned char next = 0;
+    std::size_t n = 0;
+    ERR_clear_error();
+    if (const int result = SSL_peek_ex(ssl_.get(), &next, 1, &n); result != 1) failed(result, error);
   }
 
   void take_in() {
@@ -313,9 +353,9 @@ class TlsStream final : public ByteStreamImpl {
   }
 
   void abandon() noexcept {
-    const auto reading = std::exchange(reading_.handler, nullptr);
-    const auto writing = std::exchange(writing_.handler, nullptr);
-    const auto finishing = std::exchange(finishing_.handler, nullptr);
+    const auto reading = take(reading_);
+    const auto writing = take(writing_);
+    const auto finishing = take(finishing_);
   }
 
   Socket socket_;
@@ -326,6 +366,7 @@ class TlsStream final : public ByteStreamImpl {
   Reading reading_;
   Writing writing_;
   Finishing finishing_;
+  CertificatePtr refused_;
   std::vector<unsigned char> gathered_;
   std::vector<unsigned char> encrypted_;
   std::vector<unsigned char> block_;
