@@ -5,11 +5,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "penstock/core/loop.hpp"
 
@@ -47,7 +47,17 @@ enum class WebSocketClose : std::uint16_t {
   policy = 1008,
   too_big = 1009,        ///< a message over the limit
   internal_error = 1011,
-  try_again_later = 1013 ///< what broadcast_websocket tells a client that it drops for being slow
+  try_again_later = 1013  ///< what broadcast_websocket tells a client that it drops for being slow
+};
+
+/// The other side has closed a connection with a code that tells of a failure.
+class WebSocketError : public std::runtime_error {
+ public:
+  WebSocketError(WebSocketClose code, const std::string& what) : std::runtime_error(what), code_(code) {}
+  WebSocketClose code() const noexcept { return code_; }
+
+ private:
+  WebSocketClose code_;
 };
 
 /// What is the same for all ends of WebSockets.
