@@ -64,6 +64,7 @@ struct Info {
   bool selects = false;   ///< not one to one, but what is not left out comes out: `out` needs no counter
   std::size_t after = 1;  ///< fused: takes its elements from the step so many places before it
   std::size_t depth = 0;  ///< in a branch of a tee, which may be in one of another: of how many
+  const char* needs_loop = nullptr;  ///< why a step needs an event loop: as Node::needs_loop
 
   bool counting = true;   ///< when false the counters below stand still
   Counter in;             ///< elements taken

@@ -47,7 +47,12 @@ class Node {
   bool destroyed() const noexcept { return destroyed_; }
 
   /// Why the node needs an event loop, as the start of a sentence; null when it does not.
-  virtual const char* needs_loop() const noexcept { return nullptr; }
+  virtual const char* needs_loop() const noexcept {
+    for (const Info& info : infos_) {
+      if (info.needs_loop) return info.needs_loop;
+    }
+    return nullptr;
+  }
   /// Called once the node is part of a graph, before anything is connected to it.
   virtual void added() {}
   /// Sources begin and end to produce; both may be called again and in any state.
