@@ -32,6 +32,7 @@ REASONS = {
     ("ops/timeout.hpp", "a clock"): "the time of every element is what it goes by",
     ("ops/partition.hpp", "a clock"): "of the first element of a vector with a timeout",
     ("ops/detail/timed_window.hpp", "a clock"): "once a window, to set the timer",
+    ("sinks/sink_to_textfile.hpp", "a clock"): "once a flush or a file, to set the timer",
     ("ops/map_async.hpp", "a clock"): "of a call that has failed, before it is tried again",
     ("ops/on_error.hpp", "a clock"): "of an element that has failed, before it is tried again",
     ("ops/frequencies.hpp", "std::map"): "the map is what it emits",

@@ -23,8 +23,11 @@ struct CsvFile {
   std::string end = "\n";     ///< written behind every record; "\r\n" is what RFC 4180 has
   bool header = true;         ///< an empty file begins with the names of the columns
   bool append = true;         ///< behind what the file holds; false: in its place
-  bool flush = false;         ///< after every record, so that readers see it at once
+  Flush flush = false;        ///< true: after every record, so that readers see it at once; or see Flush
   std::string time_format{};  ///< of times, see field_traits; empty: ISO 8601
+  Sync sync = Sync::never;    ///< whether it is brought to the disk, see Sync
+  Rotate rotate{};            ///< when the next file begins, see Rotate
+  bool atomic = false;        ///< a file has its name only when it is finished and on the disk
 };
 
 namespace detail {
@@ -95,25 +98,27 @@ template <csv_row T>
 class CsvFileStep : public LineFileStep {
  public:
   template <class File>
-  CsvFileStep(File file, CsvFile options)
-      : LineFileStep("sink_to_csv", std::move(file), {options.end, options.append, options.flush}),
-        writer_(options) {
-    // A pipe has no place; what goes into it begins here.
-    if (options.header && (std::fseek(this->file(), 0, SEEK_END) != 0 || std::ftell(this->file()) <= 0)) {
-      write(writer_.header());
-    }
-  }
+  CsvFileStep(File file, const CsvFile& options)
+      : CsvFileStep(CsvWriter<T>{options}, std::move(file), options) {}
 
   template <class V, class Next>
-  Pending* operator()(V&& value, const Context*, Next&) {
-    const auto put = [this](const T& row) {  // a field of the user's may throw
-      this->write(writer_.record(row));
+  Pending* operator()(V&& value, const Context* context, Next&) {
+    const auto put = [&](const T& row) {  // a field of the user's may throw
+      this->write(writer_.record(row), context);
     };
     this->run(put, std::as_const(value));
     return nullptr;
   }
 
  private:
+  // The writer is made first: options that are wrong leave no file.
+  template <class File>
+  CsvFileStep(CsvWriter<T> writer, File file, const CsvFile& options)
+      : LineFileStep("sink_to_csv", std::move(file), FilePolicies::of(options, options.end)),
+        writer_(std::move(writer)) {
+    if (options.header) this->head(std::string{writer_.header()} + options.end);
+  }
+
   CsvWriter<T> writer_;
 };
 
@@ -133,13 +138,18 @@ class CsvFileStep : public LineFileStep {
 /// empty string in a `std::optional`, a record that is one empty field, a byte order mark. Numbers are
 /// written with as many digits as it takes to read the same. What is written, from_csv reads back equal.
 ///
+/// When rows are in the file, on the disk, and in the next file, and what becomes of them on a full disk, is
+/// as of sink_to_textfile. Every file begins with the names of the columns.
+///
 /// Back-pressure: passes through; writes in the loop's thread.
-/// Metadata:      ends here, when the element was given to the file's buffer.
+/// Metadata:      ends here, when the element was given to the buffer; held until flushed, synced or finished
+///                where the options say so.
 /// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it
 ///                cannot be written, naming it; std::out_of_range through emit for a value that has no text;
 ///                nothing of that row is written then.
-/// Cost:          a copy into the file's buffer; one write each few kilobytes.
-/// Recovery:      what is written stays written; elements that come again are written again.
+/// Cost:          a copy into the buffer; one write each 64 KiB or flush.
+/// Recovery:      what is written stays written; elements that come again are written again, but not to an
+///                atomic file that was not finished.
 /// Example:       examples/09_files/csv.cpp
 /// See also:      from_csv, sink_to_jsonl, sink_to_textfile
 template <class Path, class... Options>
@@ -152,10 +162,9 @@ auto sink_to_csv(Path file, Options... options) {
                   "other aggregates or tuples, whose members are numbers, bools, strings, times, enums or "
                   "optionals of these");
     if constexpr (csv_row<T>) {
-      Info info{"sink_to_csv", {}, Shape::sink};
-      if constexpr (!std::is_same_v<Path, std::FILE*>) info.detail = std::string(file);
-      return std::forward<decltype(stream)>(stream).then(
-          detail::CsvFileStep<T>{std::move(file), std::move(options)}, std::move(info));
+      Info info = detail::file_info("sink_to_csv", "sink_to_csv: a flush or rotation by time", file, options);
+      return std::forward<decltype(stream)>(stream).then(detail::CsvFileStep<T>{std::move(file), options},
+                                                         std::move(info));
     }
   };
 }

@@ -19,8 +19,11 @@ namespace penstock {
 /// How sink_to_jsonl writes.
 struct JsonlFile {
   bool append = true;         ///< behind what the file holds; false: in its place
-  bool flush = false;         ///< after every line, so that readers see it at once
+  Flush flush = false;        ///< true: after every line, so that readers see it at once; or see Flush
   std::string time_format{};  ///< of times, see field_traits; empty: ISO 8601
+  Sync sync = Sync::never;    ///< whether it is brought to the disk, see Sync
+  Rotate rotate{};            ///< when the next file begins, see Rotate
+  bool atomic = false;        ///< a file has its name only when it is finished and on the disk
 };
 
 namespace detail {
@@ -104,16 +107,16 @@ class JsonWriter {
 class JsonlFileStep : public LineFileStep {
  public:
   template <class File>
-  JsonlFileStep(File file, JsonlFile options)
-      : LineFileStep("sink_to_jsonl", std::move(file), {"\n", options.append, options.flush}),
-        writer_(std::move(options.time_format)) {}
+  JsonlFileStep(File file, const JsonlFile& options)
+      : LineFileStep("sink_to_jsonl", std::move(file), FilePolicies::of(options, "\n")),
+        writer_(options.time_format) {}
 
   template <class V, class Next>
-  Pending* operator()(V&& value, const Context*, Next&) {
-    const auto put = [this](const auto& row) {  // a field of the user's may throw
+  Pending* operator()(V&& value, const Context* context, Next&) {
+    const auto put = [&](const auto& row) {  // a field of the user's may throw
       line_.clear();
       writer_.write(row, line_);
-      this->write(line_);
+      this->write(line_, context);
     };
     this->run(put, std::as_const(value));
     return nullptr;
@@ -139,13 +142,18 @@ class JsonlFileStep : public LineFileStep {
 /// Strings are taken to be UTF-8, as JSON has to be. An empty optional is null. What is written, from_jsonl
 /// reads back equal. Needs no Boost.JSON, except for elements that are boost::json::value.
 ///
+/// When lines are in the file, on the disk, and in the next file, and what becomes of them on a full disk, is
+/// as of sink_to_textfile.
+///
 /// Back-pressure: passes through; writes in the loop's thread.
-/// Metadata:      ends here, when the element was given to the file's buffer.
+/// Metadata:      ends here, when the element was given to the buffer; held until flushed, synced or finished
+///                where the options say so.
 /// Errors:        std::system_error here when the file cannot be opened, and through emit or close when it
 ///                cannot be written, naming it; std::out_of_range through emit for a value that JSON does not
 ///                have; nothing of that row is written then.
-/// Cost:          a copy into the file's buffer; one write each few kilobytes.
-/// Recovery:      what is written stays written; elements that come again are written again.
+/// Cost:          a copy into the buffer; one write each 64 KiB or flush.
+/// Recovery:      what is written stays written; elements that come again are written again, but not to an
+///                atomic file that was not finished.
 /// Example:       examples/09_files/jsonl.cpp
 /// See also:      from_jsonl, sink_to_csv, sink_to_textfile
 template <class Path, class... Options>
@@ -158,10 +166,10 @@ auto sink_to_jsonl(Path file, Options... options) {
                   "describes, other aggregates or tuples, whose members are numbers, bools, strings, times, "
                   "enums, such structs, or optionals or vectors of these; or boost::json::value");
     if constexpr (detail::json_field<T>) {
-      Info info{"sink_to_jsonl", {}, Shape::sink};
-      if constexpr (!std::is_same_v<Path, std::FILE*>) info.detail = std::string(file);
-      return std::forward<decltype(stream)>(stream).then(
-          detail::JsonlFileStep{std::move(file), std::move(options)}, std::move(info));
+      Info info =
+          detail::file_info("sink_to_jsonl", "sink_to_jsonl: a flush or rotation by time", file, options);
+      return std::forward<decltype(stream)>(stream).then(detail::JsonlFileStep{std::move(file), options},
+                                                         std::move(info));
     }
   };
 }

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/context.hpp"
+#include "penstock/sinks/detail/numbered_names.hpp"
+#include "penstock/sinks/file_policies.hpp"
+#include "penstock/sources/detail/file.hpp"
+
+// Not an operator: how records get into files.
+
+namespace penstock::detail {
+
+/// What the options of all sinks that write files have in common.
+struct FilePolicies {
+  std::string end;
+  bool append = true;
+  Flush flush = false;
+  Sync sync = Sync::never;
+  Rotate rotate{};
+  bool atomic = false;
+
+  template <class Options>
+  static FilePolicies of(const Options& options, std::string end) {
+    return {std::move(end), options.append, options.flush, options.sync, options.rotate, options.atomic};
+  }
+  bool rotates() const noexcept { return rotate.bytes != 0 || rotate.every != Duration::zero(); }
+  bool timed() const noexcept { return flush.time() != Duration::zero() || rotate.every != Duration::zero(); }
+};
+
+/// A file of the operating system, owned.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { static_cast<void>(close()); }
+
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  int get() const noexcept { return fd_; }
+  /// False, with `errno` set, when the file could not be closed in good order. It is closed all the same.
+  bool close() noexcept {
+    const int fd = std::exchange(fd_, -1);
+    return fd < 0 || ::close(fd) == 0;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Writes records into a file, or one file after the other, as the policies say. It has a buffer of its own
+/// for files that it opened itself, because a C stream forgets what it could not write; what is in the
+/// buffer is tried again with the next record, and a record that is refused has left nothing behind.
+class FileWriter {
+ public:
+  FileWriter(const char* who, std::string path, FilePolicies policies)
+      : who_(who), path_(std::move(path)), policies_(std::move(policies)) {
+    check();
+    if (policies_.rotates()) {
+      names_.emplace(
+          who_, policies_.rotate.name.empty() ? NumberedNames::pattern_of(path_) : policies_.rotate.name);
+    }
+    current_ = policies_.atomic ? path_ + ".part" : path_;
+    const std::size_t slash = path_.rfind('/');
+    directory_ = slash == path_.npos ? std::string{"./"} : path_.substr(0, slash + 1);
+    open();
+  }
+  FileWriter(const char* who, std::FILE* file, FilePolicies policies)
+      : who_(who), path_("the given file"), policies_(std::move(policies)), current_(path_), given_(file) {
+    check();
+    if (policies_.rotates() || policies_.atomic) {
+      bad_argument(std::string{who_} + ": files that are rotated or atomic need a path, not a C stream");
+    }
+  }
+
+  /// What every file begins with, a record with its end.
+  void head(std::string text) {
+    head_ = std::move(text);
+    // A pipe has no place; what goes into it begins here.
+    if (given_ && (std::fseek(given_, 0, SEEK_END) != 0 || std::ftell(given_) <= 0)) put(head_);
+  }
+  /// Once all is wired: until then a file that is there is not touched.
+  void start() noexcept {
+    if (!given_) begin();
+  }
+
+  const FilePolicies& policies() const noexcept { return policies_; }
+  bool finished() const noexcept { return finished_; }
+  /// Whether there are elements that have to be flushed, or synced.
+  bool unflushed() const noexcept { return unflushed_ != 0; }
+  /// Whether the present file has elements.
+  bool has_records() const noexcept { return had_ || records_ != 0; }
+  /// Which of the files that were written one after the other this is.
+  std::uint64_t file_number() const noexcept { return files_; }
+
+  void write(std::string_view line, const Context* context) {
+    const std::size_t size = line.size() + policies_.end.size();
+    if (given_) {
+      put(line);
+      put(policies_.end);
+      ++unflushed_;
+      if (unflushed_ >= flush_at_) flush();
+    } else {
+      if (!file_ || buffer_.size() + size > room || size_ + size > size_limit()) [[unlikely]] make_room(size);
+      buffer_.append(line).append(policies_.end);
+      size_ += size;
+      ++records_;
+      ++buffered_;
+      ++unflushed_;
+      if (unflushed_ >= flush_at_) flush_with(size);
+    }
+    if (context && holds_ && (unflushed_ != 0 || policies_.atomic)) held_.append(*context);
+  }
+
+  /// Writes what is in the buffer, and syncs it where that is said.
+  void flush() {
+    write_out();
+    unflushed_ = 0;
+    if (policies_.sync == Sync::at_flush) sync();
+    if (!policies_.atomic) held_.clear();
+  }
+
+  /// Finishes the file, and is ready for the next one.
+  void rotate() {
+    if (!file_ || !has_records()) return;
+    const std::string name = free_name();
+    write_out();
+    try {
+      finish_as(directory_ + name);
+    } catch (...) {
+      if (!file_) remember(name);
+      throw;
+    }
+    remember(name);
+  }
+
+  /// The end of all: nothing can be written any more, unless it is opened again.
+  void finish() {
+    if (finished_) return;
+    if (given_) {
+      flush();
+      if (policies_.sync == Sync::at_end) sync();
+    } else if (policies_.rotates() && policies_.atomic) {
+      if (has_records()) {
+        rotate();
+      } else if (file_) {
+        drop_part();
+      }
+    } else if (file_) {
+      write_out();
+      finish_as(path_);
+    }
+    finished_ = true;
+  }
+  /// The end without one: what is there is written, and a file that is atomic stays unfinished. How many
+  /// elements it has.
+  std::uint64_t leave() {
+    if (finished_) return 0;
+    if (!policies_.atomic) {
+      finish();
+      return 0;
+    }
+    if (file_) write_out();
+    if (!file_.close()) fail("close");
+    finished_ = true;
+    held_.drop("the sink was destroyed before its file was finished");
+    held_.clear();
+    return std::exchange(records_, 0);
+  }
+  /// After an error of `finish` or `leave`: nothing is tried again. How many elements were in the buffer;
+  /// what a C stream has lost it does not tell.
+  std::uint64_t give_up(const std::exception_ptr& error) noexcept {
+    finished_ = true;
+    static_cast<void>(file_.close());
+    lose(error);
+    buffer_.clear();
+    written_ = 0;
+    unflushed_ = 0;
+    return std::exchange(buffered_, 0);
+  }
+  void reopen() {
+    if (!finished_) return;
+    policies_.append = true;
+    if (!given_) {
+      open();
+      begin();
+    }
+    finished_ = false;
+  }
+
+  /// What went wrong beside the writing, once.
+  std::exception_ptr notice() noexcept { return std::exchange(notice_, nullptr); }
+  bool has_notice() const noexcept { return notice_ != nullptr; }
+
+ private:
+  static constexpr std::size_t room = std::size_t{64} * 1024;
+  static constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
+
+  void check() {
+    const Rotate& rotate = policies_.rotate;
+    const auto wrong = [this](const char* what) { bad_argument(std::string{who_} + what); };
+    if (rotate.every < Duration::zero()) wrong(": files are rotated after a time that is longer than 0");
+    if (!policies_.rotates() && (rotate.keep != 0 || !rotate.name.empty())) {
+      wrong(": to rotate, say after how many bytes or how much time");
+    }
+    if (const std::size_t n = policies_.flush.elements(); n != 0) flush_at_ = n;
+    holds_ = policies_.atomic || policies_.flush.time() != Duration::zero() || flush_at_ != no_limit ||
+             policies_.sync == Sync::at_flush;
+  }
+
+  // --- one file ---
+
+  void open() {
+    const bool part = policies_.atomic;
+    bool behind = policies_.append;
+    if (part) {
+      std::error_code error;
+      behind = behind && !policies_.rotates() && std::filesystem::exists(path_, error);
+      using std::filesystem::copy_options;
+      if (behind && !std::filesystem::copy_file(path_, current_, copy_options::overwrite_existing, error)) {
+        throw std::system_error(error, std::string{who_} + ": cannot copy " + path_ + " to " + current_);
+      }
+    }
+    file_ = Descriptor{::open(current_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+    if (!file_) file_error(std::string{who_} + ": cannot open", current_);
+    fresh_ = !behind;
+    policies_.append = true;  // what this one has written stays
+    begun_ = std::time(nullptr);
+    damaged_ = false;
+  }
+  /// The head, into a file that has nothing. What is no regular file has nothing.
+  void begin() {
+    struct ::stat found {};
+    regular_ = ::fstat(file_.get(), &found) == 0 && S_ISREG(found.st_mode);
+    size_ = regular_ && !(fresh_ && ::ftruncate(file_.get(), 0) == 0)
+                ? static_cast<std::uint64_t>(found.st_size)
+                : 0;
+    records_ = 0;
+    had_ = size_ != 0;
+    if (had_) return;
+    buffer_ = head_;
+    size_ = head_.size();
+  }
+
+  std::uint64_t size_limit() const noexcept {
+    return policies_.rotate.bytes == 0 || !has_records() ? no_limit : policies_.rotate.bytes;
+  }
+
+  [[gnu::noinline]] void make_room(std::size_t size) {
+    if (finished_) misuse(who_, ": its file was finished, and nothing can be written to it any more");
+    if (file_ && size_ + size > size_limit()) rotate();
+    if (!file_) {
+      open();
+      begin();
+    }
+    if (buffer_.size() + size <= room) return;
+    if (policies_.sync == Sync::at_flush) {
+      flush();
+    } else {
+      write_out();
+    }
+  }
+
+  void write_out() {
+    if (given_) {
+      if (std::fflush(given_) != 0) fail("write to");
+      return;
+    }
+    while (written_ < buffer_.size()) {
+      const ::ssize_t n = ::write(file_.get(), buffer_.data() + written_, buffer_.size() - written_);
+      if (n < 0 && errno == EINTR) continue;
+      if (n == 0) errno = EIO;
+      if (n <= 0) fail("write to");
+      written_ += static_cast<std::size_t>(n);
+    }
+    buffer_.clear();
+    written_ = 0;
+    buffered_ = 0;
+  }
+
+  /// With the record that was added last: refused, it is taken out again.
+  void flush_with(std::size_t size) {
+    try {
+      flush();
+    } catch (...) {
+      if (!buffer_.empty()) take_back(size);
+      throw;
+    }
+  }
+  void take_back(std::size_t size) {
+    const std::size_t begin = buffer_.size() - size;
+    if (written_ > begin && !cut(written_ - begin)) return;
+    if (written_ > begin) written_ = begin;
+    buffer_.resize(begin);
+    size_ -= size;
+    --records_;
+    --buffered_;
+    --unflushed_;
+  }
+  /// Takes the last bytes off the file, unless others write there too.
+  bool cut(std::size_t bytes) noexcept {
+    const std::uint64_t there = size_ - (buffer_.size() - written_);
+    struct ::stat found {};
+    return regular_ && ::fstat(file_.get(), &found) == 0 &&
+           static_cast<std::uint64_t>(found.st_size) == there &&
+           ::ftruncate(file_.get(), static_cast<::off_t>(there - bytes)) == 0;
+  }
+
+  /// After a failed fsync nobody knows what is on the disk, and a second one that succeeds says nothing of
+  /// it: the elements have failed, and an atomic file is never finished.
+  void sync() {
+    int fd = file_.get();
+    if (given_) fd = ::fileno(given_);
+    int result;
+    do result = ::fsync(fd);
+    while (result != 0 && errno == EINTR);
+    if (result == 0) return;
+    damaged_ = true;
+    try {
+      fail("sync");
+    } catch (...) {
+      lose(std::current_exception());
+      throw;
+    }
+  }
+
+  /// The file is complete: gives it its name, and closes it.
+  void finish_as(const std::string& name) {
+    const bool lasting = policies_.atomic || policies_.sync != Sync::never;
+    if (damaged_ && policies_.atomic) {
+      errno = EIO;
+      fail("finish");
+    }
+    if (lasting) sync();
+    if (name != current_ && ::rename(current_.c_str(), name.c_str()) != 0) {
+      file_error(std::string{who_} + ": cannot rename " + current_ + " to", name);
+    }
+    unflushed_ = 0;
+    had_ = false;
+    records_ = 0;
+    ++files_;
+    try {
+      if (!file_.close()) fail("close");
+      if (lasting) sync_directory();
+    } catch (...) {
+      lose(std::current_exception());
+      throw;
+    }
+    held_.clear();
+  }
+  void sync_directory() {
+    const Descriptor directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!directory || ::fsync(directory.get()) != 0)
+      file_error(std::string{who_} + ": cannot sync", directory_);
+  }
+  void drop_part() {
+    static_cast<void>(file_.close());
+    static_cast<void>(::unlink(current_.c_str()));
+    buffer_.clear();
+  }
+
+  // --- one file after the other ---
+
+  std::string free_name() {
+    if (!looked_) {
+      there_ = names_->in(directory_);
+      next_ = there_.empty() ? 1 : there_.back().number + 1;
+      if (policies_.rotate.keep == 0) there_.clear();
+      looked_ = true;
+    }
+    for (;; ++next_) {
+      std::string name = names_->name(next_, begun_);
+      struct ::stat found {};
+      if (::lstat((directory_ + name).c_str(), &found) != 0) return name;
+    }
+  }
+  void remember(const std::string& name) noexcept {
+    const std::size_t keep = policies_.rotate.keep;
+    try {
+      ++next_;
+      if (keep == 0) return;
+      there_.push_back({next_ - 1, name});
+      while (there_.size() > keep) {
+        const std::string old = directory_ + there_.front().name;
+        there_.erase(there_.begin());
+        if (::unlink(old.c_str()) != 0 && errno != ENOENT)
+          file_error(std::string{who_} + ": cannot remove", old);
+      }
+    } catch (...) {
+      notice_ = std::current_exception();
+    }
+  }
+
+  // --- a C stream ---
+
+  void put(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), given_) != text.size()) fail("write to");
+  }
+
+  void lose(const std::exception_ptr& error) noexcept {
+    held_.fail(error);
+    held_.clear();
+  }
+  [[noreturn, gnu::cold]] void fail(const char* verb) const {
+    file_error(std::string{who_} + ": cannot " + verb, current_);
+  }
+
+  const char* who_;
+  std::string path_;
+  FilePolicies policies_;
+  std::string current_;    // where it is being written
+  std::string directory_;  // with a slash
+  std::string head_;
+  Descriptor file_;
+  std::FILE* given_ = nullptr;
+
+  std::string buffer_;
+  std::size_t written_ = 0;      // of the buffer
+  std::uint64_t buffered_ = 0;   // elements in it
+  std::uint64_t unflushed_ = 0;  // elements since the last flush
+  std::uint64_t flush_at_ = no_limit;
+  std::uint64_t size_ = 0;  // of the file, with the buffer
+  Context held_;            // of elements that are not where they are to be
+  bool holds_ = false;
+  std::uint64_t records_ = 0;  // in this file, of ours
+  bool had_ = false;           // something when it was opened
+  bool fresh_ = false;         // what it had does not count
+  bool regular_ = false;
+  bool damaged_ = false;
+  bool finished_ = false;
+
+  std::optional<NumberedNames> names_;
+  std::vector<NumberedNames::Found> there_;  // finished files, when only some are kept
+  std::uint64_t next_ = 1;
+  std::uint64_t files_ = 0;
+  std::time_t begun_ = 0;
+  bool looked_ = false;
+  std::exception_ptr notice_;
+};
+
+}  // namespace penstock::detail
