@@ -24,6 +24,8 @@ struct JsonlFile;
 struct MapAsync;
 struct Slice;
 struct SlidingWindow;
+struct EventTimeOptions;
+struct WindowOptions;
 struct TextFile;
 struct TimedWindow;
 struct Unique;
@@ -105,6 +107,14 @@ auto sample(Duration interval);
 template <class = void>
 auto timeout(Duration limit);
 
+// Event time
+template <class Fn, class Policy, class... Options>
+auto event_time(Fn time, Policy policy, Options... options);
+template <class Fn>
+auto key_by(Fn key);
+template <class Windows, class... Options>
+auto window(Windows windows, Options... options);
+
 // Waiting
 template <class... Options>
 auto buffer(std::size_t n, Options... options);
@@ -132,6 +142,8 @@ template <class Fn, class... Args>
 auto sink(Fn fn, Args... args);
 template <class... Into>
 auto sink_to_vector(Into&... into);
+template <class... Args>
+auto print(Args... args);
 template <class Path, class... Options>
 auto sink_to_textfile(Path file, Options... options);
 template <class Path, class... Options>

@@ -10,6 +10,7 @@
 #include "penstock/exec/sleep.hpp"
 #include "penstock/observe/visualize.hpp"
 #include "penstock/ops/hop.hpp"
+#include "penstock/sinks/print.hpp"
 #include "penstock/sinks/sink_to_csv.hpp"
 #include "penstock/sinks/sink_to_textfile.hpp"
 #include "penstock/sources/csv.hpp"

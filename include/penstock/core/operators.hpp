@@ -175,6 +175,16 @@ class Operators {
   /// Fails when no element comes in time.
   PENSTOCK_MEMBER(timeout, (class S = Self), (Duration limit), <S>(limit))
 
+  // Event time
+  /// Puts its event time beside every element, and tells which times have passed.
+  PENSTOCK_MEMBER(event_time, (class Fn, class Policy, class... Options), (Fn time, Policy policy, Options... options), (std::move(time), std::move(policy), std::move(options)...))
+  PENSTOCK_MEMBER(event_time, (class Fn, class Policy, class S = Self), (Fn time, Policy policy, detail::Later<EventTimeOptions, S> options), (std::move(time), std::move(policy), std::move(options)))
+  /// Says what the key of an element is.
+  PENSTOCK_MEMBER(key_by, (class Fn), (Fn key), (std::move(key)))
+  /// Sorts elements by their event time into windows.
+  PENSTOCK_MEMBER(window, (class Windows, class... Options), (Windows windows, Options... options), (std::move(windows), std::move(options)...))
+  PENSTOCK_MEMBER(window, (class Windows, class S = Self), (Windows windows, detail::Later<WindowOptions, S> options), (std::move(windows), std::move(options)))
+
   // Waiting
   /// A queue of n elements between what is before and behind it.
   PENSTOCK_MEMBER(buffer, (class... Options), (std::size_t n, Options... options), (n, std::move(options)...))
@@ -214,6 +224,8 @@ class Operators {
   PENSTOCK_MEMBER(sink, (class Fn, class... Args), (Fn fn, Args... args), (std::move(fn), std::move(args)...))
   /// Appends every element to a vector.
   PENSTOCK_MEMBER(sink_to_vector, (class... Into), (Into&... into), (into...))
+  /// Prints every element with fmt.
+  PENSTOCK_MEMBER(print, (class... Args), (Args... args), (std::move(args)...))
   /// Writes every element as a line.
   PENSTOCK_MEMBER(sink_to_textfile, (class Path, class... Options), (Path file, Options... options), (std::move(file), std::move(options)...))
   PENSTOCK_MEMBER(sink_to_textfile, (class Path, class S = Self), (Path file, detail::Later<TextFile, S> options), (std::move(file), std::move(options)))
