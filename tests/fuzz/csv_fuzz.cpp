@@ -3,23 +3,18 @@
 // are written again are read again.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "fuzz/fuzz.hpp"
 #include "penstock/sources/csv.hpp"
 
 using namespace penstock;
+using namespace penstock::test;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "not so: %s\n", what);
-  std::abort();
-}
 
 struct Seen {
   bool damaged = false;
@@ -33,7 +28,7 @@ struct Seen {
 std::vector<Seen> read(std::string_view text, std::size_t piece, CsvFormat format) {
   CsvReader reader{format};
   std::vector<Seen> all;
-  const auto take_all = [&] {
+  feed_in_pieces(reader, text, piece, [&] {
     for (Found found = reader.next(); found != Found::nothing; found = reader.next()) {
       Seen seen{found == Found::damaged, reader.line(), reader.offset(), std::string(reader.text()), {}};
       if (found == Found::record) {
@@ -41,13 +36,7 @@ std::vector<Seen> read(std::string_view text, std::size_t piece, CsvFormat forma
       }
       all.push_back(std::move(seen));
     }
-  };
-  for (std::size_t at = 0; at < text.size(); at += piece) {
-    reader.feed(text.substr(at, piece));
-    take_all();
-  }
-  reader.finish();
-  take_all();
+  });
   require(reader.offset() == text.size(), "all of the text was read");
   return all;
 }
@@ -55,12 +44,13 @@ std::vector<Seen> read(std::string_view text, std::size_t piece, CsvFormat forma
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2) return 0;
+  const FuzzInput input{data, size, 2};
+  if (!input.complete()) return 0;
   CsvFormat format;
-  format.max_record = data[0] % 2 ? 1 + data[0] : std::size_t{1} << 20;
-  format.empty_lines = data[1] & 1;
-  const std::size_t piece = 1 + data[1] % 16;
-  const std::string_view text{reinterpret_cast<const char*>(data) + 2, size - 2};
+  format.max_record = input.limit(0);
+  format.empty_lines = input.choice(1) & 1;
+  const std::size_t piece = 1 + input.choice(1) % 16;
+  const std::string_view text = input.text();
 
   const std::vector<Seen> whole = read(text, text.size() + 1, format);
   require(read(text, piece, format) == whole, "cut in pieces it is the same");

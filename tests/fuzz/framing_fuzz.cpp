@@ -3,24 +3,18 @@
 // at once; it keeps no more than a frame and what was fed last; frames that are written are read again.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "fuzz/fuzz.hpp"
 #include "penstock/connect/net/framing.hpp"
 
 using namespace penstock;
+using namespace penstock::test;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "not so: %s\n", what);
-  std::abort();
-}
 
 struct Seen {
   std::vector<std::string> frames;
@@ -31,7 +25,7 @@ struct Seen {
 Seen read(std::string_view bytes, std::size_t piece, const Framing& framing, std::size_t max_frame) {
   FrameReader reader{framing, max_frame};
   Seen seen;
-  const auto take_all = [&] {
+  feed_in_pieces(reader, bytes, piece, [&] {
     for (Found found = reader.next(); found != Found::nothing; found = reader.next()) {
       require(!seen.damaged, "nothing comes behind what is damaged");
       if (found == Found::damaged) {
@@ -43,13 +37,7 @@ Seen read(std::string_view bytes, std::size_t piece, const Framing& framing, std
       }
     }
     require(seen.damaged || reader.left() <= max_frame + 16, "no more is kept than a frame");
-  };
-  for (std::size_t at = 0; at < bytes.size(); at += piece) {
-    reader.feed(bytes.substr(at, piece));
-    take_all();
-  }
-  reader.finish();
-  take_all();
+  });
   return seen;
 }
 
@@ -94,7 +82,7 @@ Seen model(std::string_view bytes, const Framing& framing, std::size_t max_frame
   return seen;
 }
 
-Framing framing_of(std::uint8_t kind) {
+Framing framing_of(unsigned kind) {
   const bool flag = kind & 64;
   switch (kind % 8) {
     case 0:
@@ -113,11 +101,12 @@ Framing framing_of(std::uint8_t kind) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 3) return 0;
-  const Framing framing = framing_of(data[0]);
-  const std::size_t max_frame = data[1] % 2 ? 1 + data[1] : std::size_t{1} << 20;
-  const std::size_t piece = 1 + data[2] % 32;
-  const std::string_view bytes{reinterpret_cast<const char*>(data) + 3, size - 3};
+  const FuzzInput input{data, size, 3};
+  if (!input.complete()) return 0;
+  const Framing framing = framing_of(input.choice(0));
+  const std::size_t max_frame = input.limit(1);
+  const std::size_t piece = 1 + input.choice(2) % 32;
+  const std::string_view bytes = input.text();
 
   const Seen expected = model(bytes, framing, max_frame);
   require(read(bytes, bytes.size() + 1, framing, max_frame) == expected, "in one piece it is as in the model");

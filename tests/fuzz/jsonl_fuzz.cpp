@@ -4,27 +4,22 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/json/src.hpp>
 
+#include "fuzz/fuzz.hpp"
 #include "penstock/sinks/sink_to_jsonl.hpp"
 #include "penstock/sources/from_jsonl.hpp"
 
 using namespace penstock;
+using namespace penstock::test;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "not so: %s\n", what);
-  std::abort();
-}
 
 struct Row {
   std::optional<std::string> a;
@@ -45,7 +40,7 @@ struct Seen {
 std::vector<Seen> read(std::string_view text, std::size_t piece, std::size_t longest) {
   detail::JsonlRows<Row> reader{JsonlSource{.max_record = longest, .missing_names = true}};
   std::vector<Seen> all;
-  const auto take_all = [&] {
+  feed_in_pieces(reader, text, piece, [&] {
     for (;;) {
       Seen seen;
       const Found found = reader.next_row(seen.row, seen.bad);
@@ -54,13 +49,7 @@ std::vector<Seen> read(std::string_view text, std::size_t piece, std::size_t lon
       seen.end = reader.offset();
       all.push_back(std::move(seen));
     }
-  };
-  for (std::size_t at = 0; at < text.size(); at += piece) {
-    reader.feed(text.substr(at, piece));
-    take_all();
-  }
-  reader.finish();
-  take_all();
+  });
   require(reader.offset() == text.size(), "all of the text was read");
   return all;
 }
@@ -68,11 +57,12 @@ std::vector<Seen> read(std::string_view text, std::size_t piece, std::size_t lon
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2) return 0;
-  const std::size_t longest = data[0] % 2 ? 1 + data[0] : std::size_t{1} << 20;
-  const std::string_view text{reinterpret_cast<const char*>(data) + 2, size - 2};
+  const FuzzInput input{data, size, 2};
+  if (!input.complete()) return 0;
+  const std::size_t longest = input.limit(0);
+  const std::string_view text = input.text();
   const std::vector<Seen> whole = read(text, text.size() + 1, longest);
-  require(read(text, 1 + data[1] % 16, longest) == whole, "cut in pieces it is the same");
+  require(read(text, 1 + input.choice(1) % 16, longest) == whole, "cut in pieces it is the same");
 
   const detail::JsonWriter writer{""};
   std::string again;

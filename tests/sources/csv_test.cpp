@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fuzz/fuzz.hpp"
 
 using namespace penstock;
 using Fields = std::vector<std::string>;
@@ -26,7 +27,7 @@ Fields split(std::string text, char separator = ',') {
 Fields read(std::string_view text, std::size_t piece, CsvFormat format = {}) {
   CsvReader reader{format};
   Fields found;
-  const auto take_all = [&] {
+  penstock::test::feed_in_pieces(reader, text, piece, [&] {
     for (Found next = reader.next(); next != Found::nothing; next = reader.next()) {
       std::string words = std::to_string(reader.line()) + " ";
       if (next == Found::record) {
@@ -36,13 +37,7 @@ Fields read(std::string_view text, std::size_t piece, CsvFormat format = {}) {
       }
       found.push_back(words + " " + std::to_string(reader.offset()));
     }
-  };
-  for (std::size_t at = 0; at < text.size(); at += piece) {
-    reader.feed(text.substr(at, piece));
-    take_all();
-  }
-  reader.finish();
-  take_all();
+  });
   return found;
 }
 

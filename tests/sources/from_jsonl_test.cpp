@@ -17,6 +17,7 @@
 #include <boost/json/src.hpp>  // here for all files of this program
 
 #include "catch.hpp"
+#include "fuzz/fuzz.hpp"
 #include "penstock/sinks/sink_to_jsonl.hpp"
 #include "penstock/testing/testing.hpp"
 #include "temporary_directory.hpp"
@@ -82,18 +83,12 @@ Read<T> read(const TemporaryDirectory& dir, const std::string& text, JsonlSource
 Texts lines(std::string_view text, std::size_t piece, std::size_t longest) {
   LineReader reader{longest};
   Texts found;
-  const auto take_all = [&] {
+  penstock::test::feed_in_pieces(reader, text, piece, [&] {
     for (Found next = reader.next(); next != Found::nothing; next = reader.next()) {
       found.push_back(std::to_string(reader.line()) + (next == Found::damaged ? "!" : " ") +
                       std::string(reader.text()) + " " + std::to_string(reader.offset()));
     }
-  };
-  for (std::size_t at = 0; at < text.size(); at += piece) {
-    reader.feed(text.substr(at, piece));
-    take_all();
-  }
-  reader.finish();
-  take_all();
+  });
   return found;
 }
 

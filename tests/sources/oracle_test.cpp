@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fuzz/fuzz.hpp"
 #include "penstock/sources/csv.hpp"
 #include "penstock/sources/from_jsonl.hpp"
 
@@ -43,19 +44,6 @@ class Oracle {
   std::string text_;
   std::size_t at_ = 0;
 };
-
-/// Feeds `text` in pieces of `piece` bytes, the first of them of `first`.
-template <class Reader, class Fn>
-void feed(Reader& reader, std::string_view text, std::size_t first, std::size_t piece, Fn found) {
-  reader.feed(text.substr(0, first));
-  found();
-  for (std::size_t at = first; at < text.size(); at += piece) {
-    reader.feed(text.substr(at, piece));
-    found();
-  }
-  reader.finish();
-  found();
-}
 
 /// Calls `same(first, piece)` for the text as a whole, byte by byte, and cut in two at every byte.
 template <class Fn>
@@ -95,7 +83,7 @@ TEST_CASE("CsvReader reads what Python's csv module writes, cut at every byte") 
     const bool same = however_cut(text.size(), [&](std::size_t first, std::size_t piece) {
       CsvReader reader{format};
       std::vector<std::vector<std::string>> got;
-      feed(reader, text, first, piece, [&] {
+      penstock::test::feed_in_pieces(reader, text, first, piece, [&] {
         while (reader.next() == Found::record) {
           got.emplace_back();
           for (std::size_t i = 0; i < reader.size(); ++i) got.back().emplace_back(reader[i]);
@@ -133,7 +121,7 @@ TEST_CASE("from_jsonl reads what Python's json module writes, cut at every byte"
       detail::JsonlRows<Row> reader{JsonlSource{}};
       std::vector<Row> got;
       BadRow bad;
-      feed(reader, text, first, piece, [&] {
+      penstock::test::feed_in_pieces(reader, text, first, piece, [&] {
         for (Row row; reader.next_row(row, bad) == Found::record; row = {}) got.push_back(std::move(row));
       });
       if (!bad.reason.empty()) UNSCOPED_INFO(bad.reason);
