@@ -58,6 +58,16 @@ struct KeptAs<char*> {
 template <class V>
 using Kept = typename KeptAs<V>::type;
 
+/// What is picked, as it is kept, to look it up by.
+template <class K, class V>
+decltype(auto) as_kept(const V& value) {
+  if constexpr (std::is_same_v<K, V>) {
+    return (value);
+  } else {
+    return K(value);
+  }
+}
+
 template <class V>
 concept can_be_kept = keepable<Kept<V>> && can_copy<Kept<V>> && std::constructible_from<Kept<V>, const V&>;
 template <class V>
