@@ -195,8 +195,12 @@ TEST_CASE("D11 from_tcp_client does not read while its frames wait") {
   CHECK(sent < 20'000'000);
   source.stop();
   CHECK_THROWS(peer.send(text));
-  asio::post(loop.executor(), [&] { waiting.clear(); });
-  loop.stop();
+  std::atomic<bool> cleared{false};
+  asio::post(loop.executor(), [&] {
+    waiting.clear();
+    cleared = true;
+  });
+  CHECK(comes([&] { return cleared.load(); }));
 }
 
 TEST_CASE("sink_to_tcp writes every element and says at the end that it was all") {

@@ -449,8 +449,12 @@ TEST_CASE("stop ends connections that are silent, and those that wait for a sink
   CHECK(source.connections() == 0);
   CHECK(silent.receive().empty());
   CHECK(busy.receive().empty());
-  asio::post(loop.executor(), [&] { waiting.clear(); });
-  loop.stop();
+  std::atomic<bool> cleared{false};
+  asio::post(loop.executor(), [&] {
+    waiting.clear();
+    cleared = true;
+  });
+  CHECK(comes([&] { return cleared.load(); }));
 }
 
 TEST_CASE("a graph that is destroyed ends its connections and closes its port") {
