@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include <fcntl.h>
+
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -25,6 +27,9 @@ namespace penstock {
 using Socket = asio::basic_stream_socket<asio::ip::tcp, LoopExecutor>;
 
 namespace detail {
+
+/// Programs that this one starts do not get the socket, which would then stay open as long as they run.
+inline void keep_from_children(int socket) noexcept { ::fcntl(socket, F_SETFD, FD_CLOEXEC); }
 
 using Transferred = asio::any_completion_handler<void(boost::system::error_code, std::size_t)>;
 using Finished = asio::any_completion_handler<void(boost::system::error_code)>;
@@ -72,7 +77,7 @@ class ByteStreamImpl : public std::enable_shared_from_this<ByteStreamImpl> {
 
 class PlainStream final : public ByteStreamImpl {
  public:
-  explicit PlainStream(Socket socket) : socket_(std::move(socket)) {}
+  explicit PlainStream(Socket socket) : socket_(std::move(socket)) { keep_from_children(socket_.native_handle()); }
 
   void read_some(const MutableBuffers& buffers, Transferred handler) override {
     socket_.async_read_some(buffers, std::move(handler));

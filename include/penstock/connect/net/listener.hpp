@@ -61,6 +61,7 @@ class Listener {
     };
     door->acceptor.open(endpoint.protocol(), error);
     step("open a socket for");
+    keep_from_children(door->acceptor.native_handle());
     door->acceptor.set_option(asio::socket_base::reuse_address(true), error);
     step("reuse the address");
     door->acceptor.bind(endpoint, error);
