@@ -16,6 +16,8 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
 
 #include "catch.hpp"
 #include "connect/children.hpp"
@@ -446,6 +448,28 @@ TEST_CASE("from_process keeps no more of an endless record than its limit") {
   loop.run_for(guard);
   CHECK(length == 1000);
   CHECK(penstock::test::resident_kb() - before < 4096);
+}
+
+TEST_CASE("from_process lets others on the loop have their turn while no record ends") {
+  EventLoop loop;
+  const auto source = from_process(loop, {"cat", "/dev/zero"});
+  source.sink([](const std::string&) {});
+  asio::steady_timer timer{loop.io_context(), 20ms};
+  timer.async_wait([&](const boost::system::error_code&) { source.stop(); });
+  source.start();
+  loop.run_for(guard);
+  CHECK(source.stopped());
+  CHECK(no_child_is_left());
+}
+
+TEST_CASE("from_process does without the status where this program does not want to know of its children") {
+  const auto before = std::signal(SIGCHLD, SIG_IGN);
+  const Run counted = run({"seq", "3"});
+  std::signal(SIGCHLD, before);
+  CHECK(counted.lines == Lines{"1", "2", "3"});
+  CHECK(counted.ended);
+  CHECK(counted.exit == ProcessExit{-1, 0});
+  CHECK(counted.error == "from_process: seq has ended, and its status is not known");
 }
 
 TEST_CASE("from_process kills a program that does not end when it is told to") {

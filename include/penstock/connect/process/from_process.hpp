@@ -64,7 +64,7 @@ class ChildOutput final : public std::enable_shared_from_this<ChildOutput> {
   /// The next record of what was read.
   Found next() { return reader_.next(); }
   /// Reads more. False when there is nothing now, and the owner will be told when there is, or never again.
-  bool read(const std::string& who) {
+  bool read(const std::string& program) {
     if (waiting_ || ended()) return false;
     ssize_t got;
     do {
@@ -80,7 +80,7 @@ class ChildOutput final : public std::enable_shared_from_this<ChildOutput> {
     }
     const int error = errno;
     close();
-    if (got < 0) system_failure(error, who);
+    if (got < 0) system_failure(error, "from_process: cannot read what " + program + " writes");
     reader_.finish();
     return true;
   }
@@ -172,12 +172,14 @@ class ProcessNode final : public SourceNode<std::string, ProcessNode>, private C
   }
   /// Asked when no records are at hand.
   std::optional<std::string> next() {
+    if (std::exchange(yields_, false)) return later(clock().now());
     if (!over()) return nothing_yet();
     return std::nullopt;
   }
 
  private:
   static constexpr std::size_t most = 128;  // records cut before the first is emitted
+  static constexpr int turn = 16;           // blocks without a record, before others on the loop get their turn
   static constexpr int no_exit = -2;
 
   /// Starts the child, when the one before it is gone. False: not yet.
@@ -245,7 +247,7 @@ class ProcessNode final : public SourceNode<std::string, ProcessNode>, private C
   }
   /// True when there is a record; one that is none is put aside.
   bool cut(ChildOutput& output, bool may_read = true) {
-    for (;;) {
+    for (int blocks = 0;; ++blocks) {
       const Found found = output.next();
       if (found == Found::record) return true;
       if (found == Found::damaged) {
@@ -254,9 +256,13 @@ class ProcessNode final : public SourceNode<std::string, ProcessNode>, private C
         return false;
       }
       if (!may_read) return false;
+      if (blocks == turn) {
+        yields_ = true;
+        return false;
+      }
       bool more = false;
       try {
-        more = output.read("from_process: cannot read what " + command_.program() + " writes");
+        more = output.read(command_.program());
       } catch (...) {
         stop();
         throw;
@@ -303,6 +309,7 @@ class ProcessNode final : public SourceNode<std::string, ProcessNode>, private C
   bool separate_errors_ = false;
   bool diverted_ = false;
   bool fresh_ = false;   // started, and the child is not there yet
+  bool yields_ = false;  // there is more to read
   bool judged_ = false;  // how the child has ended was told
   std::shared_ptr<Child> child_;
   std::shared_ptr<ChildOutput> out_;
