@@ -19,3 +19,4 @@
 #include "penstock/sources/from_periodic.hpp"
 #include "penstock/sources/from_queue.hpp"
 #include "penstock/sources/from_textfile.hpp"
+#include "penstock/time/time.hpp"

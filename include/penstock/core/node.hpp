@@ -14,6 +14,7 @@
 namespace penstock {
 
 class Graph;
+struct TimeGauges;
 
 /// A member of a graph: inlets, outlets, and what is known of it. A node lives as long as its graph and is touched on its
 /// strand only. Operators derive from it, register their ports in the constructor, and push through their outlets.
@@ -63,6 +64,8 @@ class Node {
   /// Stops for good: cancels timers, ends what is held as dropped, settles receipts with `Stopped`. Called before the
   /// node is destroyed, while the rest of the graph still stands, and possibly more than once.
   virtual void shut_down() noexcept { stop(); }
+  /// What there is to see of event time; null for operators that do not deal with it.
+  virtual const TimeGauges* time_gauges() const noexcept { return nullptr; }
   /// Called when `edge` was taken off `inlet`.
   virtual void disconnected(InletBase& inlet) { static_cast<void>(inlet); }
 

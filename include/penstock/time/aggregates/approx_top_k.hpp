@@ -136,8 +136,9 @@ class ApproxTopK : public detail::OfValue<ApproxTopK<Fn>, Fn> {
 /// Gives `std::vector<ApproxKeyCount<Key>>`, the most frequent first, equal ones in the order of the keys;
 /// empty of none. A key came at most `count` and at least `count - error` times. The error is the same for
 /// all keys, and of n elements at most 2 n / c, for sure, in any order and after any merges: 2.5 % of n for k
-/// = 10 as it is set. Every key that came more often than that is among those kept. Up to c different keys
-/// all is exact. What is merged must have the same capacity. No `remove`.
+/// = 10 as it is set. Every key that came more often than that is among those kept; where hardly any does,
+/// there may be fewer than k. Up to c different keys all is exact. What is merged must have the same
+/// capacity. No `remove`.
 ///
 /// Memory: 56 bytes, and for each of at most c keys (after a merge for a moment 2 c) a key with 8 bytes and 8
 ///         to 16 bytes.

@@ -20,13 +20,13 @@ struct MemberOf<M Row::*> {
 };
 
 template <class M, class R>
-concept assigned_from = std::is_assignable_v<M&, R> || (is_optional<R> && requires(M& member, R result) {
+concept assigned_from = std::is_assignable_v<M&, R> || (result_may_be_missing<R> && requires(M& member, R result) {
                           member = *std::move(result);
                         });
 
 template <class M, class R>
 void assign_result(M& member, R&& result) {
-  if constexpr (is_optional<std::remove_cvref_t<R>> && !is_optional<M>) {
+  if constexpr (result_may_be_missing<std::remove_cvref_t<R>> && !result_may_be_missing<M>) {
     if (result) member = static_cast<M>(*std::forward<R>(result));
   } else if constexpr (std::is_arithmetic_v<M>) {
     member = static_cast<M>(result);

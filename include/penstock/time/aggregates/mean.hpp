@@ -17,7 +17,7 @@ template <class V>
 struct MeanAs {
   static constexpr bool exists = false;
 };
-template <number V>
+template <arithmetic V>
 struct MeanAs<V> {
   static constexpr bool exists = SumAs<V>::exists;
   using Result = std::common_type_t<V, double>;
@@ -79,7 +79,7 @@ class Mean : public detail::OfValue<Mean<Fn>, Fn> {
   auto result(const MeanState<V>& state) const {
     using Result = typename detail::MeanAs<V>::Result;
     if (state.count == 0) return std::optional<Result>{};
-    if constexpr (detail::number<V>) {
+    if constexpr (detail::arithmetic<V>) {
       return std::optional<Result>{static_cast<Result>(detail::total_of(state.sum)) /
                                    static_cast<Result>(state.count)};
     } else {

@@ -24,7 +24,7 @@ template <class V>
 struct QuantileAs {
   using type = V;
 };
-template <number V>
+template <arithmetic V>
 struct QuantileAs<V> {
   using type = std::common_type_t<V, double>;
 };
@@ -36,7 +36,7 @@ template <class V>
 QuantileResult<V> quantile_of(std::vector<V>& values, double q) {
   const auto at = [&](std::size_t i) { return values.begin() + static_cast<std::ptrdiff_t>(i); };
   const std::size_t last = values.size() - 1;
-  if constexpr (number<V>) {
+  if constexpr (arithmetic<V>) {
     using Result = QuantileResult<V>;
     const double place = static_cast<double>(last) * q;
     const std::size_t below = std::min(static_cast<std::size_t>(place), last);

@@ -35,7 +35,7 @@ class Variance : public detail::OfValue<Variance<Fn, Whole, Root>, Fn> {
   using detail::OfValue<Variance, Fn>::OfValue;
 
   template <class V>
-  static constexpr bool takes = detail::number<V>;
+  static constexpr bool takes = detail::arithmetic<V>;
   template <class>
   using over = Moments;
   template <class T>

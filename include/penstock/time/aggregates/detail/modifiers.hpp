@@ -102,9 +102,9 @@ class MaybePicked {
 };
 
 template <class R>
-inline constexpr bool is_optional = false;
+inline constexpr bool result_may_be_missing = false;
 template <class R>
-inline constexpr bool is_optional<std::optional<R>> = true;
+inline constexpr bool result_may_be_missing<std::optional<R>> = true;
 
 template <class Pred, class T>
 concept tests_element = requires(const Pred& pred, const T& element) {
@@ -180,7 +180,7 @@ class ValueOr : public Modifiers<ValueOr<A, V>> {
   static constexpr bool fits() {
     if constexpr (aggregate_of<A, T>) {
       using Result = detail::ResultOf<A, T>;
-      if constexpr (detail::is_optional<Result>) return std::is_convertible_v<V, typename Result::value_type>;
+      if constexpr (detail::result_may_be_missing<Result>) return std::is_convertible_v<V, typename Result::value_type>;
     }
     return false;
   }

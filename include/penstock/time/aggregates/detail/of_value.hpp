@@ -75,7 +75,7 @@ concept ordered = requires(const V& a, const V& b) {
   { a < b } -> std::convertible_to<bool>;
 };
 template <class V>
-concept number = std::is_arithmetic_v<V>;
+concept arithmetic = std::is_arithmetic_v<V>;
 
 template <class V>
 bool is_nan([[maybe_unused]] const V& value) noexcept {

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <numeric>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include "penstock/core/error.hpp"
+#include "penstock/time/aggregate.hpp"
+#include "penstock/time/detail/window_node.hpp"
+#include "penstock/time/detail/window_parts.hpp"
+#include "penstock/time/windows.hpp"
+
+// Not an operator: tumbling and hopping windows.
+
+namespace penstock::detail {
+
+/// Elements are gathered in *slots*: spans of event time that lie side by side. Of tumbling windows each is one.
+/// Overlapping windows are made of slots as long as the greatest common divisor of size and slide, so that an
+/// element is gathered once however many windows it is in; where the aggregate cannot be merged, or every window
+/// has to forget on its own, a slot is a whole window and an element goes into several.
+template <element T, class KeyFn, class Key, class Aggregate>
+class FixedWindowNode final
+    : public WindowNode<FixedWindowNode<T, KeyFn, Key, Aggregate>, T,
+                        WindowResult<ShownKey<Key>, typename Aggregation<Aggregate, T>::result_type>> {
+  using Aggregator = Aggregation<Aggregate, T>;
+  using State = typename Aggregator::state;
+  using Out = WindowResult<ShownKey<Key>, typename Aggregator::result_type>;
+  using Base = WindowNode<FixedWindowNode, T, Out>;
+  template <class Value>
+  using ByKey = boost::unordered_flat_map<Key, Value, WindowHash<Key>>;
+
+ public:
+  using Result = Out;
+
+  FixedWindowNode(KeyFn key, FixedWindows windows, WindowOptions options, Aggregate aggregate)
+      : Base(Info{"window", {}, Shape::time}),
+        key_(std::move(key)),
+        aggregate_(std::move(aggregate)),
+        windows_(windows),
+        options_(options),
+        lateness_(span_of(options.lateness)),
+        several_(windows.size != windows.slide),
+        shared_(several_ && Aggregator::can_merge && !options.discarding),
+        slot_(shared_ ? std::gcd(windows.size, windows.slide) : windows.size),
+        counts_panes_(lateness_ != 0 || options.early_every != 0 || options.early_period != Duration::zero() ||
+                      options.output == Output::update) {}
+
+  const char* needs_loop() const noexcept override {
+    return options_.early_period != Duration::zero() ? "window: an early_period" : nullptr;
+  }
+
+  template <class V>
+  [[gnu::always_inline]] void add(V&& value, EventTime time, const Context& context) {
+    // A slot that is there is one that elements still count in.
+    if (last_ && static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(last_->start) <
+                     static_cast<std::uint64_t>(slot_) &&
+        last_->first_end > this->frontier() && context.size() == 0 && plain_) [[likely]] {
+      State& state = state_of(*last_, this->run(key_, std::as_const(value)));
+      this->run_add(aggregate_, state, std::as_const(value));
+      return;
+    }
+    add_with_care(std::forward<V>(value), time, context);
+  }
+
+  void advance(EventTime from, EventTime to) {
+    const bool end = to == frontier_at_end;
+    if (options_.output == Output::update) {
+      fire_changed(from, to);
+    } else {
+      const EventTime shift = options_.output == Output::append ? lateness_ : 0;
+      fire(from == no_frontier ? from : earlier_by(from, shift), end ? to : earlier_by(to, shift));
+    }
+    clean(end ? to : earlier_by(to, lateness_));
+  }
+  /// Results of `append` come so much behind the end of their windows.
+  EventTime held_back(EventTime frontier) const noexcept {
+    return options_.output == Output::append ? earlier_by(frontier, lateness_) : frontier;
+  }
+  void drop_all(const char* reason) noexcept {
+    for (auto& [start, keys] : refs_) {
+      for (auto& [key, context] : keys) context.drop(reason);
+    }
+    this->info().drops(entries_);
+    slots_.clear();
+    refs_.clear();
+    panes_.clear();
+    counts_.clear();
+    changed_.clear();
+    last_ = nullptr;
+    entries(0);
+    this->gauges_.windows.set(0);
+    alarm_.cancel();
+  }
+
+ private:
+  friend Base;
+
+  struct Slot {
+    EventTime start;
+    EventTime first_end;  // of the windows that it is part of
+    EventTime last_end;
+    ByKey<State> states;
+  };
+  using KeySet = boost::unordered_flat_set<Key, WindowHash<Key>>;
+
+  // --- where an element belongs
+
+  EventTime start_of(EventTime time, EventTime step) const noexcept {
+    return floor_div(time - windows_.offset, step) * step + windows_.offset;
+  }
+  /// The first window that reaches beyond `time`.
+  EventTime first_window(EventTime time) const noexcept {
+    return start_of(time - windows_.size, windows_.slide) + windows_.slide;
+  }
+  Slot& slot_at(EventTime start) {
+    const auto [at, is_new] = slots_.try_emplace(start);
+    Slot& slot = at->second;
+    if (is_new) {
+      slot.start = start;
+      slot.first_end = shared_ ? first_window(start) + windows_.size : start + windows_.size;
+      slot.last_end = shared_ ? start_of(start, windows_.slide) + windows_.size : start + windows_.size;
+      this->gauges_.windows.set(slots_.size());
+    }
+    return slot;
+  }
+  template <class K>
+  State& state_of(Slot& slot, K&& key) {
+    auto at = slot.states.find(key);
+    if (at != slot.states.end()) [[likely]] return at->second;
+    if (options_.max_entries != 0 && entries_ == options_.max_entries) {
+      throw Overflow(this->info().label() + ": " + std::to_string(entries_) + " open pairs of a key and a window, which is max_entries");
+    }
+    at = slot.states.emplace(Key(std::forward<K>(key)), aggregate_.create()).first;
+    entries(entries_ + 1);
+    return at->second;
+  }
+
+  template <class V>
+  [[gnu::noinline]] void add_with_care(V&& value, EventTime time, const Context& context) {
+    const EventTime newest = start_of(time, windows_.slide);
+    const EventTime gone = earlier_by(this->frontier(), lateness_);  // windows that end here or before are over
+    if (newest + windows_.size <= gone) return this->came_too_late(std::forward<V>(value), time, context);
+    if (newest + windows_.size <= this->frontier() || first_window(time) + windows_.size <= this->frontier()) {
+      this->gauges_.late.add();
+    }
+    const Key key(this->run(key_, std::as_const(value)));
+    if (several_ && !shared_) {
+      for (EventTime start = first_window(time); start <= newest; start += windows_.slide) {
+        if (start + windows_.size > gone) add_to(slot_at(start), key, value, context);
+      }
+    } else {
+      add_to(slot_at(start_of(time, slot_)), key, value, context);
+    }
+    for (EventTime start = first_window(time); start <= newest; start += windows_.slide) {
+      if (start + windows_.size > gone) came(start, key);
+    }
+  }
+  void add_to(Slot& slot, const Key& key, const T& value, const Context& context) {
+    this->run_add(aggregate_, state_of(slot, key), value);
+    if (context.size() != 0) refs_[slot.start][key].append(context);
+    last_ = &slot;
+  }
+  /// An element has come into a window: that may be a reason for a result.
+  void came(EventTime start, const Key& key) {
+    const bool over = start + windows_.size <= this->frontier();
+    if (options_.output == Output::update || options_.early_period != Duration::zero()) {
+      changed_[start].insert(key);
+      if (options_.early_period != Duration::zero() && !alarm_.active()) {
+        this->clock().set(alarm_, this->clock().now() + options_.early_period);
+      }
+    }
+    if (options_.output != Output::panes) return;
+    if (over) return fire_one(start, key, Timing::late);
+    if (options_.early_every != 0 && ++counts_[start][key] % options_.early_every == 0) fire_one(start, key, Timing::early);
+  }
+
+  // --- results
+
+  /// Windows that end after `from`, and not after `to`.
+  void fire(EventTime from, EventTime to) {
+    if (slots_.empty()) return;
+    EventTime start = first_start(slots_.begin()->first);
+    if (from > -farthest_time) start = std::max(start, first_window(from));
+    for (auto at = first_in(start); at != slots_.end(); at = first_in(start)) {
+      if (at->first >= start + (shared_ ? windows_.size : 1)) {
+        start = first_start(at->first);  // leaps over what is empty
+        continue;
+      }
+      if (start + windows_.size > to) return;
+      fire_window(start);
+      start += windows_.slide;
+    }
+  }
+  /// The first window that has something of the slot.
+  EventTime first_start(EventTime slot) const noexcept { return shared_ ? first_window(slot) : slot; }
+  auto first_in(EventTime start) { return slots_.lower_bound(start); }
+
+  void fire_window(EventTime start) {
+    ByKey<State> merged;
+    if (shared_) merge_into(merged, start);
+    ByKey<State>& states = shared_ ? merged : first_in(start)->second.states;
+    std::vector<typename ByKey<State>::value_type*> sorted;
+    sorted.reserve(states.size());
+    for (auto& item : states) sorted.push_back(&item);
+    const WindowHash<Key> hash;
+    std::sort(sorted.begin(), sorted.end(),
+              [&](const auto* a, const auto* b) { return key_before(a->first, b->first, hash); });
+    for (auto* item : sorted) emit_result(start, item->first, item->second, Timing::on_time);
+    if (options_.discarding) forget(start);
+  }
+
+  void merge_into(ByKey<State>& merged, EventTime start) {
+    if constexpr (Aggregator::can_merge) {
+      for (auto at = first_in(start); at != slots_.end() && at->first < start + windows_.size; ++at) {
+        for (const auto& [key, state] : at->second.states) {
+          const auto [place, is_new] = merged.emplace(key, state);
+          if (!is_new) aggregate_.merge(place->second, state);
+        }
+      }
+    }
+  }
+  void fire_one(EventTime start, const Key& key, Timing timing) {
+    if (!shared_) {
+      auto& states = slots_.find(start)->second.states;
+      const auto at = states.find(key);
+      if (at == states.end()) return;
+      emit_result(start, at->first, at->second, timing);
+      if (!options_.discarding) return;
+      forget(start, key);
+      states.erase(at);
+      return entries(entries_ - 1);
+    }
+    if constexpr (Aggregator::can_merge) {
+      State all = aggregate_.create();
+      for (auto at = first_in(start); at != slots_.end() && at->first < start + windows_.size; ++at) {
+        const auto found = at->second.states.find(key);
+        if (found != at->second.states.end()) aggregate_.merge(all, found->second);
+      }
+      emit_result(start, key, all, timing);
+    }
+  }
+  void fire_changed(EventTime from, EventTime to) {
+    for (auto& [start, keys] : changed_) {
+      const EventTime end = start + windows_.size;
+      fire_keys(start, keys, end <= from ? Timing::late : end <= to ? Timing::on_time : Timing::early);
+    }
+    changed_.clear();
+  }
+  void fire_keys(EventTime start, const KeySet& keys, Timing timing) {
+    std::vector<const Key*> sorted;
+    sorted.reserve(keys.size());
+    for (const Key& key : keys) sorted.push_back(&key);
+    const WindowHash<Key> hash;
+    std::sort(sorted.begin(), sorted.end(), [&](const Key* a, const Key* b) { return key_before(*a, *b, hash); });
+    for (const Key* key : sorted) fire_one(start, *key, timing);
+  }
+  void emit_result(EventTime start, const Key& key, const State& state, Timing timing) {
+    const Window window{start, start + windows_.size};
+    Context context;
+    if (!refs_.empty()) gather(context, start, key);
+    context.event_time(window.end - 1);
+    const Pane pane{counts_panes_ ? panes_[start][key]++ : 0, timing};
+    const auto make = [&] {
+      if constexpr (std::is_same_v<Key, Keyless>) {
+        return Out{window, aggregate_.result(state), pane};
+      } else {
+        return Out{key, window, aggregate_.result(state), pane};
+      }
+    };
+    this->put(make, std::move(context));
+  }
+  void gather(Context& context, EventTime start, const Key& key) const {
+    for (auto at = refs_.lower_bound(start); at != refs_.end() && at->first < start + (shared_ ? windows_.size : 1); ++at) {
+      const auto found = at->second.find(key);
+      if (found != at->second.end()) context.append(found->second);
+    }
+  }
+
+  // --- forgetting
+
+  /// What a discarding window has emitted.
+  void forget(EventTime start) {
+    Slot& slot = slots_.find(start)->second;
+    entries(entries_ - slot.states.size());
+    slot.states.clear();
+    refs_.erase(start);
+  }
+  void forget(EventTime start, const Key& key) {
+    const auto at = refs_.find(start);
+    if (at != refs_.end()) at->second.erase(key);
+  }
+  /// Windows that end at `over` or before can change no more.
+  void clean(EventTime over) {
+    while (!slots_.empty() && slots_.begin()->second.last_end <= over) {
+      const auto first = slots_.begin();
+      entries(entries_ - first->second.states.size());
+      if (last_ == &first->second) last_ = nullptr;
+      refs_.erase(first->first);
+      slots_.erase(first);
+    }
+    this->gauges_.windows.set(slots_.size());
+    const auto ended = [&](EventTime start) { return over == frontier_at_end || start + windows_.size <= over; };
+    clean(panes_, ended);
+    clean(counts_, ended);
+    clean(changed_, ended);
+  }
+  template <class Map, class Ended>
+  static void clean(Map& map, Ended ended) {
+    while (!map.empty() && ended(map.begin()->first)) map.erase(map.begin());
+  }
+  void entries(std::size_t n) noexcept {
+    entries_ = n;
+    this->gauges_.entries.set(n);
+    this->besides(n);
+  }
+
+  struct Alarm final : Timer {
+    explicit Alarm(FixedWindowNode& n) noexcept : node(n) {}
+    void run() override { node.rang(); }
+    FixedWindowNode& node;
+  };
+  void rang() {
+    this->in_background([this] {
+      for (auto& [start, keys] : changed_) {
+        if (start + windows_.size > this->frontier()) fire_keys(start, keys, Timing::early);
+      }
+      if (options_.output != Output::update) changed_.clear();
+    });
+  }
+
+  KeyOf<KeyFn> key_;
+  Aggregator aggregate_;
+  FixedWindows windows_;
+  WindowOptions options_;
+  EventTime lateness_;
+  bool several_;       // an element is in several windows
+  bool shared_;        // and gathered once
+  EventTime slot_;     // how long one is
+  bool counts_panes_;
+  bool plain_ = options_.output != Output::update && options_.early_every == 0 && options_.early_period == Duration::zero() &&
+                (!several_ || shared_);
+  Slot* last_ = nullptr;  // where the last element went
+  std::map<EventTime, Slot> slots_;  // by their start
+  std::size_t entries_ = 0;
+  std::map<EventTime, ByKey<Context>> refs_;           // of slots
+  std::map<EventTime, ByKey<std::uint32_t>> panes_;    // results so far; these by the start of windows
+  std::map<EventTime, ByKey<std::size_t>> counts_;     // elements, for early results
+  std::map<EventTime, KeySet> changed_;
+  Alarm alarm_{*this};
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "penstock/core/error.hpp"
+#include "penstock/time/aggregate.hpp"
+#include "penstock/time/detail/window_node.hpp"
+#include "penstock/time/detail/window_parts.hpp"
+#include "penstock/time/windows.hpp"
+
+// Not an operator: session windows.
+
+namespace penstock::detail {
+
+/// Every key has its sessions, which do not touch each other, in the order of their starts. When each of them is to be
+/// looked at stands in `due_`; a session that has grown since is put there again when its old time has come, and one that
+/// was joined to another is not found any more. So an element that prolongs a session costs no change there.
+template <element T, class KeyFn, class Key, class Gaps, class Aggregate>
+class SessionWindowNode final
+    : public WindowNode<SessionWindowNode<T, KeyFn, Key, Gaps, Aggregate>, T,
+                        WindowResult<ShownKey<Key>, typename Aggregation<Aggregate, T>::result_type>> {
+  using Aggregator = Aggregation<Aggregate, T>;
+  using State = typename Aggregator::state;
+  using Out = WindowResult<ShownKey<Key>, typename Aggregator::result_type>;
+  using Base = WindowNode<SessionWindowNode, T, Out>;
+
+ public:
+  using Result = Out;
+
+  SessionWindowNode(KeyFn key, Gaps gaps, WindowOptions options, Aggregate aggregate)
+      : Base(Info{"window", "session", Shape::time}),
+        key_(std::move(key)),
+        gaps_(std::move(gaps)),
+        aggregate_(std::move(aggregate)),
+        options_(options),
+        lateness_(span_of(options.lateness)) {}
+
+  const char* needs_loop() const noexcept override {
+    return options_.early_period != Duration::zero() ? "window: an early_period" : nullptr;
+  }
+
+  template <class V>
+  void add(V&& value, EventTime time, const Context& context) {
+    const EventTime gap = this->run(*this, std::as_const(value));
+    Window window{time, time + gap};
+    const Key key(this->run(key_, std::as_const(value)));
+    const auto known = sessions_.find(key);
+    std::size_t first = 0;
+    std::size_t last = 0;  // behind those that become one with it
+    if (known != sessions_.end()) {
+      const std::vector<Session>& list = known->second;
+      while (first < list.size() && list[first].window.end < window.start) ++first;
+      for (last = first; last < list.size() && list[last].window.start <= window.end; ++last) {
+        window.start = std::min(window.start, list[last].window.start);
+        window.end = std::max(window.end, list[last].window.end);
+      }
+    }
+    if (window.end <= earlier_by(this->frontier(), lateness_)) {
+      return this->came_too_late(std::forward<V>(value), time, context);
+    }
+    if (window.end <= this->frontier()) this->gauges_.late.add();
+    std::vector<Session>& list = known != sessions_.end() ? known->second : sessions_[key];
+    Session& session = first == last ? insert(list, first, window, key) : join(list, first, last, window, key);
+    this->run_add(aggregate_, session.state, std::as_const(value));
+    session.news = true;
+    ++session.count;
+    if (context.size() != 0) session.refs.append(context);
+    came(session, key);
+  }
+
+  void advance(EventTime from, EventTime to) {
+    const bool end = to == frontier_at_end;
+    const EventTime over = end ? to : earlier_by(to, lateness_);
+    const EventTime fires = options_.output == Output::append ? over : to;
+    std::vector<Ripe> ripe;
+    while (!due_.empty() && (end || due_.begin()->first <= to)) {
+      const EventTime when = due_.begin()->first;
+      const Due due = std::move(due_.begin()->second);
+      due_.erase(due_.begin());
+      const auto known = sessions_.find(due.key);
+      Session* session = known == sessions_.end() ? nullptr : find(known->second, due.id);
+      if (!session || session->due != when) continue;  // it was joined to another, or stands here for another time
+      session->due = no_frontier;
+      if (session->window.end <= fires && session->news && !session->fired) {
+        ripe.push_back({session->window, &known->first});
+      } else if (session->window.end <= over) {
+        gone_.push_back({session->window, &known->first});
+      } else {
+        look_again(*session, known->first);
+      }
+    }
+    const WindowHash<Key> hash;
+    const auto before = [&](const Ripe& a, const Ripe& b) {
+      if (a.window.end != b.window.end) return a.window.end < b.window.end;
+      if (a.window.start != b.window.start) return a.window.start < b.window.start;
+      return key_before(*a.key, *b.key, hash);
+    };
+    std::sort(ripe.begin(), ripe.end(), before);
+    for (const Ripe& one : ripe) {
+      auto& list = sessions_.find(*one.key)->second;
+      Session& session = *std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.window == one.window; });
+      session.fired = true;
+      const bool late = options_.output != Output::append && one.window.end <= from;
+      fire(session, *one.key, late ? Timing::late : Timing::on_time);
+      if (one.window.end <= over) {
+        gone_.push_back(one);
+      } else {
+        look_again(session, *one.key);
+      }
+    }
+    for (const Ripe& one : gone_) remove(one);
+    gone_.clear();
+    count();
+  }
+  EventTime held_back(EventTime frontier) const noexcept {
+    return options_.output == Output::append ? earlier_by(frontier, lateness_) : frontier;
+  }
+  void drop_all(const char* reason) noexcept {
+    for (auto& [key, list] : sessions_) {
+      for (Session& session : list) session.refs.drop(reason);
+    }
+    this->info().drops(entries_);
+    sessions_.clear();
+    due_.clear();
+    entries_ = 0;
+    count();
+    alarm_.cancel();
+  }
+
+  /// The gap that an element asks for.
+  EventTime operator()(const T& element) {
+    const EventTime gap = gaps_.gap_of(element);
+    if (gap <= 0 || gap > farthest_time) bad_argument("session: the gap must be at least a microsecond");
+    return gap;
+  }
+
+ private:
+  struct Session {
+    Window window;
+    State state;
+    std::uint64_t id;
+    EventTime due = 0;      // when it is to be looked at
+    std::size_t count = 0;  // elements
+    Context refs;
+    std::uint32_t panes = 0;
+    bool news = false;      // elements since the last result
+    bool fired = false;     // the frontier has passed its end, and that was told
+  };
+  struct Due {
+    Key key;
+    std::uint64_t id;
+  };
+  struct Ripe {
+    Window window;
+    const Key* key;
+  };
+
+  Session& insert(std::vector<Session>& list, std::size_t place, Window window, const Key& key) {
+    if (options_.max_entries != 0 && entries_ == options_.max_entries) {
+      throw Overflow(this->info().label() + ": " + std::to_string(entries_) +
+                     " open sessions, which is max_entries");
+    }
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(place), Session{window, aggregate_.create(), next_id_++, 0, 0, {}});
+    ++entries_;
+    count();
+    look_again(list[place], key);
+    return list[place];
+  }
+  /// Makes one session of those that the new element touches. The first one stays the one that is looked for.
+  Session& join(std::vector<Session>& list, std::size_t first, std::size_t last, Window window, const Key& key) {
+    Session& into = list[first];
+    const bool goes_on = into.fired && into.window.end != window.end;
+    for (std::size_t i = first + 1; i < last; ++i) {
+      Session& other = list[i];
+      aggregate_.merge(into.state, std::move(other.state));
+      into.refs.append(other.refs);
+      into.count += other.count;
+      into.panes = std::max(into.panes, other.panes);
+      into.news = into.news || other.news;
+    }
+    entries_ -= last - first - 1;
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(first) + 1, list.begin() + static_cast<std::ptrdiff_t>(last));
+    into.window = window;
+    if (goes_on) {
+      into.fired = false;
+      look_again(into, key);
+    }
+    count();
+    return into;
+  }
+  void remove(const Ripe& one) {
+    const auto known = sessions_.find(*one.key);
+    auto& list = known->second;
+    entries_ -= std::erase_if(list, [&](const Session& s) { return s.window == one.window; });
+    if (list.empty()) sessions_.erase(known);
+  }
+  static Session* find(std::vector<Session>& list, std::uint64_t id) {
+    const auto found = std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.id == id; });
+    return found == list.end() ? nullptr : &*found;
+  }
+  /// When its end has come; once that was told, when it is over.
+  void look_again(Session& session, const Key& key) {
+    const bool ended = session.fired || options_.output == Output::append;
+    session.due = ended ? later_by(session.window.end, lateness_) : session.window.end;
+    due_.emplace(session.due, Due{key, session.id});
+  }
+
+  void came(Session& session, const Key& key) {
+    const bool over = session.window.end <= this->frontier();
+    if (options_.early_period != Duration::zero() && !alarm_.active()) {
+      this->clock().set(alarm_, this->clock().now() + options_.early_period);
+    }
+    if (options_.output == Output::append) return;
+    if (over) {
+      session.fired = true;
+      return fire(session, key, Timing::late);
+    }
+    if (options_.early_every != 0 && session.count % options_.early_every == 0) fire(session, key, Timing::early);
+  }
+  void fire(Session& session, const Key& key, Timing timing) {
+    session.news = false;
+    Context context = session.refs;
+    context.event_time(session.window.end - 1);
+    const Pane pane{session.panes++, timing};
+    const auto make = [&] {
+      if constexpr (std::is_same_v<Key, Keyless>) {
+        return Out{session.window, aggregate_.result(session.state), pane};
+      } else {
+        return Out{key, session.window, aggregate_.result(session.state), pane};
+      }
+    };
+    this->put(make, std::move(context));
+    if (!options_.discarding) return;
+    session.state = aggregate_.create();
+    session.refs.clear();
+  }
+  void count() noexcept {
+    this->gauges_.windows.set(entries_);
+    this->gauges_.entries.set(entries_);
+    this->besides(entries_);
+  }
+
+  struct Alarm final : Timer {
+    explicit Alarm(SessionWindowNode& n) noexcept : node(n) {}
+    void run() override { node.rang(); }
+    SessionWindowNode& node;
+  };
+  void rang() {
+    this->in_background([this] {
+      std::vector<Ripe> news;
+      for (auto& [key, list] : sessions_) {
+        for (Session& session : list) {
+          if (session.news && session.window.end > this->frontier()) news.push_back({session.window, &key});
+        }
+      }
+      const WindowHash<Key> hash;
+      std::sort(news.begin(), news.end(), [&](const Ripe& a, const Ripe& b) {
+        if (a.window != b.window) return std::pair(a.window.end, a.window.start) < std::pair(b.window.end, b.window.start);
+        return key_before(*a.key, *b.key, hash);
+      });
+      for (const Ripe& one : news) {
+        auto& list = sessions_.find(*one.key)->second;
+        fire(*std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.window == one.window; }), *one.key,
+             Timing::early);
+      }
+    });
+  }
+
+  KeyOf<KeyFn> key_;
+  Gaps gaps_;
+  Aggregator aggregate_;
+  WindowOptions options_;
+  EventTime lateness_;
+  boost::unordered_flat_map<Key, std::vector<Session>, WindowHash<Key>> sessions_;
+  std::multimap<EventTime, Due> due_;
+  std::vector<Ripe> gone_;
+  std::size_t entries_ = 0;
+  std::uint64_t next_id_ = 0;
+  Alarm alarm_{*this};
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/line.hpp"
+#include "penstock/core/stream.hpp"
+#include "penstock/time/gauges.hpp"
+#include "penstock/time/window_result.hpp"
+
+// Not an operator: what all operators have in common that keep elements until the frontier has passed them.
+
+namespace penstock::detail {
+
+inline constexpr const char* too_late = "it came too late for all of its windows";
+
+/// For keys that have no `<` the order of their hashes has to do.
+template <class Key, class Hash>
+bool key_before(const Key& a, const Key& b, const Hash& hash) {
+  if constexpr (requires { static_cast<bool>(a < b); }) {
+    return a < b;
+  } else {
+    return hash(a) < hash(b);
+  }
+}
+
+/// Takes elements with an event time and signals, and emits results in bursts: at once for as long as what follows takes
+/// them; the rest stands in the line, and whoever brought the burst about waits for the last of it. `Self` has
+///
+///     void add(V&& value, EventTime time, const Context& context);   // calls `put` for results, `came_too_late`
+///     void advance(EventTime from, EventTime to);                    // the frontier has moved: calls `put`
+///     void drop_all(const char* reason) noexcept;                    // what it keeps, Refs and all
+///     EventTime held_back(EventTime frontier) const;                 // the frontier for those behind
+template <class Self, element T, element Out>
+class WindowNode : public LineNode<Self, Out>, public Receiver<T, Self> {
+  using Line = LineNode<Self, Out>;
+
+ public:
+  Outlet<Late<T>> late;
+
+  const TimeGauges* time_gauges() const noexcept override { return &gauges_; }
+
+  template <class V>
+  [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
+    this->info().took();
+    if (!context || context->event_time() == no_event_time) [[unlikely]] no_time();
+    const EventTime time = context->event_time();
+    if (time > newest_) {
+      newest_ = time;
+      gauges_.newest.set(time);
+    }
+    late_ = nullptr;
+    self().add(std::forward<V>(value), time, *context);
+    return emitted_ ? end_burst() : late_;
+  }
+
+  void shut_down() noexcept override {
+    self().drop_all("the window that held it was stopped");
+    Line::shut_down();
+  }
+
+ protected:
+  WindowNode(Info info) : Line(std::move(info)) {
+    this->port(static_cast<InletBase&>(*this));
+    this->port(this->outlet);
+    this->port(late);
+  }
+
+  Pending* take_signal(const Signal& signal) override {
+    Join join{this->strand()};
+    switch (signal.kind) {
+      case Signal::watermark:
+        if (signal.value <= frontier_) return nullptr;
+        self().advance(std::exchange(frontier_, signal.value), signal.value);
+        gauges_.frontier.set(frontier_);
+        return behind_burst({Signal::watermark, self().held_back(frontier_)});
+      case Signal::end:
+        self().advance(frontier_, frontier_at_end);
+        join.add(late.signal(signal));
+        join.add(behind_burst(signal));
+        return join.finish();
+      case Signal::reopen: join.add(late.signal(signal)); break;
+      default: break;
+    }
+    join.add(Line::add(signal));
+    return join.finish();
+  }
+
+  /// One result, in order behind those before it: what `make()` returns.
+  template <class Make>
+  void put(Make make, Context&& context) {
+    emitted_ = true;
+    try {
+      if (first_.state()) this->pump_.rest_until(std::exchange(first_, {}));
+      if (Line::busy()) {
+        Line::add(make(), std::move(context));
+        waits_ = true;
+        return;
+      }
+      Out out = make();
+      this->info().passed();
+      first_ = Receipt{this->outlet.push(std::move(out), context.or_null())};
+      if (!first_.pending()) first_ = {};
+    } catch (...) {
+      // What the others have gathered is theirs: the burst goes on.
+      context.fail(std::current_exception());
+      if (!error_) error_ = std::current_exception();
+    }
+  }
+  /// Calls a function that calls `put`, where no element brought that about.
+  template <class Fn>
+  void in_background(Fn fn) {
+    try {
+      this->strand().descend([&] {
+        fn();
+        emitted_ = waits_ = false;
+        if (first_.state()) this->pump_.rest_until(std::exchange(first_, {}));
+        if (const auto error = std::exchange(error_, nullptr)) std::rethrow_exception(error);
+      });
+    } catch (...) {
+      this->graph().report(std::current_exception(), this->info());
+    }
+  }
+
+  template <class Aggregator, class State>
+  [[gnu::always_inline]] void run_add(Aggregator& aggregate, State& state, const T& value) {
+    try {
+      aggregate.add(state, value);
+    } catch (...) {
+      this->info().fails();
+      throw;
+    }
+  }
+
+  template <class V>
+  [[gnu::noinline]] void came_too_late(V&& value, EventTime time, const Context& context) {
+    const auto by = static_cast<std::uint64_t>(frontier_ - time);
+    gauges_.late_dropped.add();
+    gauges_.late_by_all.add(by);
+    if (by > gauges_.late_by_most.get()) gauges_.late_by_most.set(by);
+    if (late.branches().empty()) {
+      context.drop(too_late);
+      this->info().drops();
+      return;
+    }
+    this->info().leaves_out();
+    late_ = late.push(Late<T>{T(std::forward<V>(value)), time, frontier_}, &context);
+  }
+
+  EventTime frontier() const noexcept { return frontier_; }
+  TimeGauges gauges_;
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+
+  [[noreturn, gnu::cold]] void no_time() {
+    misuse(this->info().label() + ": the elements have no event time; put event_time(...) before");
+  }
+
+  [[gnu::noinline]] Pending* end_burst() {
+    emitted_ = false;
+    const bool waits = std::exchange(waits_, false);
+    Receipt first = std::exchange(first_, {});
+    if (const auto error = std::exchange(error_, nullptr)) std::rethrow_exception(error);
+    if (!waits || this->line_.empty() || !this->line_.back().value) return first.release();
+    // Those before the last one are told of as errors of background work.
+    Receipt& last = this->line_.back().receipt;
+    if (!last.state()) last = Receipt::waiting(this->strand(), &this->info(), Why::order);
+    return last.share();
+  }
+  Pending* behind_burst(const Signal& signal) {
+    Join join{this->strand()};
+    std::exception_ptr error;
+    try {
+      if (emitted_) join.add(end_burst());
+    } catch (...) {
+      error = std::current_exception();
+    }
+    join.add(Line::add(signal));
+    if (error) std::rethrow_exception(error);
+    return join.finish();
+  }
+
+  EventTime frontier_ = no_frontier;
+  EventTime newest_ = no_frontier;
+  Pending* late_ = nullptr;
+  bool emitted_ = false;  // in the burst under way
+  bool waits_ = false;
+  Receipt first_;  // of a result that waits and has none behind it
+  std::exception_ptr error_;
+};
+
+}  // namespace penstock::detail

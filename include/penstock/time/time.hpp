@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Everything about event time.
+
+#include "penstock/time/aggregates.hpp"
+#include "penstock/time/event_time.hpp"
+#include "penstock/time/key_by.hpp"
+#include "penstock/time/window.hpp"

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "penstock/core/error.hpp"
+#include "penstock/core/loop.hpp"
+#include "penstock/time/instant.hpp"
+
+// Not an operator: which windows there are.
+
+namespace penstock {
+
+/// Windows of one length side by side, or overlapping where `slide` is less than `size`. Made by `tumbling` and `hopping`.
+struct FixedWindows {
+  EventTime size;
+  EventTime slide;
+  EventTime offset;
+};
+/// Windows that last as long as elements come with no more than `gap` between them. Made by `session`.
+struct SessionWindows {
+  EventTime gap;
+
+  template <class T>
+  EventTime gap_of(const T&) const noexcept {
+    return gap;
+  }
+};
+/// The same where every element says how long its gap is.
+template <class Fn>
+struct DynamicSessions {
+  Fn fn;
+
+  template <class T>
+  EventTime gap_of(const T& element) {
+    return detail::span_of(fn(element));
+  }
+};
+/// One window for all time.
+struct GlobalWindow {};
+
+namespace detail {
+
+/// The offset brought to less than a slide, which says the same.
+inline FixedWindows checked(FixedWindows windows, const char* name) {
+  const std::string who{name};
+  if (windows.slide <= 0 || windows.size <= 0) bad_argument(who + ": the size and the slide must be at least a microsecond");
+  if (windows.size < windows.slide) bad_argument(who + ": the slide must not be longer than the size");
+  if (windows.size > farthest_time) bad_argument(who + ": the size must be less than 73 000 years");
+  windows.offset %= windows.slide;
+  return windows;
+}
+
+}  // namespace detail
+
+/// Windows of `size` side by side, [k size + offset, (k + 1) size + offset), counted from 1970 in both directions.
+/// Throws std::invalid_argument for a size below a microsecond.
+template <class Size, class Offset = std::chrono::microseconds>
+FixedWindows tumbling(Size size, Offset offset = Offset::zero()) {
+  const EventTime length = detail::span_of(size);
+  return detail::checked({length, length, detail::span_of(offset)}, "tumbling");
+}
+/// Windows of `size` that begin every `slide`: an element is in size / slide of them, rounded one way or the other. A slide
+/// longer than the size would leave elements out and is an error.
+template <class Size, class Slide, class Offset = std::chrono::microseconds>
+FixedWindows hopping(Size size, Slide slide, Offset offset = Offset::zero()) {
+  return detail::checked({detail::span_of(size), detail::span_of(slide), detail::span_of(offset)}, "hopping");
+}
+/// An element opens a window [t, t + gap); windows of one key that overlap or touch become one.
+template <class Rep, class Period>
+SessionWindows session(std::chrono::duration<Rep, Period> gap) {
+  if (detail::span_of(gap) <= 0) detail::bad_argument("session: the gap must be at least a microsecond");
+  return {detail::span_of(gap)};
+}
+/// The same with `gap(element)`, a duration of at least a microsecond.
+template <class Fn>
+  requires(!requires(Fn d) { d.count(); })
+DynamicSessions<Fn> session(Fn gap) {
+  return {std::move(gap)};
+}
+/// One window for all time: a result at the end of the stream, and where `early` says so.
+inline GlobalWindow global() noexcept { return {}; }
+
+/// Which results of a window come out.
+enum class Output : std::uint8_t {
+  panes,   ///< one when the frontier passes its end, and one more for every element that comes late
+  append,  ///< one, when no element can change it any more: `lateness` after its end
+  update   ///< one for every change, as often as the frontier is told
+};
+
+/// How windows work.
+struct WindowOptions {
+  Duration lateness{0};          ///< how far behind a window's end the frontier may be for an element to count
+  Output output = Output::panes;
+  bool discarding = false;       ///< every result has only what came since the one before; else all of it
+  std::size_t early_every = 0;   ///< a result for every so many elements of a key in a window; 0: none
+  Duration early_period{0};      ///< results of what has changed every so much time of the loop; 0: none
+  std::size_t max_entries = 0;   ///< open pairs of a key and a window; one more throws Overflow. 0: no bound
+};
+
+namespace detail {
+
+inline void check(const WindowOptions& options) {
+  if (options.lateness < Duration::zero()) bad_argument("window: the lateness must not be negative");
+  if (options.early_period < Duration::zero()) bad_argument("window: the period of early results must not be negative");
+  if (options.output == Output::append && (options.early_every != 0 || options.early_period != Duration::zero())) {
+    bad_argument("window: Output::append has one result a window, so there are no early ones");
+  }
+  if (options.output == Output::update && options.discarding) {
+    bad_argument("window: Output::update says what a window has become, which a discarding one does not know");
+  }
+}
+
+}  // namespace detail
+}  // namespace penstock
