@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "contract/contract.hpp"
 #include "penstock/ops/map.hpp"
 #include "penstock/ops/tap.hpp"
+#include "penstock/sinks/print.hpp"
 #include "penstock/sinks/sink.hpp"
 #include "penstock/sinks/sink_to_csv.hpp"
 #include "penstock/sinks/sink_to_jsonl.hpp"
@@ -41,6 +45,12 @@ struct Line {
 template <class T, class Read>
 Line(T, Read) -> Line<T, Read>;
 
+/// Where what is printed goes.
+std::FILE* null_device() {
+  static std::FILE* const file = std::fopen("/dev/null", "w");
+  return file;
+}
+
 /// The same for a sink of rows: one field, which has arrived when it is written.
 template <class T, class Read>
 struct Cell {
@@ -66,6 +76,14 @@ struct penstock::field_traits<Cell<T, Read>> {
   static void write(const Cell<T, Read>& cell, std::string& into) {
     cell.read(cell.element);
     into += "field";
+  }
+};
+
+template <class T, class Read>
+struct fmt::formatter<Line<T, Read>> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const Line<T, Read>& line, Context& context) const {
+    return fmt::formatter<std::string_view>::format(line, context);
   }
 };
 
@@ -99,17 +117,50 @@ CONTRACT(sink_to_textfile) {
   contract.ends_here();
   return contract;
 }
+CONTRACT(sink_to_textfile_flushed) {
+  // Elements are held until the third of them.
+  const auto wire = [](auto& s) {
+    auto read = s.calls([&s](const auto& x) { s.arrived(x); });
+    return s.source()
+        .map([read](auto x) { return Line{std::move(x), read}; })
+        .sink_to_textfile("/dev/null", {.flush = Flush::every(3)});
+  };
+  Contract contract{"sink_to_textfile flush", wire};
+  contract.claims.counts_input = false;
+  contract.claims.moves = 2;
+  contract.ends_here();
+  return contract.without(Check::ref_held, "what it holds is written when it is destroyed, and done");
+}
+CONTRACT(print) {
+  const auto wire = [](auto& s) {
+    auto read = s.calls([&s](const auto& x) { s.arrived(x); });
+    return s.source().map([read](auto x) { return Line{std::move(x), read}; }).print(null_device());
+  };
+  Contract contract{"print", wire};
+  contract.claims.counts_input = false;
+  contract.claims.moves = 2;
+  contract.ends_here();
+  return contract;
+}
 CONTRACT(sink_to_csv) {
   const auto wire = [](auto& s) {
     auto read = s.calls([&s](const auto& x) { s.arrived(x); });
-    return s.source().map([read](auto x) { return std::tuple{Cell{std::move(x), read}}; }).sink_to_csv("/dev/null");
+    return s.source()
+        .map([read](auto x) {
+          return std::tuple{Cell{std::move(x), read}};
+        })
+        .sink_to_csv("/dev/null");
   };
   return writes_rows(Contract{"sink_to_csv", wire});
 }
 CONTRACT(sink_to_jsonl) {
   const auto wire = [](auto& s) {
     auto read = s.calls([&s](const auto& x) { s.arrived(x); });
-    return s.source().map([read](auto x) { return std::tuple{Cell{std::move(x), read}}; }).sink_to_jsonl("/dev/null");
+    return s.source()
+        .map([read](auto x) {
+          return std::tuple{Cell{std::move(x), read}};
+        })
+        .sink_to_jsonl("/dev/null");
   };
   return writes_rows(Contract{"sink_to_jsonl", wire});
 }

@@ -57,6 +57,7 @@ class LineFileStep : public Step {
 
   /// A destroyed sink cannot throw any more: what could not be written is an error of background work.
   void shut_down() noexcept {
+    const CountHeld count{*this};
     cancel();
     try {
       if (const std::uint64_t unfinished = file_.leave(); unfinished != 0) info().drops(unfinished);
@@ -74,12 +75,20 @@ class LineFileStep : public Step {
 
   void head(std::string text) { file_.head(std::move(text)); }
   [[gnu::always_inline]] void write(std::string_view line, const Context* context) {
+    const CountHeld count{*this};
     file_.write(line, context);
     if (timing_) [[unlikely]] arm();
     if (file_.has_notice()) [[unlikely]] node().graph().report(file_.notice(), info());
   }
 
  private:
+  /// Tells at the end of the block how many elements are held.
+  struct CountHeld {
+    LineFileStep& step;
+    ~CountHeld() {
+      if (step.file_.holds()) step.info().holds(step.file_.held());
+    }
+  };
   /// Two timers and the way back to the step, which moves until it has its place.
   struct Timing {
     struct ToFlush {
@@ -123,6 +132,7 @@ class LineFileStep : public Step {
   void in_background(Fn fn) noexcept {
     std::exception_ptr error;
     try {
+      const CountHeld count{*this};
       fn();
       error = file_.notice();
     } catch (...) {
@@ -138,6 +148,7 @@ class LineFileStep : public Step {
     timing_->rotate.cancel();
   }
   void finish() {
+    const CountHeld count{*this};
     cancel();
     try {
       file_.finish();

@@ -112,6 +112,9 @@ class FileWriter {
   bool unflushed() const noexcept { return unflushed_ != 0; }
   /// Whether the present file has elements.
   bool has_records() const noexcept { return had_ || records_ != 0; }
+  /// Whether elements are held until they are flushed, synced or finished, and how many are.
+  bool holds() const noexcept { return holds_; }
+  std::uint64_t held() const noexcept { return held_elements_; }
   /// Which of the files that were written one after the other this is.
   std::uint64_t file_number() const noexcept { return files_; }
 
@@ -131,7 +134,10 @@ class FileWriter {
       ++unflushed_;
       if (unflushed_ >= flush_at_) flush_with(size);
     }
-    if (context && holds_ && (unflushed_ != 0 || policies_.atomic)) held_.append(*context);
+    if (holds_ && (unflushed_ != 0 || policies_.atomic)) {
+      ++held_elements_;
+      held_.append(context);
+    }
   }
 
   /// Writes what is in the buffer, and syncs it where that is said.
@@ -139,7 +145,7 @@ class FileWriter {
     write_out();
     unflushed_ = 0;
     if (policies_.sync == Sync::at_flush) sync();
-    if (!policies_.atomic) held_.clear();
+    if (!policies_.atomic) release();
   }
 
   /// Finishes the file, and is ready for the next one.
@@ -186,7 +192,7 @@ class FileWriter {
     if (!file_.close()) fail("close");
     finished_ = true;
     held_.drop("the sink was destroyed before its file was finished");
-    held_.clear();
+    release();
     return std::exchange(records_, 0);
   }
   /// After an error of `finish` or `leave`: nothing is tried again. How many elements were in the buffer;
@@ -368,7 +374,7 @@ class FileWriter {
       lose(std::current_exception());
       throw;
     }
-    held_.clear();
+    release();
   }
   void sync_directory() {
     const Descriptor directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -421,7 +427,11 @@ class FileWriter {
 
   void lose(const std::exception_ptr& error) noexcept {
     held_.fail(error);
+    release();
+  }
+  void release() noexcept {
     held_.clear();
+    held_elements_ = 0;
   }
   [[noreturn, gnu::cold]] void fail(const char* verb) const {
     file_error(std::string{who_} + ": cannot " + verb, current_);
@@ -442,7 +452,8 @@ class FileWriter {
   std::uint64_t unflushed_ = 0;  // elements since the last flush
   std::uint64_t flush_at_ = no_limit;
   std::uint64_t size_ = 0;  // of the file, with the buffer
-  Context held_;            // of elements that are not where they are to be
+  Context held_;                     // of elements that are not where they are to be
+  std::uint64_t held_elements_ = 0;  // which they are
   bool holds_ = false;
   std::uint64_t records_ = 0;  // in this file, of ours
   bool had_ = false;           // something when it was opened
