@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "penstock/core.hpp"
+#include "penstock/observe/describe.hpp"
 #include "penstock/time/event_time.hpp"
 #include "penstock/time/key_by.hpp"
 #include "penstock/time/window.hpp"
@@ -107,6 +108,20 @@ TEST_CASE("Spark's trace of windows of 5 seconds with a delay of 10") {
   CHECK(out.size() == 1);
   CHECK(entries() == 2);
   CHECK(counts.node().time_gauges()->late_dropped.get() == 1);
+
+  // Entries: 15 in [15,20) and 25 in [25,30). The late 10 is 5 seconds behind the frontier of 15.
+  const std::string text = source.describe();
+  INFO(text);
+  CHECK(text.find("in 8, out 1, dropped 1, held 2, frontier 1970-01-01T00:00:15Z, lag 10.000 s, windows 2, entries 2, too late 1") != std::string::npos);
+  const auto time = penstock::stats(source.graph()).at(2).time;
+  // Python: datetime.fromtimestamp(t, timezone.utc).isoformat()
+  CHECK(penstock::detail::describe_time(951'782'400'000'001) == "2000-02-29T00:00:00.000001Z");
+  CHECK(penstock::detail::describe_time(-1) == "1969-12-31T23:59:59.999999Z");
+  CHECK(penstock::detail::describe_time(-2'208'988'800'000'000) == "1900-01-01T00:00:00Z");
+  CHECK(penstock::detail::describe_time(4'107'542'399'000'000) == "2100-02-28T23:59:59Z");
+  REQUIRE(time);
+  CHECK(time->late_by_most == seconds(5));
+  CHECK(time->late_by_mean == Approx(5e6));
 }
 
 TEST_CASE("Spark's trace of sessions with a gap of 5 seconds and a delay of 10") {

@@ -16,6 +16,9 @@ struct Trace;
 /// Microseconds since 1970, negative before.
 using EventTime = std::int64_t;
 inline constexpr EventTime no_event_time = std::numeric_limits<EventTime>::min();
+/// The frontier of a stream that has told nothing, and that of one that is over.
+inline constexpr EventTime no_frontier = std::numeric_limits<EventTime>::min();
+inline constexpr EventTime frontier_at_end = std::numeric_limits<EventTime>::max();
 
 /// What travels beside an element: Refs (which carry metadata), the event time, and a trace for a sampled few. Nodes get it
 /// as a borrowed pointer, null when there is nothing beside the value, and pass it on untouched; a node that keeps the

@@ -29,6 +29,36 @@ std::string describe(const Info& info) {
 
 namespace detail {
 
+/// ISO 8601, to the second or as many digits as it takes. The calendar is that of Howard Hinnant's "chrono-Compatible Low-Level
+/// Date Algorithms"; <chrono> has it too, but would cost everybody who includes the core.
+template <class = void>
+std::string describe_time(EventTime time) {
+  constexpr EventTime second = 1'000'000;
+  constexpr EventTime day = 86'400 * second;
+  const EventTime days = time / day - (time % day < 0);
+  const EventTime in_day = time - days * day;
+  const EventTime shifted = days + 719'468;  // since March 1 of year 0
+  const EventTime era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
+  const EventTime of_era = shifted - era * 146'097;
+  const EventTime year = (of_era - of_era / 1'460 + of_era / 36'524 - of_era / 146'096) / 365;
+  const EventTime of_year = of_era - (365 * year + year / 4 - year / 100);
+  const EventTime month = (5 * of_year + 2) / 153;  // from March on
+  const auto padded = [](EventTime number, std::size_t width) {
+    const std::string digits = std::to_string(number);
+    return digits.size() < width ? std::string(width - digits.size(), '0') + digits : digits;
+  };
+  std::string text = padded(year + era * 400 + (month >= 10), 4) + '-' + padded(month < 10 ? month + 3 : month - 9, 2) + '-' +
+                     padded(of_year - (153 * month + 2) / 5 + 1, 2) + 'T' + padded(in_day / second / 3600, 2) + ':' +
+                     padded(in_day / second / 60 % 60, 2) + ':' + padded(in_day / second % 60, 2);
+  if (const EventTime rest = in_day % second; rest != 0) text += '.' + padded(rest, 6);
+  return text + 'Z';
+}
+/// Seconds, to the millisecond.
+inline std::string describe_span(EventTime span) {
+  const std::string milliseconds = std::to_string(1000 + span / 1000 % 1000);
+  return std::to_string(span / 1'000'000) + '.' + milliseconds.substr(1) + " s";
+}
+
 template <class = void>
 std::string describe_counters(const OperatorStats& stats) {
   std::string text;
@@ -47,6 +77,15 @@ std::string describe_counters(const OperatorStats& stats) {
   add_unless_0("held", stats.held);
   add_unless_0("waiting", stats.waiting);
   add_unless_0("late errors", stats.late_errors);
+  if (!stats.time) return text;
+  const EventTimeStats& time = *stats.time;
+  if (time.frontier != no_frontier) text += ", frontier " + describe_time(time.frontier);
+  if (time.lag()) text += ", lag " + describe_span(*time.lag());
+  add_unless_0("windows", time.windows);
+  add_unless_0("entries", time.entries);
+  add_unless_0("late", time.late);
+  add_unless_0("too late", time.late_dropped);
+  add_unless_0("too far ahead", time.ahead);
   return text;
 }
 

@@ -12,8 +12,28 @@
 
 #include "penstock/core/handle.hpp"
 #include "penstock/core/search.hpp"
+#include "penstock/time/gauges.hpp"
 
 namespace penstock {
+
+/// What an operator that deals with event time knows of it; see TimeGauges. Times and spans are microseconds.
+struct EventTimeStats {
+  EventTime frontier = no_frontier;     ///< no later element has a time before it
+  EventTime newest = no_frontier;       ///< the latest time that has come
+  std::uint64_t windows = 0;            ///< open
+  std::uint64_t entries = 0;            ///< open pairs of a key and a window
+  std::uint64_t late = 0;               ///< elements that came late and still counted
+  std::uint64_t late_dropped = 0;       ///< elements that came too late
+  EventTime late_by_most = 0;           ///< by which the latest of those was behind the frontier
+  double late_by_mean = 0;              ///< by which they all were, in the mean
+  std::uint64_t ahead = 0;              ///< elements too far in the future to move the frontier
+
+  /// By how much the frontier is behind the latest time; nothing before there is one.
+  std::optional<EventTime> lag() const noexcept {
+    if (frontier == no_frontier || newest == no_frontier) return std::nullopt;
+    return newest - frontier;
+  }
+};
 
 /// What one operator has done up to now. A chain of fused steps gives one for each step.
 ///
@@ -36,6 +56,7 @@ struct OperatorStats {
   std::uint64_t waiting = 0;         ///< receipts open now
   Duration blocked{0};               ///< time that receipts which have settled were open, by the loop's clock
   std::uint64_t late_errors = 0;     ///< failures of background work that no caller saw
+  std::optional<EventTimeStats> time = std::nullopt;  ///< of operators that deal with event time
 
   /// The user's name, or the operator's.
   const std::string& label() const noexcept { return name.empty() ? op : name; }
@@ -165,6 +186,7 @@ class SnapshotTaker {
       stats.waiting = info.waiting.get();
       stats.blocked = Duration{info.blocked_ns.get()};
       stats.late_errors = info.late_errors.get();
+      if (&info == &last_of(infos)) stats.time = time_of(node);
 
       const bool last = &info == &last_of(infos);
       if (leads_on(infos, i) || (last && !node.outlets().empty())) {
@@ -184,6 +206,24 @@ class SnapshotTaker {
       }
       snapshot_.operators.push_back(std::move(stats));
     }
+  }
+
+  static std::optional<EventTimeStats> time_of(const Node& node) {
+    const TimeGauges* gauges = node.time_gauges();
+    if (!gauges) return std::nullopt;
+    EventTimeStats stats;
+    stats.frontier = gauges->frontier.get();
+    stats.newest = gauges->newest.get();
+    stats.windows = gauges->windows.get();
+    stats.entries = gauges->entries.get();
+    stats.late = gauges->late.get();
+    stats.late_dropped = gauges->late_dropped.get();
+    stats.late_by_most = static_cast<EventTime>(gauges->late_by_most.get());
+    if (stats.late_dropped != 0) {
+      stats.late_by_mean = static_cast<double>(gauges->late_by_all.get()) / static_cast<double>(stats.late_dropped);
+    }
+    stats.ahead = gauges->ahead.get();
+    return stats;
   }
 
   /// Whether a step in the node takes from the one at `i`.

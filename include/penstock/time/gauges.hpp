@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "penstock/core/context.hpp"
 #include "penstock/core/info.hpp"
-#include "penstock/time/instant.hpp"
 
 // Not an operator: what can be seen of event time from outside.
 

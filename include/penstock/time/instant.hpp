@@ -15,10 +15,6 @@
 
 namespace penstock {
 
-/// The frontier of a stream that has told nothing, and that of one that is over.
-inline constexpr EventTime no_frontier = std::numeric_limits<EventTime>::min();
-inline constexpr EventTime frontier_at_end = std::numeric_limits<EventTime>::max();
-
 namespace detail {
 
 using Microseconds = std::chrono::duration<EventTime, std::micro>;
