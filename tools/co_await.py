@@ -155,3 +155,34 @@ def _in_expression(code, start):
 def _declares(text):
     """Whether the text before a brace is a declaration such as `auto x` or `std::vector<int> all`."""
     return re.fullmatch(r"\s*(?:const\s+)?[\w:]+(?:<[^()]*>)?[\s&*]+\w+\s*", text) is not None
+
+
+# What has to be found, and what not: the first of each is the expression that was seen to go wrong.
+_WRONG = ["co_await f([s] { return s; });", "co_await f({.name = x});", "co_await f(Opt{1});",
+          "co_await [s]() -> awaitable<void> { co_return; }();",
+          "co_await co_spawn(ex, [s]() -> awaitable<void> { co_return; }, use_awaitable);",
+          "auto x = co_await f(std::array<std::string, 2>{a, b});", "co_await f(\n  g, [s = std::move(s)]\n  { return s; });",
+          "co_return co_await f([=] { return 1; });", "if (co_await f([s] { return 1; })) { g(); }",
+          "for (auto x : co_await f({.a = 1})) g(x);", "while (co_await f(Opt{x})) { }",
+          "co_await (f([s] { }) || g());", "auto r = co_await (a(Opt{1}) && b());", "h(co_await f(), [s] { });",
+          "co_await f([this] { go(); });", "co_await f([&s] { go(s); });", "switch (co_await f([s] { })) { default: ; }",
+          "co_await f([s]<class T>(T) mutable { });", "co_await f(g([s](int x) -> int { return x; }));",
+          "co_await f(cond ? [s] { } : nullptr);"]
+_RIGHT = ["auto h = [s] { }; co_await f(h);", "Opt o{1}; co_await f(o);", "co_await f();", "co_await x[0];",
+          "co_await f([&] { });", "co_await f([] { });", "co_await f({});", "co_await f(Opt());", "co_await f(a[i], b[j]);",
+          "auto g = [s]() -> awaitable<void> { co_await f(); };", "struct A { int x = 1; }; co_await f();"]
+
+
+def main():
+    wrong = 0
+    for expected, expressions in ((True, _WRONG), (False, _RIGHT)):
+        for expression in expressions:
+            if any(findings("awaitable<void> t() {\n  " + expression + "\n}\n")) != expected:
+                print(f"{'not found' if expected else 'found'}: {expression}")
+                wrong += 1
+    print(f"{len(_WRONG)} wrong expressions and {len(_RIGHT)} right ones, {wrong} taken for the other")
+    raise SystemExit(wrong != 0)
+
+
+if __name__ == "__main__":
+    main()
