@@ -131,6 +131,7 @@ class Strand {
     retain();
     set(busy);
     while (Task* task = after_.pop()) {
+      if (after_.empty() && !error_) clear(work);  // what it emits may be a batch, with nothing waiting for its end
       try {
         task->run();
       } catch (...) {
