@@ -12,11 +12,8 @@
 #include <utility>
 #include <vector>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "penstock/core/error.hpp"
+#include "penstock/sources/detail/bytes_equal.hpp"
 #include "penstock/sources/detail/record_buffer.hpp"
 
 // Not an operator: records of comma-separated values, for from_csv, for map and the like.
@@ -201,23 +198,8 @@ class CsvSplitter {
     while (at < n && text[at] != separator_ && text[at] != '\n') ++at;
     return at;
   }
-  /// A bit for each of 64 bytes that is a separator or a line feed.
   [[gnu::always_inline]] std::uint64_t ends_in(const char* text) const noexcept {
-    std::uint64_t ends = 0;
-#ifdef __SSE2__
-    const __m128i separators = _mm_set1_epi8(separator_);
-    const __m128i feeds = _mm_set1_epi8('\n');
-    for (int i = 0; i < 4; ++i) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + 16 * i));
-      const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, separators), _mm_cmpeq_epi8(bytes, feeds));
-      ends |= std::uint64_t{static_cast<std::uint16_t>(_mm_movemask_epi8(found))} << (16 * i);
-    }
-#else
-    for (int i = 0; i < 64; ++i) {
-      ends |= std::uint64_t{text[i] == separator_ || text[i] == '\n'} << i;
-    }
-#endif
-    return ends;
+    return bytes_equal(text, separator_, '\n');
   }
 
   char separator_ = ',';

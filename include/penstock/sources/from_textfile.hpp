@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "penstock/sources/detail/bytes_equal.hpp"
 #include "penstock/sources/detail/row_source.hpp"
 
 namespace penstock {
@@ -43,7 +45,7 @@ class TextRows : public RecordBuffer {
 
   void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
     RecordBuffer::move_to(offset, line);
-    searched_ = 0;
+    forget();
   }
   bool begin(const std::string&) noexcept { return true; }
   bool reads_all() const noexcept { return true; }
@@ -53,24 +55,50 @@ class TextRows : public RecordBuffer {
     begin_line();
     const std::string_view text = rest();
     if (text.empty()) return Found::nothing;
-    const std::size_t found = find(text);
-    const bool whole = found != std::string_view::npos;
-    const std::size_t end = whole ? found : text.size();
-    if (!whole && !finished() && end < max_record() + size_) {
-      // The first part of a delimiter may stand at the end of what has been read.
-      searched_ = end - std::min(end, size_ - 1);
-      return Found::nothing;
+    const std::size_t found = size_ == 1 ? find_one(text) : find_all(text);
+    if (found <= max_record()) [[likely]] {
+      row.clear();
+      row.append(text.data(), found + kept_);
+      const std::size_t end = found + size_;
+      searched_ -= std::min(searched_, end);
+      take(end, 1);
+      return Found::record;
     }
-    searched_ = 0;
-    if (end > max_record()) [[unlikely]] return tell(give_up_line(), bad);
-    row.assign(text.data(), end + (whole ? kept_ : 0));
-    take(end + (whole ? size_ : 0), 1);
-    return Found::record;
+    if (found == std::string_view::npos) {
+      if (!finished() && text.size() < max_record() + size_) return Found::nothing;
+      if (text.size() <= max_record()) {
+        row.assign(text);
+        forget();
+        take(text.size(), 1);
+        return Found::record;
+      }
+    }
+    forget();
+    return tell(give_up_line(), bad);
   }
 
  private:
-  std::size_t find(std::string_view text) const noexcept {
-    return size_ == 1 ? text.find(line_end().front(), searched_) : text.find(line_end(), searched_);
+  /// Where the delimiter of the record is, of one character. Most lines are short: 64 bytes are looked at at
+  /// once, and `ends_` has a bit for each delimiter in those before `searched_`.
+  [[gnu::always_inline]] std::size_t find_one(std::string_view text) noexcept {
+    while (ends_ == 0 && text.size() - searched_ >= 64) {
+      ends_ = bytes_equal(text.data() + searched_, line_end().front());
+      searched_ += 64;
+    }
+    if (ends_ == 0) return text.find(line_end().front(), searched_);
+    const std::size_t found = searched_ - 64 + static_cast<std::size_t>(std::countr_zero(ends_));
+    ends_ &= ends_ - 1;
+    return found;
+  }
+  std::size_t find_all(std::string_view text) noexcept {
+    const std::size_t found = text.find(line_end(), searched_);
+    // The first part of a delimiter may stand at the end of what has been read.
+    searched_ = found == std::string_view::npos ? text.size() - std::min(text.size(), size_ - 1) : 0;
+    return found;
+  }
+  void forget() noexcept {
+    searched_ = 0;
+    ends_ = 0;
   }
   Found tell(Found found, BadRow& bad) const {
     if (found != Found::damaged) return found;
@@ -82,7 +110,8 @@ class TextRows : public RecordBuffer {
 
   std::size_t size_;  // of the delimiter
   std::size_t kept_;  // of it
-  std::size_t searched_ = 0;
+  std::size_t searched_ = 0;  // bytes of the record
+  std::uint64_t ends_ = 0;
 };
 
 }  // namespace detail
