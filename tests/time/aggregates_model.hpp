@@ -33,8 +33,8 @@ auto of_all(const A& aggregate, const std::vector<T>& elements) {
   return result;
 }
 
-/// The same from up to eight pieces of the elements, some of them empty, that are merged neighbour with neighbour
-/// in random order, from copies and from what is given away.
+/// The same from up to eight pieces of the elements, some of them empty, that are merged neighbour with
+/// neighbour in random order, from copies and from what is given away.
 template <class A, class T>
 auto of_pieces(const A& aggregate, const std::vector<T>& elements, std::mt19937_64& random) {
   const penstock::detail::Aggregation<A, T> windows(aggregate);
@@ -90,7 +90,8 @@ inline std::vector<Sale> random_sales(std::size_t n, std::mt19937_64& random) {
   std::vector<Sale> sales;
   for (std::size_t i = 0; i < n; ++i) {
     Sale sale;
-    sale.time = static_cast<long>(random() % 1000) * 1000 + static_cast<long>(i);  // all different, in no order
+    sale.time =
+        static_cast<long>(random() % 1000) * 1000 + static_cast<long>(i);  // all different, in no order
     sale.user = "user " + std::to_string(random() % 50);
     sale.price = static_cast<int>(random() % 2001) - 1000;
     sale.weight = static_cast<double>(random() % 4096) / 16.0;

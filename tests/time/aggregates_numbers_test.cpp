@@ -31,8 +31,8 @@ double ulps(double a, double b) {
   return std::abs(a - b) / (std::nextafter(std::abs(b), infinity) - std::abs(b));
 }
 
-/// Numbers of very different size and both signs, all of them whole numbers times 2^-40, so that 128 bits hold
-/// their sum exactly.
+/// Numbers of very different size and both signs, all of them whole numbers times 2^-40, so that 128 bits
+/// hold their sum exactly.
 struct Exactly {
   std::vector<double> numbers;
   Wide sum = 0;       // times 2^-40
@@ -60,7 +60,8 @@ TEST_CASE("count counts, and count_if what a function is true for") {
   REQUIRE(of_all(count(), std::vector<Sale>{}) == 0);
   REQUIRE(of_all(count_if(&Sale::paid), sales) == 2);
   REQUIRE(of_all(count_if([](const Sale& sale) { return sale.price > 5; }), sales) == 2);
-  REQUIRE(of_all(count().where(&Sale::paid).where([](const Sale& sale) { return sale.price > 5; }), sales) == 1);
+  REQUIRE(of_all(count().where(&Sale::paid).where([](const Sale& sale) { return sale.price > 5; }), sales) ==
+          1);
 }
 
 TEST_CASE("sum of integers is exact up to the ends of 64 bits, and over them is an error") {
@@ -146,7 +147,8 @@ TEST_CASE("aggregates take functions, members, keys and indexes") {
   REQUIRE(of_all(sum("price"), std::vector<Fields>{{{"price", 3}}, {{"price", 4}}}) == 7);
   REQUIRE_THROWS_AS(of_all(sum("price"), std::vector<Fields>{{}}), std::out_of_range);
   REQUIRE(of_all(sum(1), std::vector<std::vector<int>>{{1, 2}, {3, 4}}) == 6);
-  REQUIRE(of_all(sum([](const Sale& sale) { return 2 * sale.price; }), std::vector<Sale>{{0, "", 4, 0, false}}) == 8);
+  REQUIRE(of_all(sum([](const Sale& sale) { return 2 * sale.price; }),
+                 std::vector<Sale>{{0, "", 4, 0, false}}) == 8);
   REQUIRE(of_all(sum(&Sale::price), std::vector<Sale>{{0, "", 4, 0, false}}) == 4);
   struct Priced {
     int cents;
@@ -160,7 +162,8 @@ TEST_CASE("mean is what Python's statistics.fmean is") {
   REQUIRE(of_all(mean(), std::vector<int>{1, 2, 4}).value() == Approx(7.0 / 3).epsilon(1e-15));
   REQUIRE(of_all(mean(), none) == std::nullopt);
   REQUIRE(of_all(mean(), std::vector<double>{1, 1e100, 1, -1e100}).value() == 0.5);
-  REQUIRE(of_all(mean(&Sale::paid), std::vector<Sale>{{0, "", 0, 0, true}, {0, "", 0, 0, false}}).value() == 0.5);
+  REQUIRE(of_all(mean(&Sale::paid), std::vector<Sale>{{0, "", 0, 0, true}, {0, "", 0, 0, false}}).value() ==
+          0.5);
   const auto time = of_all(mean(), std::vector<std::chrono::seconds>{1s, 2s});
   REQUIRE(time.value() == std::chrono::duration<double>(1.5));
   REQUIRE_THROWS_WITH(of_all(mean(), std::vector<std::uint64_t>{~std::uint64_t{0}, 1}),
@@ -197,8 +200,8 @@ TEST_CASE("a sample of fewer than two, and a population of none, have no varianc
 }
 
 TEST_CASE("variance stays exact where the numbers are large and differ little") {
-  // 4, 7, 13, 16 have the variance 30, and all that is added to them does not matter. The difference of the sum of
-  // squares and the square of the sum gives -170.67 for 1e9.
+  // 4, 7, 13, 16 have the variance 30, and all that is added to them does not matter. The difference of the
+  // sum of squares and the square of the sum gives -170.67 for 1e9.
   for (const double offset : {0.0, 1e6, 1e9, 1e12}) {
     const std::vector<double> numbers{offset + 4, offset + 7, offset + 13, offset + 16};
     REQUIRE(of_all(variance(), numbers).value() == Approx(30).epsilon(1e-12));

@@ -123,13 +123,15 @@ TEST_CASE("the stable hash of values is what is written") {
   REQUIRE(stable_hash_of(std::optional<int>()) == 0xef46db3751d8e999);
   REQUIRE(stable_hash_of(std::chrono::seconds(42)) == 0xb556806fb6d14353);
   REQUIRE(stable_hash_of(shop::Brand{"abc"}) == 0x44bc2cf5ad770999);
-  REQUIRE(stable_hash_of(std::vector<shop::Brand>{{"abc"}}) == stable_hash_of(std::tuple(std::string("abc"))));
+  REQUIRE(stable_hash_of(std::vector<shop::Brand>{{"abc"}}) ==
+          stable_hash_of(std::tuple(std::string("abc"))));
   static_assert(!stably_hashable<Sale> && !stably_hashable<long double> && stably_hashable<shop::Brand>);
 }
 
 TEST_CASE("approx_distinct is within the standard error that theory gives, and without bias") {
-  // 300 sketches of 1024 registers, each of other values: 1.04 / sqrt(1024) = 3.25 %. The root mean square error
-  // of 300 draws is within 15 % of the standard error (3.7 times its own), the mean within 4 times 1 / sqrt(300).
+  // 300 sketches of 1024 registers, each of other values: 1.04 / sqrt(1024) = 3.25 %. The root mean square
+  // error of 300 draws is within 15 % of the standard error (3.7 times its own), the mean within 4 times 1 /
+  // sqrt(300).
   constexpr unsigned precision = 10;
   const double standard_error = 1.04 / std::sqrt(1024.0);
   const std::vector<std::uint64_t> checkpoints{200, 500, 1000, 2000, 2560, 3500, 5000, 10000, 20000};
@@ -165,7 +167,8 @@ TEST_CASE("approx_distinct of few values is all but exact, and of one everywhere
     REQUIRE(std::abs(got - static_cast<double>(n)) <= 1);
   }
   for (unsigned precision = 4; precision <= 18; ++precision) {
-    REQUIRE(of_all(approx_distinct(detail::Identity{}, {.precision = precision}), std::vector<int>(3, 5)) == 1);
+    REQUIRE(of_all(approx_distinct(detail::Identity{}, {.precision = precision}), std::vector<int>(3, 5)) ==
+            1);
   }
   REQUIRE_THROWS_AS(approx_distinct(detail::Identity{}, {.precision = 3}), std::invalid_argument);
   REQUIRE_THROWS_AS(approx_distinct(detail::Identity{}, {.precision = 19}), std::invalid_argument);
@@ -211,7 +214,8 @@ TEST_CASE("approx_quantile is exact up to k values, and has the least and the gr
 }
 
 TEST_CASE("approx_quantile keeps its bound in every order, in one piece and in several") {
-  // The bound is missed by 1 % of results. Of the 19 quantiles of one sketch many are missed together or none.
+  // The bound is missed by 1 % of results. Of the 19 quantiles of one sketch many are missed together or
+  // none.
   std::mt19937_64 random(8);
   for (const std::uint32_t k : {50u, 200u}) {
     const double bound = 2.296 / std::pow(k, 0.9723);
@@ -228,7 +232,8 @@ TEST_CASE("approx_quantile keeps its bound in every order, in one piece and in s
       std::sort(sorted.begin(), sorted.end());
       for (const auto& [order, ordered] : orders_of(numbers, random)) {
         CAPTURE(k, run, order);
-        for (const auto& got : {*of_all(approx_twentieths(k), ordered), *of_pieces(approx_twentieths(k), ordered, random)}) {
+        for (const auto& got :
+             {*of_all(approx_twentieths(k), ordered), *of_pieces(approx_twentieths(k), ordered, random)}) {
           for (std::size_t i = 0; i < twentieths.size(); ++i) {
             const double error = rank_error(sorted, twentieths[i], got[i]);
             ++results;
@@ -260,7 +265,8 @@ TEST_CASE("approx_quantile does the same every time, and keeps no more than it s
   }
   REQUIRE(most <= 3 * 200 + 8 * 12);
   std::uint64_t weight = 0;
-  for (std::size_t level = 0; level < state.levels.size(); ++level) weight += state.levels[level].size() << level;
+  for (std::size_t level = 0; level < state.levels.size(); ++level)
+    weight += state.levels[level].size() << level;
   REQUIRE(weight == numbers.size());
 }
 
@@ -302,7 +308,8 @@ TEST_CASE("approx_top_k never says more or less than it knows") {
       // Whoever came more often than the last of the top and the error together is in it.
       for (const auto& [key, count] : counts) {
         if (top.size() < k || count <= top.back().count) continue;
-        const bool in = std::any_of(top.begin(), top.end(), [&, wanted = key](const auto& entry) { return entry.key == wanted; });
+        const bool in = std::any_of(top.begin(), top.end(),
+                                    [&, wanted = key](const auto& entry) { return entry.key == wanted; });
         REQUIRE(in);
       }
     }

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <map>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -115,12 +112,14 @@ TEST_CASE("the user's own aggregate is a type with add and result") {
 TEST_CASE("an aggregate with an accumulator says how it starts") {
   static_assert(aggregate_of<Product, int> && !merges<Product, int>);
   REQUIRE(of_all(Product{0.5}, std::vector<int>{4, 5}) == 10);
-  REQUIRE(of_all(all_of(Product{1}, Product{2}, Running{}), std::vector<int>{3}) == std::tuple(3.0, 6.0, 103));
+  REQUIRE(of_all(all_of(Product{1}, Product{2}, Running{}), std::vector<int>{3}) ==
+          std::tuple(3.0, 6.0, 103));
   REQUIRE(of_all(Product{2}, std::vector<int>{}) == 2);
 }
 
 TEST_CASE("several aggregates merge when all of them do, and remove when all of them do") {
-  static_assert(merges<decltype(all_of(count(), sum())), int> && removes<decltype(all_of(count(), sum())), int>);
+  static_assert(merges<decltype(all_of(count(), sum())), int> &&
+                removes<decltype(all_of(count(), sum())), int>);
   static_assert(!removes<decltype(all_of(count(), max())), int>);
   static_assert(!merges<decltype(all_of(count(), Running{})), int>);
   static_assert(removes<decltype(all_of(count(), Running{})), int>);
@@ -169,9 +168,9 @@ TEST_CASE("an element that one of several aggregates refuses is in none of them"
   REQUIRE_THROWS_AS(windows.add(state, {1, most}), std::overflow_error);
   REQUIRE(windows.result(state) == before);
   windows.add(state, {-1, 3});
-  REQUIRE(windows.result(state) ==
-          std::tuple(2u, std::vector{0, 3}, std::numeric_limits<std::int64_t>::max() - 1, 2u, std::optional(0),
-                     std::vector{0, 3}, std::optional(1.5)));
+  REQUIRE(windows.result(state) == std::tuple(2u, std::vector{0, 3},
+                                              std::numeric_limits<std::int64_t>::max() - 1, 2u,
+                                              std::optional(0), std::vector{0, 3}, std::optional(1.5)));
 }
 
 TEST_CASE("what can be removed leaves no trace") {
@@ -187,11 +186,13 @@ TEST_CASE("what can be removed leaves no trace") {
 
 TEST_CASE("pieces of random splits, merged in random order, give what all elements give") {
   std::mt19937_64 random(4);
-  const auto exact = all_of(count(), sum(&Sale::price), mean(&Sale::price), min(&Sale::weight), max(&Sale::user),
-                            first(&Sale::user), last(&Sale::time), first_by(&Sale::time, &Sale::user));
-  const auto kept = all_of(to_vector(&Sale::price), distinct(&Sale::user), top_k(4, &Sale::user),
-                           quantiles({0, 0.3, 0.5, 1}, &Sale::weight), approx_distinct(&Sale::time),
-                           approx_quantile(0.5, &Sale::price), approx_top_k(4, &Sale::user, {.capacity = 60}));
+  const auto exact =
+      all_of(count(), sum(&Sale::price), mean(&Sale::price), min(&Sale::weight), max(&Sale::user),
+             first(&Sale::user), last(&Sale::time), first_by(&Sale::time, &Sale::user));
+  const auto kept =
+      all_of(to_vector(&Sale::price), distinct(&Sale::user), top_k(4, &Sale::user),
+             quantiles({0, 0.3, 0.5, 1}, &Sale::weight), approx_distinct(&Sale::time),
+             approx_quantile(0.5, &Sale::price), approx_top_k(4, &Sale::user, {.capacity = 60}));
   for (int run = 0; run < 300; ++run) {
     const std::vector<Sale> sales = random_sales(random() % 150, random);
     REQUIRE((of_pieces(exact, sales, random) == of_all(exact, sales)));
@@ -212,7 +213,8 @@ TEST_CASE("states take the memory that is written at each aggregate") {
   static_assert(sizeof(State<decltype(standard_deviation(population)), int>) == 24);
   static_assert(sizeof(State<decltype(first()), double>) == sizeof(std::optional<double>));
   static_assert(sizeof(State<decltype(last_by(&Sale::time, &Sale::weight)), Sale>) == 24);
-  static_assert(sizeof(State<decltype(distinct()), int>) == 48 && sizeof(State<decltype(top_k(1)), int>) == 48);
+  static_assert(sizeof(State<decltype(distinct()), int>) == 48 &&
+                sizeof(State<decltype(top_k(1)), int>) == 48);
   static_assert(sizeof(State<decltype(approx_distinct()), int>) == 24);
   static_assert(sizeof(State<decltype(quantile(0.5)), int>) == 24);
   static_assert(sizeof(State<decltype(approx_quantile(0.5)), double>) == 80);

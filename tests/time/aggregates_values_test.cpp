@@ -29,9 +29,11 @@ std::vector<KeyCount<Key>> most_frequent_of(const std::vector<Key>& keys, std::s
   std::map<Key, std::uint64_t> counts;
   for (const Key& key : keys) ++counts[key];
   std::vector<std::pair<Key, std::uint64_t>> sorted(counts.begin(), counts.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<KeyCount<Key>> top;
-  for (std::size_t i = 0; i < std::min(k, sorted.size()); ++i) top.push_back({sorted[i].first, sorted[i].second});
+  for (std::size_t i = 0; i < std::min(k, sorted.size()); ++i)
+    top.push_back({sorted[i].first, sorted[i].second});
   return top;
 }
 
@@ -74,7 +76,8 @@ TEST_CASE("where keys differ, pieces merged in any order give the same first_by 
     for (std::size_t i = 1; i < panes.size(); ++i) windows.merge(panes[0], panes[i]);
     const auto by_time = [](const Sale& a, const Sale& b) { return a.time < b.time; };
     const auto [least, greatest] = std::minmax_element(sales.begin(), sales.end(), by_time);
-    REQUIRE(windows.result(panes[0]) == std::tuple(std::optional(least->user), std::optional(greatest->user)));
+    REQUIRE(windows.result(panes[0]) ==
+            std::tuple(std::optional(least->user), std::optional(greatest->user)));
   }
 }
 
@@ -87,15 +90,16 @@ TEST_CASE("to_vector keeps all values in their order") {
 
 TEST_CASE("texts that belong to another are copied to be kept") {
   const auto view = [](const std::string& text) { return std::string_view(text); };
-  const detail::Aggregation<decltype(all_of(to_vector(view), max(view), distinct(view))), std::string> windows(
-      all_of(to_vector(view), max(view), distinct(view)));
+  const detail::Aggregation<decltype(all_of(to_vector(view), max(view), distinct(view))), std::string>
+      windows(all_of(to_vector(view), max(view), distinct(view)));
   auto state = windows.create();
   for (const char letter : {'a', 'b', 'a'}) {
     const std::string gone(100, letter);
     windows.add(state, gone);
   }
   const auto [all, greatest, different] = windows.result(state);
-  REQUIRE(all == std::vector<std::string>{std::string(100, 'a'), std::string(100, 'b'), std::string(100, 'a')});
+  REQUIRE(all ==
+          std::vector<std::string>{std::string(100, 'a'), std::string(100, 'b'), std::string(100, 'a')});
   REQUIRE(greatest == std::string(100, 'b'));
   REQUIRE(different == 2);
 }
@@ -152,7 +156,8 @@ TEST_CASE("top_k counts as a map does, equal counts in the order of the keys") {
   std::mt19937_64 random(2);
   for (int run = 0; run < 50; ++run) {
     std::vector<int> numbers;
-    for (std::size_t i = random() % 2000; i > 0; --i) numbers.push_back(static_cast<int>(random() % (1 + random() % 300)));
+    for (std::size_t i = random() % 2000; i > 0; --i)
+      numbers.push_back(static_cast<int>(random() % (1 + random() % 300)));
     const std::size_t k = 1 + random() % 20;
     REQUIRE(of_all(top_k(k), numbers) == most_frequent_of(numbers, k));
     REQUIRE(of_pieces(top_k(k), numbers, random) == most_frequent_of(numbers, k));

@@ -23,10 +23,11 @@
 //     void remove(accumulator<T>&, const T&) const;                            if it can
 //     R result(const accumulator<T>&) const;                                   also with &&
 //
-// and, all of them optional: `template <class T> static constexpr bool accepts`, false for elements that it is
-// not for; `template <class T> static constexpr void explain()`, whose static_assert says what is wrong with
-// those; and `pick(const T&)` with `put(accumulator<T>&, picked)`, the two halves of `add`: all that calls
-// functions of the user is in the first, so that several aggregates take an element together or not at all.
+// and, all of them optional: `template <class T> static constexpr bool accepts`, false for elements that it
+// is not for; `template <class T> static constexpr void explain()`, whose static_assert says what is wrong
+// with those; and `pick(const T&)` with `put(accumulator<T>&, picked)`, the two halves of `add`: all that
+// calls functions of the user is in the first, so that several aggregates take an element together or not at
+// all.
 
 namespace penstock {
 namespace detail {

@@ -119,7 +119,8 @@ class AllOf : public Modifiers<AllOf<As...>> {
   }
   template <class Into, class From, std::size_t... I>
   void merge_all(Into& into, From&& from, std::index_sequence<I...>) const {
-    (detail::merge_states(std::get<I>(parts_), std::get<I>(into), std::get<I>(std::forward<From>(from))), ...);
+    (detail::merge_states(std::get<I>(parts_), std::get<I>(into), std::get<I>(std::forward<From>(from))),
+     ...);
   }
   template <class States, std::size_t... I>
   auto result_all(States&& states, std::index_sequence<I...>) const {

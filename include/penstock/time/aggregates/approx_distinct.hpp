@@ -60,7 +60,8 @@ class HyperLogLogOf {
       return;
     }
     if (!dense(into)) make_dense(into);
-    for (std::size_t i = 0; i < from.words.size(); ++i) into.words[i] = greater_bytes(into.words[i], from.words[i]);
+    for (std::size_t i = 0; i < from.words.size(); ++i)
+      into.words[i] = greater_bytes(into.words[i], from.words[i]);
   }
 
   std::uint64_t estimate(const aggregates::HyperLogLog& of) const {
@@ -185,10 +186,11 @@ class ApproxDistinct : public detail::OfValue<ApproxDistinct<Fn>, Fn> {
   using over = HyperLogLog;
   template <class T>
   static constexpr void explain() {
-    static_assert(ApproxDistinct::template accepts<T>,
-                  "approx_distinct: takes a function of a const element, a pointer to a member or a key, which "
-                  "gives a value for which there is stable_hash_of: write std::uint64_t stable_hash(const V&) "
-                  "beside it");
+    static_assert(
+        ApproxDistinct::template accepts<T>,
+        "approx_distinct: takes a function of a const element, a pointer to a member or a key, which "
+        "gives a value for which there is stable_hash_of: write std::uint64_t stable_hash(const V&) "
+        "beside it");
   }
 
   template <class V>

@@ -95,7 +95,8 @@ class KllOf {
     for (std::size_t level = 0; level < of.levels.size(); ++level) {
       for (const V& value : of.levels[level]) weighed.emplace_back(&value, std::uint64_t{1} << level);
     }
-    std::sort(weighed.begin(), weighed.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
+    std::sort(weighed.begin(), weighed.end(),
+              [](const auto& a, const auto& b) { return *a.first < *b.first; });
     std::uint64_t below = 0;
     for (auto& [value, weight] : weighed) weight = below += weight;
     for (std::size_t i = 0; i < N; ++i) {
@@ -190,9 +191,10 @@ class ApproxQuantiles : public detail::OfValue<ApproxQuantiles<Fn, N, Several>, 
   using over = KllSketch<detail::Kept<V>>;
   template <class T>
   static constexpr void explain() {
-    static_assert(ApproxQuantiles::template accepts<T>,
-                  "approx_quantile: takes a function of a const element, a pointer to a member or a key, which "
-                  "gives a value that can be copied and kept, and compared with <");
+    static_assert(
+        ApproxQuantiles::template accepts<T>,
+        "approx_quantile: takes a function of a const element, a pointer to a member or a key, which "
+        "gives a value that can be copied and kept, and compared with <");
   }
 
   template <class V, class Value>
@@ -245,7 +247,8 @@ class ApproxQuantiles : public detail::OfValue<ApproxQuantiles<Fn, N, Several>, 
 ///         Apache DataSketches, KLL sketch accuracy.
 template <class Extract = detail::Identity>
 auto approx_quantile(double q, Extract extract = {}, QuantileSketch options = {}) {
-  return aggregates::ApproxQuantiles<Extract, 1, false>(std::array<double, 1>{q}, std::move(extract), options);
+  return aggregates::ApproxQuantiles<Extract, 1, false>(std::array<double, 1>{q}, std::move(extract),
+                                                        options);
 }
 
 /// Several quantiles from one sketch: `approx_quantiles({0.5, 0.9}, &Event::latency)`. Gives a

@@ -31,9 +31,10 @@ class Distinct : public detail::OfValue<Distinct<Fn>, Fn> {
   using over = KeyTable<detail::Kept<V>>;
   template <class T>
   static constexpr void explain() {
-    static_assert(Distinct::template accepts<T>,
-                  "distinct: takes a function of a const element, a pointer to a member or a key, which gives "
-                  "a value that can be copied and kept, compared with == and hashed");
+    static_assert(
+        Distinct::template accepts<T>,
+        "distinct: takes a function of a const element, a pointer to a member or a key, which gives "
+        "a value that can be copied and kept, compared with == and hashed");
   }
 
   template <class K, class V>

@@ -22,9 +22,10 @@ class ByArrival : public detail::OfValue<ByArrival<Fn, Last>, Fn> {
   using over = OneValue<detail::Kept<V>>;
   template <class T>
   static constexpr void explain() {
-    static_assert(ByArrival::template accepts<T>,
-                  "first, last: take a function of a const element, a pointer to a member or a key, which gives "
-                  "a value that can be copied and kept");
+    static_assert(
+        ByArrival::template accepts<T>,
+        "first, last: take a function of a const element, a pointer to a member or a key, which gives "
+        "a value that can be copied and kept");
   }
 
   template <class V, class Value>
@@ -91,10 +92,11 @@ class ByKey : public Modifiers<ByKey<KeyFn, Fn, Greatest, Last>> {
   using accumulator = OneKeyed<detail::Kept<value_of<KeyFn, T>>, detail::Kept<value_of<Fn, T>>>;
   template <class T>
   static constexpr void explain() {
-    static_assert(accepts<T>,
-                  "first_by, last_by, min_by, max_by: take functions of a const element, pointers to members or "
-                  "keys, of which the first gives what can be compared with <, and both what can be copied and "
-                  "kept");
+    static_assert(
+        accepts<T>,
+        "first_by, last_by, min_by, max_by: take functions of a const element, pointers to members or "
+        "keys, of which the first gives what can be compared with <, and both what can be copied and "
+        "kept");
   }
 
   template <class T>

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -19,10 +20,18 @@ struct MemberOf<M Row::*> {
   using type = M;
 };
 
+template <class R>
+struct WhatIsThere {
+  using type = R;
+};
+template <class R>
+struct WhatIsThere<std::optional<R>> {
+  using type = R;
+};
+
+/// By conversion and no assignment: a std::string may be assigned a number, for a character.
 template <class M, class R>
-concept assigned_from = std::is_assignable_v<M&, R> || (result_may_be_missing<R> && requires(M& member, R result) {
-                          member = *std::move(result);
-                        });
+concept assigned_from = std::convertible_to<R, M> || std::convertible_to<typename WhatIsThere<R>::type, M>;
 
 template <class M, class R>
 void assign_result(M& member, R&& result) {
@@ -31,7 +40,7 @@ void assign_result(M& member, R&& result) {
   } else if constexpr (std::is_arithmetic_v<M>) {
     member = static_cast<M>(result);
   } else {
-    member = std::forward<R>(result);
+    member = static_cast<M>(std::forward<R>(result));
   }
 }
 
@@ -52,7 +61,8 @@ class Into<Row, std::tuple<Members...>, As...> : public Modifiers<Into<Row, std:
   template <class T>
   static constexpr bool fits() {
     if constexpr (aggregate_of<AllOf<As...>, T>) {
-      return (detail::assigned_from<typename detail::MemberOf<Members>::type, detail::ResultOf<As, T>> && ...);
+      return (detail::assigned_from<typename detail::MemberOf<Members>::type, detail::ResultOf<As, T>> &&
+              ...);
     } else {
       return false;
     }
@@ -116,7 +126,8 @@ auto into_pairs(auto members, auto parts) {
 template <class Row, class Members, class Parts, class M, class A, class... Rest>
 auto into_pairs(Members members, Parts parts, M Row::*member, A aggregate, Rest... rest) {
   return into_pairs<Row>(std::tuple_cat(std::move(members), std::tuple<M Row::*>(member)),
-                         std::tuple_cat(std::move(parts), std::tuple<A>(std::move(aggregate))), std::move(rest)...);
+                         std::tuple_cat(std::move(parts), std::tuple<A>(std::move(aggregate))),
+                         std::move(rest)...);
 }
 
 template <class Row, class... Pairs>
@@ -141,10 +152,12 @@ inline constexpr bool are_pairs<Row, M Row::*, A, Rest...> = std::is_object_v<M>
 /// Cost:   theirs together.
 template <class Row, class... Pairs>
 auto into(Pairs... pairs) {
-  constexpr bool fits = sizeof...(Pairs) > 0 && detail::are_pairs<Row, Pairs...> && std::default_initializable<Row>;
-  static_assert(fits,
-                "into: takes a struct that can be made of nothing, and after each pointer to a member of it an "
-                "aggregate, as in into<Row>(&Row::views, count(), &Row::revenue, sum(&Event::price))");
+  constexpr bool fits =
+      sizeof...(Pairs) > 0 && detail::are_pairs<Row, Pairs...> && std::default_initializable<Row>;
+  static_assert(
+      fits,
+      "into: takes a struct that can be made of nothing, and after each pointer to a member of it an "
+      "aggregate, as in into<Row>(&Row::views, count(), &Row::revenue, sum(&Event::price))");
   if constexpr (fits) return detail::into_pairs<Row>(std::tuple<>{}, std::tuple<>{}, std::move(pairs)...);
 }
 

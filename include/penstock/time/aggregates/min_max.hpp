@@ -32,9 +32,10 @@ class Extreme : public detail::OfValue<Extreme<Fn, Greatest>, Fn> {
   using over = OneValue<detail::Kept<V>>;
   template <class T>
   static constexpr void explain() {
-    static_assert(Extreme::template accepts<T>,
-                  "min, max: take a function of a const element, a pointer to a member or a key, which gives a "
-                  "value that can be copied, kept and compared with <");
+    static_assert(
+        Extreme::template accepts<T>,
+        "min, max: take a function of a const element, a pointer to a member or a key, which gives a "
+        "value that can be copied, kept and compared with <");
   }
 
   template <class V, class Value>

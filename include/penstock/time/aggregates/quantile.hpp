@@ -72,9 +72,10 @@ class Quantiles : public detail::OfValue<Quantiles<Fn, N, Several>, Fn> {
   using over = Values<detail::Kept<V>>;
   template <class T>
   static constexpr void explain() {
-    static_assert(Quantiles::template accepts<T>,
-                  "quantile: takes a function of a const element, a pointer to a member or a key, which gives "
-                  "a value that can be copied and kept, and compared with <");
+    static_assert(
+        Quantiles::template accepts<T>,
+        "quantile: takes a function of a const element, a pointer to a member or a key, which gives "
+        "a value that can be copied and kept, and compared with <");
   }
 
   template <class V, class Value>

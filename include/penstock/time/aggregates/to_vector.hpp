@@ -52,9 +52,10 @@ class ToVector : public detail::OfValue<ToVector<Fn>, Fn> {
   using over = Values<detail::Kept<V>>;
   template <class T>
   static constexpr void explain() {
-    static_assert(ToVector::template accepts<T>,
-                  "to_vector: takes a function of a const element, a pointer to a member or a key, which gives "
-                  "a value that can be copied and kept");
+    static_assert(
+        ToVector::template accepts<T>,
+        "to_vector: takes a function of a const element, a pointer to a member or a key, which gives "
+        "a value that can be copied and kept");
   }
 
   template <class V, class Value>

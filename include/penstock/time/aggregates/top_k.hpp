@@ -22,7 +22,9 @@ struct KeyCount {
   static auto fields(Self& self) {
     return std::tie(self.key, self.count);
   }
-  friend bool operator==(const KeyCount& a, const KeyCount& b) { return a.key == b.key && a.count == b.count; }
+  friend bool operator==(const KeyCount& a, const KeyCount& b) {
+    return a.key == b.key && a.count == b.count;
+  }
 };
 
 namespace detail {
@@ -75,7 +77,8 @@ class TopK : public detail::OfValue<TopK<Fn>, Fn> {
   /// Of a key that is in.
   template <class K, class T>
   void remove(KeyTable<KeyCount<K>>& state, const T& element) const {
-    const K& key = detail::as_kept<K, std::decay_t<decltype(this->extract_(element))>>(this->extract_(element));
+    const K& key =
+        detail::as_kept<K, std::decay_t<decltype(this->extract_(element))>>(this->extract_(element));
     const std::size_t place = detail::CountTable<K>::find(state, key);
     if (place == detail::CountTable<K>::nowhere) return;
     if (--state.entries[place].count == 0) detail::CountTable<K>::erase(state, place);

@@ -40,9 +40,10 @@ class Variance : public detail::OfValue<Variance<Fn, Whole, Root>, Fn> {
   using over = Moments;
   template <class T>
   static constexpr void explain() {
-    static_assert(Variance::template accepts<T>,
-                  "variance, standard_deviation: take a function of a const element, a pointer to a member or "
-                  "a key, which gives a number");
+    static_assert(
+        Variance::template accepts<T>,
+        "variance, standard_deviation: take a function of a const element, a pointer to a member or "
+        "a key, which gives a number");
   }
 
   template <class V>

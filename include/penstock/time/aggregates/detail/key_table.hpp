@@ -123,7 +123,8 @@ struct KeyTableOf {
   [[gnu::noinline]] static void index(Table& table) {
     std::size_t size = 4 * few;
     while (size < 4 * table.entries.size()) size *= 2;
-    if (size > std::numeric_limits<std::uint32_t>::max()) throw std::length_error("too many keys in a window");
+    if (size > std::numeric_limits<std::uint32_t>::max())
+      throw std::length_error("too many keys in a window");
     Table indexed;
     indexed.slots.resize(size);
     const std::size_t mask = size - 1;

@@ -38,10 +38,10 @@ namespace detail {
 // What a state of an aggregate in either form can do, where the type of the elements is not known: the state
 // of an aggregate of the user's own is of its own type.
 template <class A, class State>
-concept merges = (std::is_same_v<A, State> && requires(State& into, const State& from) { into.merge(from); }) ||
-                 (!std::is_same_v<A, State> && requires(const A& a, State& into, const State& from) {
-                   a.merge(into, from);
-                 });
+concept merges = (std::is_same_v<A, State> &&
+                  requires(State & into, const State& from) { into.merge(from); }) ||
+                 (!std::is_same_v<A, State> &&
+                  requires(const A& a, State& into, const State& from) { a.merge(into, from); });
 
 template <class A, class State, class Picked>
 void put_picked(const A& a, State& state, Picked&& picked) {
@@ -126,7 +126,8 @@ class Where : public Modifiers<Where<A, Pred>> {
   template <class T>
   static constexpr void explain() {
     if constexpr (detail::check_aggregate<A, T>()) {
-      static_assert(accepts<T>, "where: the function must be callable with a const element and return a bool");
+      static_assert(accepts<T>,
+                    "where: the function must be callable with a const element and return a bool");
     }
   }
   template <class T>
@@ -180,7 +181,8 @@ class ValueOr : public Modifiers<ValueOr<A, V>> {
   static constexpr bool fits() {
     if constexpr (aggregate_of<A, T>) {
       using Result = detail::ResultOf<A, T>;
-      if constexpr (detail::result_may_be_missing<Result>) return std::is_convertible_v<V, typename Result::value_type>;
+      if constexpr (detail::result_may_be_missing<Result>)
+        return std::is_convertible_v<V, typename Result::value_type>;
     }
     return false;
   }
