@@ -13,7 +13,7 @@ import pathlib
 import random
 import sys
 
-CSV_CASES, JSONL_CASES = 3000, 1500
+CSV_FILES, JSONL_FILES = 7000, 3000
 PIECES = ['"', "'", ",", ";", "\t", "|", "\n", "\r", "\r\n", " ", "a", "bc", "0.5", "\u00e9", "\U0001f600", "\ufeff", "\x00", '""', ""]
 
 
@@ -22,8 +22,12 @@ def netstring(text):
     return b"%d:%s," % (len(data), data)
 
 
-def csv_case(rng):
-    quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC, csv.QUOTE_NONE])
+STYLES = {"minimal": csv.QUOTE_MINIMAL, "all": csv.QUOTE_ALL, "nonnumeric": csv.QUOTE_NONNUMERIC, "none": csv.QUOTE_NONE}
+
+
+def csv_file(rng, number):
+    style = list(STYLES)[number % len(STYLES)]
+    quoting = STYLES[style]
     separator, quote, end = rng.choice(",;\t|"), rng.choice("\"'"), rng.choice(["\n", "\r\n"])
     special = {separator, quote, "\n", "\r", "\r\n", '""'}
     # Without quotes there is no way to write these; and before a bare line feed Python, unlike RFC 4180, leaves a
@@ -51,13 +55,13 @@ def csv_case(rng):
         text = text[:-len(end)]  # the last record may lack its end
     if rng.random() < 0.2:
         text = "\ufeff" + text
-    fields = [separator, quote, text, len(rows)]
+    fields = [style, separator, quote, text, len(rows)]
     for row in rows:
         fields += [len(row), *row]
     return b"".join(map(netstring, fields))
 
 
-def jsonl_case(rng):
+def jsonl_file(rng, _):
     def text():
         return "".join(rng.choice([*PIECES, "\\", "\x1f", "\x7f", "\u2028", "{", "]"]) for _ in range(rng.randrange(6)))
 
@@ -85,9 +89,9 @@ def jsonl_case(rng):
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, cases, case in (("csv.oracle", CSV_CASES, csv_case), ("jsonl.oracle", JSONL_CASES, jsonl_case)):
+    for name, files, make in (("csv.oracle", CSV_FILES, csv_file), ("jsonl.oracle", JSONL_FILES, jsonl_file)):
         rng = random.Random(4180)
-        (folder / name).write_bytes(netstring(cases) + b"".join(case(rng) for _ in range(cases)))
+        (folder / name).write_bytes(netstring(files) + b"".join(make(rng, n) for n in range(files)))
 
 
 main()
