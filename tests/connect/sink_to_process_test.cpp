@@ -8,7 +8,9 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -412,4 +414,58 @@ TEST_CASE("sink_to_process says at wiring what cannot be run") {
   CHECK_THROWS_WITH(without_loop | sink_to_process({"cat"}), containing("needs an event loop"));
   CHECK(open_files() == files);
   CHECK(no_child_is_left());
+}
+
+TEST_CASE("programs that are started, stopped and dropped at random leave nothing behind") {
+  std::mt19937 random{20};
+  const auto one_of = [&](std::size_t n) { return random() % n; };
+  const std::vector<std::vector<std::string>> writers{
+      {"seq", "1000"},  {"yes"},   {"sleep", "1000"}, {"false"}, {"no-such-program"}, {"head", "-c", "200000", "/dev/zero"},
+      {"printf", "a"},  {"sh", "-c", "yes >&2 & echo; kill -9 $$"}};
+  const std::vector<std::vector<std::string>> readers{{"cat"}, {"head", "-n", "5"}, {"sleep", "1000"}, {"false"}};
+  const std::size_t files = open_files();
+  for (int round = 0; round < 60; ++round) {
+    auto loop = std::make_unique<EventLoop>();
+    const auto run = [&](std::chrono::milliseconds time) {
+      try {
+        loop->run_for(time);
+      } catch (const std::exception&) {
+        // What failed is not asked here.
+      }
+    };
+    std::vector<ProcessOutput> sources;
+    for (std::size_t n = 1 + one_of(3); n > 0; --n) {
+      ProcessSource options;
+      options.process_group = true;
+      options.grace = std::chrono::milliseconds{one_of(3)};
+      options.max_record = 1000;
+      if (one_of(2) == 0) options.err = ProcessStream::discard;
+      sources.push_back(from_process(*loop, writers[one_of(writers.size())], options));
+      if (options.err == ProcessStream::inherit) {
+        sources.back().stderr_lines().sink([](const std::string&) {});
+      }
+      ProcessSink to;
+      to.out = ProcessStream::discard;
+      to.grace = std::chrono::milliseconds{one_of(3)};
+      to.restarts = one_of(2);
+      static_cast<void>(sources.back() | sink_to_process(readers[one_of(readers.size())], to));
+    }
+    for (std::size_t n = one_of(20); n > 0 && !sources.empty(); --n) {
+      const std::size_t i = one_of(sources.size());
+      switch (one_of(6)) {
+        case 0:
+        case 1: sources[i].start(); break;
+        case 2: sources[i].stop(); break;
+        case 3: run(0ms); break;
+        case 4: run(1ms); break;
+        default:
+          if (one_of(3) == 0) sources.erase(sources.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+    }
+    sources.clear();
+    if (one_of(2) == 0) run(guard);
+    loop.reset();
+    REQUIRE(no_child_is_left());
+    REQUIRE(open_files() == files);
+  }
 }

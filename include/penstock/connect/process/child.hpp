@@ -27,6 +27,7 @@
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
 #include "penstock/connect/process/process_exit.hpp"
@@ -252,6 +253,11 @@ class Child final : public std::enable_shared_from_this<Child> {
     child->pid_ = spawn(command, streams);
     child->reaped_ = false;
     const int handle = static_cast<int>(::syscall(SYS_pidfd_open, child->pid_, 0));
+    if (handle < 0 && errno == ESRCH) {  // where children are not waited for it may be gone already
+      child->exit_ = ProcessExit{-1, 0};
+      child->reaped_ = true;
+      return child;
+    }
     if (handle < 0) system_failure(errno, std::string{command.who} + ": cannot wait for " + command.program());
     FileDescriptor owned{handle};
     child->handle_.assign(handle);
@@ -299,10 +305,12 @@ class Child final : public std::enable_shared_from_this<Child> {
   void watch() {
     if (watching_ || told_) return;
     watching_ = true;
-    handle_.async_wait(LoopDescriptor::wait_read, [self = shared_from_this()](const boost::system::error_code&) {
+    auto look_again = [self = shared_from_this()](const boost::system::error_code&) {
       self->watching_ = false;
       self->look();
-    });
+    };
+    if (handle_.is_open()) return handle_.async_wait(LoopDescriptor::wait_read, std::move(look_again));
+    asio::post(handle_.get_executor(), [look = std::move(look_again)] { look({}); });
   }
   /// Ends it: SIGTERM, and SIGKILL if it is still there after the grace time. In a group of its own all get
   /// them, and what is left of it is killed when the first one has ended.

@@ -163,9 +163,9 @@ class ProcessNode final : public SourceNode<std::string, ProcessNode>, private C
     }
     if (!over()) return false;
     if (!std::exchange(judged_, true)) judge();
-    for (OutletBase* outlet : {static_cast<OutletBase*>(&errors), static_cast<OutletBase*>(&bad)}) {
-      if (outlet->ended()) continue;
-      receipt = offer(*outlet, Signal{Signal::end});
+    for (OutletBase* side : {static_cast<OutletBase*>(&errors), static_cast<OutletBase*>(&bad)}) {
+      if (side->ended()) continue;
+      receipt = offer(*side, Signal{Signal::end});
       return true;
     }
     return false;
