@@ -66,9 +66,3 @@ class WebSocketConnection {
 };
 
 }  // namespace penstock
-
-// A program that has many sources that include this may compile Beast in one of them alone, which then includes
-// connect/websocket/src.hpp: PENSTOCK_SEPARATE_COMPILATION must be defined in all of them.
-#ifndef PENSTOCK_SEPARATE_COMPILATION
-#include "penstock/connect/websocket/connection_impl.hpp"
-#endif

@@ -244,6 +244,7 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
 
   void opened(bool open) noexcept {
     open_ = open;
+    limited_ = false;
     watch_.cancel();
     if (open) watch_.keep();
     if (!open) ws_.next_layer().close();

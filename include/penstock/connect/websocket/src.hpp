@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// For one source file of a program that defines PENSTOCK_SEPARATE_COMPILATION in all of them: what takes long to
-// compile.
-#ifdef PENSTOCK_SEPARATE_COMPILATION
+// Not an operator: what takes long to compile. A program of many source files that use WebSockets defines
+// PENSTOCK_SEPARATE_COMPILATION in all of them, and includes this in one.
+
 #include "penstock/connect/websocket/connection_impl.hpp"
-#else
-#error "penstock/connect/websocket/src.hpp is for programs that define PENSTOCK_SEPARATE_COMPILATION everywhere"
-#endif

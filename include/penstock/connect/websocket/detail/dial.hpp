@@ -16,6 +16,9 @@
 #include "penstock/connect/net/connect.hpp"
 #include "penstock/connect/net/sessions.hpp"
 #include "penstock/connect/websocket/connection.hpp"
+#ifndef PENSTOCK_SEPARATE_COMPILATION
+#include "penstock/connect/websocket/connection_impl.hpp"
+#endif
 #include "penstock/core/ring.hpp"
 #include "penstock/ops/on_error.hpp"
 
