@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """Every operator, source and sink is described by the same lines in the same order.
 
-    check_doc_comments.py                 checks the comments, and that docs/reference/operators.md tells the same
+    check_doc_comments.py                 checks the comments, that docs/reference/operators.md tells the same, and that
+                                          docs/reference/sources_and_sinks.md leaves out none
     check_doc_comments.py --table         prints that page, made from the comments
 
 A header of these rooms that holds no operator says so in a line of its own: `// Not an operator: <reason>`.
@@ -13,9 +14,10 @@ import sys
 
 from sources import Report, files, read
 
-ROOMS = {"ops": "Operators", "sources": "Sources", "sinks": "Sinks"}
+ROOMS = {"ops": "Operators", "sources": "Sources", "sinks": "Sinks", "connect": "Other programs"}
 LABELS = ["Back-pressure", "Metadata", "Errors", "Cost", "Recovery", "Example", "See also"]
 TABLE = pathlib.PurePath("docs/reference/operators.md")
+MATRIX = pathlib.PurePath("docs/reference/sources_and_sinks.md")
 
 LABEL = re.compile(r"^(%s):\s*(.*)$" % "|".join(LABELS))
 EXEMPT = re.compile(r"^// Not an operator: \S", re.MULTILINE)
@@ -138,7 +140,8 @@ def main():
     for room in ROOMS:
         for path in files("*.hpp", under=f"include/penstock/{room}"):
             headers += 1
-            if "detail" in path.parts or EXEMPT.search(read(path)):
+            umbrella = room == "connect" and path.parent.name == room
+            if umbrella or "detail" in path.parts or EXEMPT.search(read(path)):
                 exempt += 1
                 continue
             found = list(descriptions(path))
@@ -154,6 +157,10 @@ def main():
         check(found, report)
     if files(under=str(TABLE)) and read(TABLE) != table(by_room):
         report.add(TABLE, 1, "is not what the comments say; run ./dev docs")
+    matrix = read(MATRIX) if files(under=str(MATRIX)) else ""
+    for found in operators:
+        if found.path.parts[2] != "ops" and f"| `{found.name}`" not in matrix:
+            report.add(MATRIX, 1, f"does not tell about {found.name}")
     report.end(f"{headers} headers, {exempt} of them exempt, {len(operators)} described operators")
 
 
