@@ -126,7 +126,13 @@ class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, Even
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
-    Pending* const pending = pass(std::forward<V>(value), context);
+    Pending* pending;
+    try {
+      pending = pass(std::forward<V>(value), context);
+    } catch (...) {
+      tell_failed();
+      throw;
+    }
     return told_ >= frontier_ ? pending : tell(pending);
   }
   /// The source's batch ends where nothing is left in it, however often it was interrupted before that.
@@ -134,7 +140,13 @@ class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, Even
     const auto end = batch.end;
     const Strand& strand = *batch.strand;
     while (batch.next != end) {
-      Pending* pending = pass(batch.take(), nullptr);
+      Pending* pending;
+      try {
+        pending = pass(batch.take(), nullptr);
+      } catch (...) {
+        tell_failed();
+        throw;
+      }
       const bool last = batch.next == end;
       if (told_ < frontier_ && (last || options_.tell == Tell::element || --left_ == 0)) pending = tell(pending);
       if (pending || strand.puts_off()) return pending;
@@ -203,6 +215,11 @@ class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, Even
     join.add(pending);
     join.add(this->outlet.signal({Signal::watermark, frontier_}));
     return join.finish();
+  }
+
+  /// The time of an element counts also when the element fails further down: what it waits for may be just that.
+  [[gnu::noinline, gnu::cold]] void tell_failed() {
+    if (told_ < frontier_) static_cast<void>(Receipt{tell(nullptr)});
   }
 
   template <class V>
