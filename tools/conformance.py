@@ -23,7 +23,7 @@ def rows(last_row, last_probe, last_defect):
             for n in range(1, last + 1)]
 
 
-REQUIRED = rows(117, 30, 22)
+REQUIRED = rows(133, 30, 22) + ["D32", "D35"]
 TABLE = rows(233, 30, 35)  # rows that are not required are told where a test shows them
 ID = r"(?:row \d+|[PD]\d+)"
 IDS = re.compile(rf"({ID}(?:,\s*{ID})*)(?=[\s:]|$)")
