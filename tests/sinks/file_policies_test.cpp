@@ -141,8 +141,8 @@ TEST_CASE("held elements are done when the sink is destroyed, as the file is com
 
 TEST_CASE("with Flush::every(time) no element waits longer, and while none comes no timer runs") {
   const TemporaryDirectory dir;
-  VirtualLoop loop;
   Endings ends;
+  VirtualLoop loop;
   const Stream<std::string> source{loop};
   source.sink_to_textfile(dir / "out", {.flush = Flush::every(10s)});
   CHECK_FALSE(loop.next_deadline());
@@ -553,8 +553,8 @@ TEST_CASE("what cannot be written at the end is lost: an error, counted as dropp
 
 TEST_CASE("a flush by time that fails is an error of background work, and is tried again") {
   const TemporaryDirectory dir;
-  VirtualLoop loop;
   Endings ends;
+  VirtualLoop loop;
   const Stream<std::string> source{loop};
   source.sink_to_textfile(dir / "out", {.flush = Flush::every(1s)});
   std::string heard;
