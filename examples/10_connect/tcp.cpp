@@ -59,8 +59,8 @@ int main() {
 
   Tcp::acceptor door{loop.io_context(), {asio::ip::address_v4::loopback(), 0}};
   asio::co_spawn(door.get_executor(), ticker(door), asio::detached);
-  const auto prices = penstock::from_tcp_client(loop, door.local_endpoint().port(),
-                                                {.framing = penstock::LengthPrefixed{.bytes = 2}, .end = true});
+  const auto prices = penstock::from_tcp_client(
+      loop, door.local_endpoint().port(), {.framing = penstock::LengthPrefixed{.bytes = 2}, .end = true});
   prices.map([](const std::string& text) { return std::stod(text); }).sink([](double price) {
     fmt::print("price {}\n", price);
   });

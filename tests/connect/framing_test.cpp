@@ -21,7 +21,8 @@ namespace {
 
 /// What is found in text that comes in pieces of `piece` bytes. What is damaged stands at the end, as "!" and
 /// what the reader says of it.
-Frames read(std::string_view bytes, const Framing& framing, std::size_t piece = 1, std::size_t max_frame = 1 << 20) {
+Frames read(std::string_view bytes, const Framing& framing, std::size_t piece = 1,
+            std::size_t max_frame = 1 << 20) {
   FrameReader reader{framing, max_frame};
   Frames frames;
   const auto take_all = [&] {
@@ -79,7 +80,8 @@ TEST_CASE("frames behind their length are found in all sizes and orders of it") 
   }
   CHECK(read("\0\2b"s, LengthPrefixed{2}) == Frames{"!a frame was cut off behind 3 bytes"});
   CHECK(read("\0"s, LengthPrefixed{2}) == Frames{"!a frame was cut off behind 1 byte"});
-  CHECK(read(std::string(11, '\xFF'), VarintPrefixed{}) == Frames{"!what stands before a frame is no length"});
+  CHECK(read(std::string(11, '\xFF'), VarintPrefixed{}) ==
+        Frames{"!what stands before a frame is no length"});
 }
 
 TEST_CASE("a frame over the limit is damaged and nothing comes behind it") {

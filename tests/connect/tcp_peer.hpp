@@ -27,6 +27,15 @@ namespace penstock::test {
 
 inline constexpr std::chrono::seconds guard{20};
 
+/// A sanitizer makes everything ten times as slow.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool sanitized = false;
+#endif
+
 /// A blocking socket of the operating system and nothing else; what takes longer than 20 seconds throws.
 class Peer {
  public:
@@ -78,7 +87,8 @@ class Peer {
       pollfd ready{handle_, POLLOUT, 0};
       if (poll(&ready, 1, static_cast<int>(quiet.count())) != 1) break;
       const ssize_t n = ::send(handle_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (n < 0 && errno != EAGAIN) throw std::runtime_error(std::string("cannot send: ") + std::strerror(errno));
+      if (n < 0 && errno != EAGAIN)
+        throw std::runtime_error(std::string("cannot send: ") + std::strerror(errno));
       if (n > 0) sent += static_cast<std::size_t>(n);
     }
     return sent;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What FrameReader finds does not depend on how the bytes were cut and is what a model finds that has them all
-// at once; it keeps no more than a frame and what was fed last; frames that are written are read again.
+// What FrameReader finds does not depend on how the bytes were cut and is what a model finds that has them
+// all at once; it keeps no more than a frame and what was fed last; frames that are written are read again.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -109,7 +109,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes = input.text();
 
   const Seen expected = model(bytes, framing, max_frame);
-  require(read(bytes, bytes.size() + 1, framing, max_frame) == expected, "in one piece it is as in the model");
+  require(read(bytes, bytes.size() + 1, framing, max_frame) == expected, "in one piece it is the model's");
   require(read(bytes, piece, framing, max_frame) == expected, "cut in pieces it is the same");
   require(read(bytes, 1, framing, max_frame) == expected, "byte by byte it is the same");
 

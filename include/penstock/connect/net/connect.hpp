@@ -58,6 +58,7 @@ inline Async<ByteStream> connect_now(Loop& loop, Endpoint to, SecurityPtr securi
   co_await asio::async_connect(socket, addresses, awaited);
   boost::system::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
   ByteStream plain{std::make_shared<PlainStream>(std::move(socket)), to.text()};
   if (!security) co_return plain;
   std::string host = to.host;

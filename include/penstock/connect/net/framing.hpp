@@ -21,7 +21,7 @@ namespace penstock {
 struct Delimited {
   std::string delimiter = "\n";  ///< one or more characters
   bool keep = false;             ///< frames are read, and given to be written, with what ends them
-  bool rest = false;             ///< what stands behind the last one is a frame too; false: one that was cut off
+  bool rest = false;  ///< what stands behind the last one is a frame too; false: one that was cut off
 };
 
 enum class ByteOrder : std::uint8_t { big, little };
@@ -144,7 +144,9 @@ class FrameReader : private detail::DelimitedReader {
       return broken("a frame of " + std::to_string(length) + " bytes is announced, and the limit is " +
                     std::to_string(max_record()));
     }
-    if (prefix != 0 && rest().size() - prefix >= length) return found(prefix, static_cast<std::size_t>(length));
+    if (prefix != 0 && rest().size() - prefix >= length) {
+      return found(prefix, static_cast<std::size_t>(length));
+    }
     return finished() && !rest().empty() ? cut_off(rest().size()) : Found::nothing;
   }
   std::uint64_t fixed_length() const noexcept {
@@ -240,7 +242,8 @@ class FrameWriter {
 
  private:
   [[noreturn]] static void too_long(std::size_t size, std::size_t limit) {
-    throw FrameError("a frame has " + std::to_string(size) + " bytes, and the limit is " + std::to_string(limit));
+    throw FrameError("a frame has " + std::to_string(size) + " bytes, and the limit is " +
+                     std::to_string(limit));
   }
 
   Framing framing_;

@@ -14,9 +14,9 @@
 
 namespace penstock::detail {
 
-/// One coroutine waits here until it is let through, by `open`, which does not run it but posts it. A gate that
-/// was opened while nobody waited lets the next one through. Cancelling does not end the wait: the node opens
-/// the gates of the coroutines that it gives up.
+/// One coroutine waits here until it is let through, by `open`, which does not run it but posts it. A gate
+/// that was opened while nobody waited lets the next one through. Cancelling does not end the wait: the node
+/// opens the gates of the coroutines that it gives up.
 class Gate {
  public:
   explicit Gate(const LoopExecutor& executor) noexcept : executor_(executor) {}

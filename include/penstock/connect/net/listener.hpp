@@ -121,6 +121,7 @@ class Listener {
     const auto peer = socket.remote_endpoint(gone);
     boost::system::error_code ignored;
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
     if (!gone) {
       ByteStream stream{std::make_shared<PlainStream>(std::move(socket)), text_of(peer)};
       auto work = [this, kept = std::make_shared<ByteStream>(std::move(stream))] { return session(kept); };

@@ -19,7 +19,7 @@ struct TcpServer {
   Framing framing = Delimited{};                  ///< how messages are told apart
   std::size_t max_frame = std::size_t{1} << 20;   ///< bytes; a longer one ends its connection
   std::size_t connections = 64;                   ///< at once, at least 1; others wait to be accepted
-  Duration idle = std::chrono::minutes{5};        ///< a connection without a whole frame for so long ends; 0: never
+  Duration idle = std::chrono::minutes{5};  ///< a connection without a whole frame for so long ends; 0: never
   SecurityPtr security = nullptr;                 ///< TLS, from penstock::tls_server
   Duration handshake = std::chrono::seconds{10};  ///< how long TLS may take to agree
   OnFailure on_failure = OnFailure::go_on;        ///< whether the next frame follows when one fails

@@ -25,9 +25,9 @@ struct TcpClient {
   Framing framing = Delimited{};                       ///< how messages are told apart
   std::size_t max_frame = std::size_t{1} << 20;        ///< bytes; a longer one ends the connection
   bool end = false;                                    ///< the stream ends when the server says it is through
-  Retry reconnect = reconnects;                        ///< attempts in a row that bring no frame, and their pace
+  Retry reconnect = reconnects;  ///< attempts in a row that bring no frame, and their pace
   Duration connect_timeout = std::chrono::seconds{10};  ///< for one attempt, with name and TLS
-  Duration idle = Duration::zero();                    ///< without a frame for so long: connect anew; 0: never
+  Duration idle = Duration::zero();  ///< without a frame for so long: connect anew; 0: never
   SecurityPtr security = nullptr;                      ///< TLS, from penstock::tls_client
   OnFailure on_failure = OnFailure::go_on;             ///< whether the next frame follows when one fails
 };
@@ -137,24 +137,26 @@ class TcpClientSource : public Source<T> {
   }
 };
 
-/// Connects to a server and emits the frames that it sends. When the connection ends it connects again, after a
-/// while that grows from attempt to attempt, and goes on with what the server sends then.
+/// Connects to a server and emits the frames that it sends. When the connection ends it connects again, after
+/// a while that grows from attempt to attempt, and goes on with what the server sends then.
 ///
 ///     server  "x\ny\n" ends    "z\n"
 ///     out      xy              z
 ///
 /// @tparam T        `std::string`, or TcpMessage.
 /// @param endpoint  `host:port`.
-/// @param options   see TcpClient. With `.end = true` the stream ends where the server says that it is through.
+/// @param options   see TcpClient. With `.end = true` the stream ends where the server says that it is
+///                  through.
 ///
-/// Limits: frames of 1 MiB, 10 attempts in a row without a frame, 10 seconds for each. A frame that is cut off is
-/// not emitted. `stop` ends the connection; what was read and not emitted is counted as dropped.
+/// Limits: frames of 1 MiB, 10 attempts in a row without a frame, 10 seconds for each. A frame that is cut
+/// off is not emitted. `stop` ends the connection; what was read and not emitted is counted as dropped.
 ///
 /// Back-pressure: the connection is read only when its frames were taken; TCP then slows the server.
 /// Metadata:      none.
-/// Errors:        what the last of the attempts failed with is reported, and the source stops; a frame that is
-///                too long or cut off is counted, reported as a FrameError that names the server, and it connects
-///                anew; what is behind it throws is reported, and it goes on or stops as `on_failure` says.
+/// Errors:        what the last of the attempts failed with is reported, and the source stops; a frame that
+///                is too long or cut off is counted, reported as a FrameError that names the server, and it
+///                connects anew; what is behind it throws is reported, and it goes on or stops as
+///                `on_failure` says.
 /// Cost:          one string a frame, in memory that is used again; one read for up to 64 KiB.
 /// Recovery:      no position: what the server has sent and was not processed is lost with the connection.
 /// Example:       examples/10_connect/tcp.cpp

@@ -35,10 +35,9 @@ struct TcpSink {
   Framing framing = Delimited{};                       ///< how messages are told apart
   std::size_t max_frame = std::size_t{1} << 20;        ///< bytes; a longer one is an error
   std::size_t queue = std::size_t{256} << 10;          ///< bytes that wait to be written before elements wait
-  bool resend = true;                                  ///< a frame that a broken connection cut off is written anew;
-                                                       ///< false: it has failed
+  bool resend = true;  ///< a frame that a broken connection cut off is written anew; false: it has failed
   bool half_closed = false;                            ///< a server that says it is through still reads
-  Retry reconnect = reconnects;                        ///< attempts in a row that write no frame, and their pace
+  Retry reconnect = reconnects;  ///< attempts in a row that write no frame, and their pace
   Duration connect_timeout = std::chrono::seconds{10};  ///< for one attempt, with name and TLS
   SecurityPtr security = nullptr;                      ///< TLS, from penstock::tls_client
 };
@@ -150,7 +149,7 @@ class TcpWriter : public Node {
     link_.reset();
     connected_.store(false, std::memory_order_relaxed);
     gate_->open();
-    gate_.emplace(AsioLoop::executor_of(clock()));  // a coroutine that comes to this one too late finds it closed
+    gate_.emplace(AsioLoop::executor_of(clock()));  // for the next coroutine
   }
 
   /// While `alive` the node is there and this is its coroutine.
@@ -214,9 +213,9 @@ class TcpWriter : public Node {
         continue;
       }
       boost::system::error_code error;
-      const std::size_t n =
-          co_await link->stream.async_write_some(asio::const_buffer(writing_.data() + at_, writing_.size() - at_),
-                                                 asio::redirect_error(awaited, error));
+      const std::size_t n = co_await link->stream.async_write_some(
+          asio::const_buffer(writing_.data() + at_, writing_.size() - at_),
+          asio::redirect_error(awaited, error));
       if (!*alive) co_return;
       wrote(n);
       if (error) {
@@ -332,7 +331,9 @@ class TcpSinkNode final : public TcpWriter, public Receiver<T, TcpSinkNode<T>> {
   }
 
  protected:
-  Pending* take_signal(const Signal& signal) override { return signal.kind == Signal::end ? this->end() : nullptr; }
+  Pending* take_signal(const Signal& signal) override {
+    return signal.kind == Signal::end ? this->end() : nullptr;
+  }
 };
 
 }  // namespace detail
@@ -366,8 +367,8 @@ class TcpSinkHandle : public Sink {
 /// @param endpoint  `host:port`. It is connected to by `start`, or by the first element.
 /// @param options   see TcpSink. Elements are anything that converts to `std::string_view`.
 ///
-/// When the connection breaks it connects again, after a while that grows from attempt to attempt, and goes on
-/// with the frame that was not written whole. What the operating system had taken is not known to have
+/// When the connection breaks it connects again, after a while that grows from attempt to attempt, and goes
+/// on with the frame that was not written whole. What the operating system had taken is not known to have
 /// arrived: TCP does not tell. At the end of the stream everything is written, the server is told, and it has
 /// a second to end its direction too. While there is a connection the loop's `run` does not return: `close`
 /// the stream.

@@ -33,7 +33,9 @@ inline void put_frame(std::string& into, std::string_view frame) {
   if (into.capacity() > kept && into.capacity() / 2 > frame.size()) into = std::string();
   into.assign(frame);
 }
-inline void put_frame(std::string& into, std::string_view frame, const std::string&) { put_frame(into, frame); }
+inline void put_frame(std::string& into, std::string_view frame, const std::string&) {
+  put_frame(into, frame);
+}
 inline void put_frame(TcpMessage& into, std::string_view frame, const std::string& peer) {
   put_frame(into.data, frame);
   into.peer = peer;

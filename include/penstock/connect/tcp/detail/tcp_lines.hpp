@@ -70,8 +70,8 @@ class TcpLines : public SourceNode<T, Self> {
     std::string problem;      ///< what makes it an error, in words that name the other side; mostly empty
   };
 
-  /// Reads a connection to its end. To be awaited by a coroutine of Sessions: does not touch the node when it was
-  /// stopped meanwhile, and says so: nothing.
+  /// Reads a connection to its end. To be awaited by a coroutine of Sessions: does not touch the node when it
+  /// was stopped meanwhile, and says so: nothing.
   Async<std::optional<Ended>> read_all(ByteStream stream) {
     const auto line = std::make_shared<Line>(*this, std::move(stream));
     lines_.push_back(line);
@@ -122,8 +122,9 @@ class TcpLines : public SourceNode<T, Self> {
   }
 
  private:
-  static constexpr std::size_t most = 128;  // frames of a connection, and
-  static constexpr std::size_t most_bytes = std::size_t{64} * 1024;  // about so many bytes, before the next one's turn
+  // A turn of a connection has so many frames, or about so many bytes.
+  static constexpr std::size_t most = 128;
+  static constexpr std::size_t most_bytes = std::size_t{64} * 1024;
   static constexpr std::size_t first_block = std::size_t{4} * 1024;
   static constexpr std::size_t largest_block = std::size_t{64} * 1024;
 
@@ -194,8 +195,9 @@ class TcpLines : public SourceNode<T, Self> {
         break;
       }
       if (found == Found::damaged) line->problem = line->reader.problem();
-      if (found == Found::nothing && !line->ended.empty() && !line->reader.finished() && line->reader.left() != 0) {
-        line->problem = "a frame was cut off behind " + std::to_string(line->reader.left()) + " bytes: " + line->ended;
+      const std::size_t left = line->reader.left();
+      if (found == Found::nothing && !line->ended.empty() && !line->reader.finished() && left != 0) {
+        line->problem = "a frame was cut off behind " + std::to_string(left) + " bytes: " + line->ended;
       }
       if (!line->problem.empty()) this->info().fails();
       line->over = !line->problem.empty() || !line->ended.empty();
