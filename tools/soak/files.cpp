@@ -88,12 +88,16 @@ class RotatedFiles final : public Lane {
       remove_what_was_read();
     }));
   }
-  /// The last file is finished.
   void finish() override { run.begin(close()); }
   void stop() override { reader_->stop(); }
 
  private:
-  Async<> close() { co_await source_.async_close(awaited); }
+  /// The last file keeps the name under which it was written; as another program would, we give it the next one.
+  Async<> close() {
+    co_await source_.async_close(awaited);
+    std::error_code none_left;
+    std::filesystem::rename(directory_ / "current", directory_ / "out.999999999.log", none_left);
+  }
   void remove_what_was_read() {
     const std::string now = reader_->place().file;
     std::error_code ignored;
