@@ -212,6 +212,18 @@ TEST_CASE("policies that make no sense are wrong arguments") {
   CHECK_THROWS_AS(source.sink_to_textfile(stdout, {.atomic = true}), std::invalid_argument);
 }
 
+TEST_CASE("what is no file is neither renamed nor replaced") {
+  const TemporaryDirectory dir;
+  std::filesystem::create_symlink("/dev/null", dir / "null");
+  const Stream<std::string> source;
+  CHECK_THROWS_AS(source.sink_to_textfile(dir / "null", {.rotate = {.bytes = 1}}), std::invalid_argument);
+  CHECK_THROWS_WITH(
+      source.sink_to_textfile(dir / "null", {.atomic = true}),
+      containing("sink_to_textfile: " + (dir / "null").string() + " is no file that could be renamed"));
+  CHECK_THROWS_AS(source.sink_to_textfile(dir.path(), {.atomic = true}), std::invalid_argument);
+  CHECK(names_in(dir) == Names{"null"});
+}
+
 TEST_CASE("files are rotated before they become too long, and no record is split") {
   const TemporaryDirectory dir;
   const Stream<std::string> source;
@@ -441,10 +453,10 @@ TEST_CASE("atomic files that are rotated have numbers, the last one too, and non
 
 TEST_CASE("a file that cannot have its name is an error that names both, and its elements have failed") {
   const TemporaryDirectory dir;
-  std::filesystem::create_directories(dir / "out" / "full");
   Endings ends;
   const Stream<std::string> source;
   source.sink_to_textfile(dir / "out", {.append = false, .atomic = true});
+  std::filesystem::create_directories(dir / "out" / "full");
   ends.emit(source, "a");
   CHECK_THROWS_WITH(source.close(),
                     containing("sink_to_textfile: cannot rename " + (dir / "out.part").string() + " to " +

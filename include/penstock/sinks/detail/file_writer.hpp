@@ -241,9 +241,14 @@ class FileWriter {
   void open() {
     const bool part = policies_.atomic;
     bool behind = policies_.append;
+    struct ::stat found {};
+    const bool there = ::stat(path_.c_str(), &found) == 0;
+    if (there && !S_ISREG(found.st_mode) && (part || policies_.rotates())) {
+      bad_argument(std::string{who_} + ": " + path_ + " is no file that could be renamed or replaced");
+    }
     if (part) {
       std::error_code error;
-      behind = behind && !policies_.rotates() && std::filesystem::exists(path_, error);
+      behind = behind && there && !policies_.rotates();
       using std::filesystem::copy_options;
       if (behind && !std::filesystem::copy_file(path_, current_, copy_options::overwrite_existing, error)) {
         throw std::system_error(error, std::string{who_} + ": cannot copy " + path_ + " to " + current_);
