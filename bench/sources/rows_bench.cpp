@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What the readers of files cost beside the least that would do: lines beside std::getline; CSV into structs beside a
-// loop with memchr and std::from_chars that knows the columns and trusts the file; JSON lines into structs beside
-// Boost.JSON's parser with memory that it uses again. Opening and reading the file are included.
+// What the readers of files cost beside the least that would do: lines beside std::getline; CSV into structs
+// beside a loop with memchr and std::from_chars that knows the columns and trusts the file; JSON lines into
+// structs beside Boost.JSON's parser with memory that it uses again. Opening and reading the file are included.
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -76,7 +76,9 @@ const std::string& sales_file() {
 std::string all_of(const std::string& path) {
   std::string text(std::filesystem::file_size(path), '\0');
   std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (!file || std::fread(text.data(), 1, text.size(), file) != text.size()) throw std::runtime_error("cannot read " + path);
+  if (!file || std::fread(text.data(), 1, text.size(), file) != text.size()) {
+    throw std::runtime_error("cannot read " + path);
+  }
   std::fclose(file);
   return text;
 }
@@ -109,7 +111,9 @@ Pass csv_by_hand(bool) {
     const std::string text = all_of(sales_file());
     const char* at = text.data() + text.find('\n') + 1;
     const char* const end = text.data() + text.size();
-    const auto upto = [&](char c) { return static_cast<const char*>(std::memchr(at, c, static_cast<std::size_t>(end - at))); };
+    const auto upto = [&](char c) {
+      return static_cast<const char*>(std::memchr(at, c, static_cast<std::size_t>(end - at)));
+    };
     Sale sale;
     while (at != end) {
       at = std::from_chars(at, end, sale.id).ptr + 1;

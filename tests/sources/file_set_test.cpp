@@ -150,7 +150,8 @@ TEST_CASE("from_csv goes on at every place of a set of files as if it had never 
   for (const char* name : {"a.csv", "b.csv", "c.csv", "d.csv"}) {
     std::string text = random() % 2 == 0 ? "id,what\n" : "\xEF\xBB\xBFid,what\r\n";
     for (std::size_t n = random() % 30; n > 0; --n) {
-      text += std::to_string(id++) + "," + std::array{"plain", "\"in, quotes\"", "\"two\nlines\"", ""}[random() % 4];
+      const std::array fields{"plain", "\"in, quotes\"", "\"two\nlines\"", ""};
+      text += std::to_string(id++) + "," + fields[random() % 4];
       text += random() % 2 == 0 ? "\n" : "\r\n";
     }
     if (random() % 2 == 0) text += std::to_string(id++) + ",last";

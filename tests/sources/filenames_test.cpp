@@ -178,7 +178,8 @@ TEST_CASE("filenames with recursive looks into the folders below, but not into h
     source.start();
     return probe.values();
   };
-  CHECK(expand(dir / "*.csv") == Paths{dir / "5.csv", dir / "a/1.csv", dir / "a/b/2.csv", dir / "c.csv/4.csv"});
+  CHECK(expand(dir / "*.csv") ==
+        Paths{dir / "5.csv", dir / "a/1.csv", dir / "a/b/2.csv", dir / "c.csv/4.csv"});
   CHECK(expand(dir / "a") == Paths{dir / "a/1.csv", dir / "a/6.txt", dir / "a/b/2.csv"});
 }
 

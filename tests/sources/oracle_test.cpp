@@ -53,8 +53,8 @@ struct Cuts {
   std::size_t everywhere = 0;  // of the files: in two, at each of their bytes
   std::size_t readings = 0;
 
-  /// Calls `same(first, piece)` for the text as a whole, byte by byte, in pieces of a few bytes, and when it is
-  /// small cut in two at every byte.
+  /// Calls `same(first, piece)` for the text as a whole, byte by byte, in pieces of a few bytes, and when it
+  /// is small cut in two at every byte.
   template <class Fn>
   bool however(std::size_t size, std::size_t small, Fn same) {
     const bool each = size <= small;

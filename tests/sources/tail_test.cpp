@@ -218,7 +218,8 @@ TEST_CASE("from_textfile leaves out a record that is too long, and says where it
   taken.start();
   CHECK(rows.values() == Lines{"12345", "1"});
   const std::string file = (dir / "log").string();
-  CHECK(bad.values() == std::vector{BadRow{file, 2, "", reason, "12345"}, BadRow{file, 4, "", reason, "12345"}});
+  CHECK(bad.values() ==
+        std::vector{BadRow{file, 2, "", reason, "12345"}, BadRow{file, 4, "", reason, "12345"}});
   CHECK(bad.ended());
 
   const auto reported = from_textfile(dir / "log", {.max_record = 5, .on_failure = OnFailure::stop});
@@ -325,7 +326,8 @@ TEST_CASE("from_textfile reads streams that belong to others") {
   }
   CHECK(std::fseek(file, 0, SEEK_SET) == 0);  // it is open still
   std::fclose(file);
-  CHECK_THROWS_WITH(from_textfile(text, {.position = 1}), "from_textfile: a stream is read from where it stands");
+  CHECK_THROWS_WITH(from_textfile(text, {.position = 1}),
+                    "from_textfile: a stream is read from where it stands");
   CHECK_THROWS_WITH(from_textfile(text, {.from_end = true}),
                     "from_textfile: a stream is read from where it stands");
 }
@@ -372,8 +374,6 @@ TEST_CASE("from_textfile emits the lines of a pipe as they come and not when a b
   CHECK(seen == Lines{"line 0", "line 1", "line 2", "line 3", "line 4"});
   std::fclose(out);
 }
-
-// --- the real one -----------------------------------------------------------------------------------------------
 
 namespace {
 

@@ -118,8 +118,8 @@ inline FilenamesSource make_filenames_source(Loop* loop, std::filesystem::path w
 ///
 /// Back-pressure: waits for each name.
 /// Metadata:      none.
-/// Errors:        a directory that does not exist is reported, or when following waited for; so are more files
-///                than `max_names`; what is behind it throws is reported, and it goes on or stops as
+/// Errors:        a directory that does not exist is reported, or when following waited for; so are more
+///                files than `max_names`; what is behind it throws is reported, and it goes on or stops as
 ///                `on_failure` says.
 /// Cost:          one listing of the directory each time it looks; remembers the names that are there,
 ///                and forgets those that are gone.

@@ -178,8 +178,8 @@ auto from_csv(Loop* loop, RowInput input, CsvSource options) {
 
 }  // namespace detail
 
-/// Emits the records of a CSV file, or of a set of files, as structs, as RFC 4180 has them, and then ends. With
-/// `.follow = true` it goes on when more is written; a row that is written by halves waits for the rest.
+/// Emits the records of a CSV file, or of a set of files, as structs, as RFC 4180 has them, and then ends.
+/// With `.follow = true` it goes on when more is written; a row that is written by halves waits for the rest.
 ///
 ///     file  name,price\nnail,0.05\nsaw,7.5\n
 ///     out   {nail 0.05} {saw 7.5} |
@@ -201,8 +201,9 @@ auto from_csv(Loop* loop, RowInput input, CsvSource options) {
 /// Back-pressure: waits for each row.
 /// Metadata:      none.
 /// Errors:        std::system_error here when the file cannot be opened; CsvError here when its columns are
-///                not those of the row; of a set of files both are reported, and the next file follows; a bad row that nobody takes is reported as a BadRowError, and like
-///                what is behind it throws it goes on or stops as `on_failure` says.
+///                not those of the row; of a set of files both are reported, and the
+///                next file follows; a bad row that nobody takes is reported as a BadRowError, and like what
+///                is behind it throws it goes on or stops as `on_failure` says.
 /// Cost:          one pass over the bytes, and what the members allocate; one read each 64 KiB.
 /// Recovery:      `position` is not saved by itself; give it to the next source as `.from`.
 /// Example:       examples/09_files/csv.cpp

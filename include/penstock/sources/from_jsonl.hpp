@@ -346,8 +346,8 @@ auto from_jsonl(Loop* loop, RowInput input, JsonlSource options) {
 ///
 /// Back-pressure: waits for each row.
 /// Metadata:      none.
-/// Errors:        std::system_error here when the file cannot be opened; of a set of files it is reported, and
-///                the next file follows; a bad row that nobody takes is
+/// Errors:        std::system_error here when the file cannot be opened; of a set of files it is reported,
+///                and the next file follows; a bad row that nobody takes is
 ///                reported as a BadRowError, and like what is behind it throws it goes on or stops as
 ///                `on_failure` says.
 /// Cost:          that of Boost.JSON, with memory that is used again for each line, and what the members

@@ -141,9 +141,9 @@ class FileList {
     std::error_code error;
     if (++part == where_.end()) {
       if (is_glob(pattern)) return look_into(base, pattern, names);
-      if (std::filesystem::exists(base / pattern, error) && !std::filesystem::is_directory(base / pattern, error)) {
-        add(base / pattern, names);
-      }
+      Path path = base / pattern;
+      const bool directory = std::filesystem::is_directory(path, error);
+      if (!directory && std::filesystem::exists(path, error)) add(std::move(path), names);
       return;
     }
     if (!is_glob(pattern)) {
@@ -248,8 +248,8 @@ class NameWatch {
   static Waiting state_of(const Path& name, TimePoint now, const Waiting* before) {
     std::error_code no_size;
     std::error_code no_time;
-    Waiting state{name, std::filesystem::file_size(name, no_size), std::filesystem::last_write_time(name, no_time),
-                  now, true};
+    Waiting state{name, std::filesystem::file_size(name, no_size),
+                  std::filesystem::last_write_time(name, no_time), now, true};
     state.there = !no_size && !no_time;
     if (before && before->size == state.size && before->time == state.time) state.since = before->since;
     return state;

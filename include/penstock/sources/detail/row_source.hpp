@@ -288,7 +288,8 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
 
   RowPosition position() const {
     RowPosition position = position_.get();
-    if (emitter_.load(std::memory_order_relaxed) == std::this_thread::get_id() && now_->next != rows_.data()) {
+    const bool emits = emitter_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    if (emits && now_->next != rows_.data()) {
       const Mark& mark = marks_[static_cast<std::size_t>(now_->next - rows_.data()) - 1];
       position.offset = static_cast<std::int64_t>(mark.offset);
       position.line = mark.line;
