@@ -70,7 +70,7 @@ class ManyHttpJob final : public HttpJob {
 };
 
 template <element T>
-class HttpServerNode final : public HttpServerBase {
+class HttpServerNode : public HttpServerBase {
  public:
   HttpServerNode(const Endpoint& endpoint, HttpServer options)
       : HttpServerBase(endpoint, std::move(options)), body_(this->options()) {

@@ -81,6 +81,7 @@ class HttpServerBase : public Node, private HttpService, protected HttpJobOwner 
   const HttpServer& options() const noexcept final { return options_; }
   /// The elements in a request. Null, and `answer` says why, when they cannot be had.
   virtual std::unique_ptr<HttpJob> make_job(HttpRequest&& request, HttpAnswer& answer) = 0;
+  bool running() const noexcept override { return !stopped(); }
 
  private:
   struct Next final : Task {
@@ -91,7 +92,6 @@ class HttpServerBase : public Node, private HttpService, protected HttpJobOwner 
 
   // For connections.
   Loop& loop_of_connections() const noexcept final { return clock(); }
-  bool running() const noexcept final { return !stopped(); }
   std::string_view date() final { return date_.now(); }
   void left(HttpConnection& connection) noexcept final { std::erase(connections_, &connection); }
 
