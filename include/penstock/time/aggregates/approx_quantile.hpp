@@ -54,11 +54,13 @@ class KllOf {
   void add(aggregates::KllSketch<V>& to, Value&& given) const {
     V value(std::forward<Value>(given));
     if (to.room == 0) make_room(to);
-    const bool least = !to.least || value < *to.least;
-    const bool greatest = !to.greatest || *to.greatest < value;
-    to.levels[0].push_back(value);
-    if (greatest) to.greatest = value;
-    if (least) to.least = std::move(value);
+    // Copies first, so that a value is in as a whole or not at all.
+    std::optional<V> least, greatest;
+    if (!to.least || value < *to.least) least = value;
+    if (!to.greatest || *to.greatest < value) greatest = value;
+    to.levels[0].push_back(std::move(value));
+    if (least) to.least = std::move(least);
+    if (greatest) to.greatest = std::move(greatest);
     --to.room;
     ++to.count;
   }
