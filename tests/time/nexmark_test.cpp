@@ -15,6 +15,7 @@
 #include "penstock/core.hpp"
 #include "penstock/testing/nexmark.hpp"
 #include "penstock/time/event_time.hpp"
+#include "penstock/time/interval_join.hpp"
 #include "penstock/time/key_by.hpp"
 #include "penstock/time/window.hpp"
 
@@ -140,6 +141,32 @@ TEST_CASE("q0 passes all through, q1 converts, q2 and q14 select, q18 keeps the 
   }
 }
 
+TEST_CASE("q3: auctions of a category with their sellers in three states") {
+  struct Answer {
+    std::int64_t events, rows, sum;
+  };
+  const auto answer = GENERATE(Answer{5'000, 4, 5'110}, Answer{100'000, 580, 2'586'338});
+  for (const Feed& feed : feeds(answer.events)) {
+    std::int64_t rows = 0, sum = 0;
+    feed([&](auto&, auto&& events) {
+      const auto auctions = events.filter([](const Event& e) { return std::holds_alternative<Auction>(e); })
+                                .map([](const Event& e) { return std::get<Auction>(e); })
+                                .filter([](const Auction& auction) { return auction.category == 10; })
+                                .key_by(&Auction::seller);
+      const auto sellers = events.filter([](const Event& e) { return std::holds_alternative<Person>(e); })
+                               .map([](const Event& e) { return std::get<Person>(e); })
+                               .filter([](const Person& p) { return p.state == "OR" || p.state == "ID" || p.state == "CA"; })
+                               .key_by(&Person::id);
+      penstock::interval_join(auctions, sellers, penstock::between(-1h, 1h)).sink([&](const auto& row) {
+        ++rows;
+        sum += row.left.id;
+      });
+    });
+    CHECK(rows == answer.rows);
+    CHECK(sum == answer.sum);
+  }
+}
+
 TEST_CASE("q5: the auctions with most bids in windows of 10 seconds") {
   const std::vector<std::pair<std::int64_t, std::int64_t>> first{{1000, 1518}, {1100, 1518}};
   for (const Feed& feed : feeds(5'000)) {
@@ -192,6 +219,38 @@ TEST_CASE("q7: the highest bid of every 10 seconds") {
     CHECK(bid.bidder == 1438);
     CHECK(bid.price == 99'958'591);
     CHECK(bid.time == base + 3'533'000);
+  }
+}
+
+TEST_CASE("q8: who has come and sells within the same 10 seconds") {
+  struct New {
+    std::int64_t persons = 0;
+    std::int64_t auctions = 0;
+    void add(const Event& event) { ++(std::holds_alternative<Person>(event) ? persons : auctions); }
+    std::pair<std::int64_t, std::int64_t> result() const { return {persons, auctions}; }
+  };
+  struct Answer {
+    std::int64_t events, persons, pairs;
+  };
+  const auto answer = GENERATE(Answer{5'000, 46, 298}, Answer{100'000, 902, 6'000});
+  for (const Feed& feed : feeds(answer.events)) {
+    std::int64_t persons = 0, pairs = 0;
+    feed([&](auto&, auto&& events) {
+      events.filter([](const Event& event) { return !is_bid(event); })
+          .key_by([](const Event& event) {
+            const auto* person = std::get_if<Person>(&event);
+            return person ? person->id : std::get<Auction>(event).seller;
+          })
+          .window(penstock::tumbling(10s))
+          .aggregate(New{})
+          .sink([&](const auto& result) {
+            const auto [came, sold] = result.value;
+            pairs += came * sold;
+            if (came * sold != 0) ++persons;
+          });
+    });
+    CHECK(persons == answer.persons);
+    CHECK(pairs == answer.pairs);
   }
 }
 

@@ -5,5 +5,6 @@
 
 #include "penstock/time/aggregates.hpp"
 #include "penstock/time/event_time.hpp"
+#include "penstock/time/interval_join.hpp"
 #include "penstock/time/key_by.hpp"
 #include "penstock/time/window.hpp"

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/time/detail/burst_node.hpp"
 #include "penstock/time/gauges.hpp"
 #include "penstock/time/window_result.hpp"
 
@@ -30,16 +30,15 @@ bool key_before(const Key& a, const Key& b, const Hash& hash) {
   }
 }
 
-/// Takes elements with an event time and signals, and emits results in bursts: at once for as long as what follows takes
-/// them; the rest stands in the line, and whoever brought the burst about waits for the last of it. `Self` has
+/// Takes elements with an event time and signals, and emits results in bursts. `Self` has
 ///
 ///     void add(V&& value, EventTime time, const Context& context);   // calls `put` for results, `came_too_late`
 ///     void advance(EventTime from, EventTime to);                    // the frontier has moved: calls `put`
 ///     void drop_all(const char* reason) noexcept;                    // what it keeps, Refs and all
 ///     EventTime held_back(EventTime frontier) const;                 // the frontier for those behind
 template <class Self, element T, element Out>
-class WindowNode : public LineNode<Self, Out>, public Receiver<T, Self> {
-  using Line = LineNode<Self, Out>;
+class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self> {
+  using Burst = BurstNode<Self, Out>;
 
  public:
   Outlet<Late<T>> late;
@@ -57,16 +56,16 @@ class WindowNode : public LineNode<Self, Out>, public Receiver<T, Self> {
     }
     late_ = nullptr;
     self().add(std::forward<V>(value), time, *context);
-    return emitted_ ? end_burst() : late_;
+    return this->emitted() ? this->end_burst() : late_;
   }
 
   void shut_down() noexcept override {
     self().drop_all("the window that held it was stopped");
-    Line::shut_down();
+    Burst::shut_down();
   }
 
  protected:
-  WindowNode(Info info) : Line(std::move(info)) {
+  explicit WindowNode(Info info) : Burst(std::move(info)) {
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
     this->port(late);
@@ -79,53 +78,17 @@ class WindowNode : public LineNode<Self, Out>, public Receiver<T, Self> {
         if (signal.value <= frontier_) return nullptr;
         self().advance(std::exchange(frontier_, signal.value), signal.value);
         gauges_.frontier.set(frontier_);
-        return behind_burst({Signal::watermark, self().held_back(frontier_)});
+        return this->behind_burst({Signal::watermark, self().held_back(frontier_)});
       case Signal::end:
         self().advance(frontier_, frontier_at_end);
         join.add(late.signal(signal));
-        join.add(behind_burst(signal));
+        join.add(this->behind_burst(signal));
         return join.finish();
       case Signal::reopen: join.add(late.signal(signal)); break;
       default: break;
     }
-    join.add(Line::add(signal));
+    join.add(Burst::add(signal));
     return join.finish();
-  }
-
-  /// One result, in order behind those before it: what `make()` returns.
-  template <class Make>
-  void put(Make make, Context&& context) {
-    emitted_ = true;
-    try {
-      if (first_.state()) this->pump_.rest_until(std::exchange(first_, {}));
-      if (Line::busy()) {
-        Line::add(make(), std::move(context));
-        waits_ = true;
-        return;
-      }
-      Out out = make();
-      this->info().passed();
-      first_ = Receipt{this->outlet.push(std::move(out), context.or_null())};
-      if (!first_.pending()) first_ = {};
-    } catch (...) {
-      // What the others have gathered is theirs: the burst goes on.
-      context.fail(std::current_exception());
-      if (!error_) error_ = std::current_exception();
-    }
-  }
-  /// Calls a function that calls `put`, where no element brought that about.
-  template <class Fn>
-  void in_background(Fn fn) {
-    try {
-      this->strand().descend([&] {
-        fn();
-        emitted_ = waits_ = false;
-        if (first_.state()) this->pump_.rest_until(std::exchange(first_, {}));
-        if (const auto error = std::exchange(error_, nullptr)) std::rethrow_exception(error);
-      });
-    } catch (...) {
-      this->graph().report(std::current_exception(), this->info());
-    }
   }
 
   template <class Aggregator, class State>
@@ -163,37 +126,9 @@ class WindowNode : public LineNode<Self, Out>, public Receiver<T, Self> {
     misuse(this->info().label() + ": the elements have no event time; put event_time(...) before");
   }
 
-  [[gnu::noinline]] Pending* end_burst() {
-    emitted_ = false;
-    const bool waits = std::exchange(waits_, false);
-    Receipt first = std::exchange(first_, {});
-    if (const auto error = std::exchange(error_, nullptr)) std::rethrow_exception(error);
-    if (!waits || this->line_.empty() || !this->line_.back().value) return first.release();
-    // Those before the last one are told of as errors of background work.
-    Receipt& last = this->line_.back().receipt;
-    if (!last.state()) last = Receipt::waiting(this->strand(), &this->info(), Why::order);
-    return last.share();
-  }
-  Pending* behind_burst(const Signal& signal) {
-    Join join{this->strand()};
-    std::exception_ptr error;
-    try {
-      if (emitted_) join.add(end_burst());
-    } catch (...) {
-      error = std::current_exception();
-    }
-    join.add(Line::add(signal));
-    if (error) std::rethrow_exception(error);
-    return join.finish();
-  }
-
   EventTime frontier_ = no_frontier;
   EventTime newest_ = no_frontier;
   Pending* late_ = nullptr;
-  bool emitted_ = false;  // in the burst under way
-  bool waits_ = false;
-  Receipt first_;  // of a result that waits and has none behind it
-  std::exception_ptr error_;
 };
 
 }  // namespace penstock::detail

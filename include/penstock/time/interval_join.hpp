@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "penstock/core/error.hpp"
+#include "penstock/time/detail/join_node.hpp"
+#include "penstock/time/detail/window_parts.hpp"
+#include "penstock/time/key_by.hpp"
+
+namespace penstock {
+
+/// Which elements without a partner come out of a join, with nothing in the partner's place.
+enum class Outer : std::uint8_t { none, left, both };
+
+/// Elements of two streams that belong together. `R` and, in a join with Outer::both, `L` are optionals where the partner
+/// may be missing.
+template <class Key, class L, class R>
+struct Joined {
+  Key key;
+  L left;
+  R right;
+  friend bool operator==(const Joined&, const Joined&) = default;
+};
+
+/// From `lower` before an element of the left stream to `upper` behind it, both included; negative is the other way.
+struct Between {
+  EventTime lower;
+  EventTime upper;
+};
+template <class Lower, class Upper>
+Between between(Lower lower, Upper upper) {
+  const Between bounds{detail::span_of(lower), detail::span_of(upper)};
+  if (bounds.lower > bounds.upper) detail::bad_argument("between: the lower bound is above the upper one");
+  if (bounds.lower < -detail::farthest_time || bounds.upper > detail::farthest_time) {
+    detail::bad_argument("between: the bounds must be less than 73 000 years away");
+  }
+  return bounds;
+}
+
+namespace detail {
+
+template <class Key, class T, Outer outer, bool left>
+using JoinedPart = std::conditional_t<(left ? outer == Outer::both : outer != Outer::none), std::optional<T>, T>;
+
+template <element Left, element Right, class LeftKey, class RightKey, class Key, Outer outer>
+class IntervalJoinNode final
+    : public JoinNode<IntervalJoinNode<Left, Right, LeftKey, RightKey, Key, outer>, Left, Right,
+                      Joined<Key, JoinedPart<Key, Left, outer, true>, JoinedPart<Key, Right, outer, false>>> {
+  using Out = Joined<Key, JoinedPart<Key, Left, outer, true>, JoinedPart<Key, Right, outer, false>>;
+  using Base = JoinNode<IntervalJoinNode, Left, Right, Out>;
+
+ public:
+  using Result = Out;
+
+  IntervalJoinNode(LeftKey left_key, RightKey right_key, Between bounds, std::size_t max_held)
+      : Base(Info{"interval_join", {}, Shape::join}),
+        left_key_(std::move(left_key)),
+        right_key_(std::move(right_key)),
+        bounds_(bounds),
+        max_held_(max_held) {}
+
+  template <std::size_t I, class V>
+  void add(V&& value, EventTime time, const Context& context) {
+    const Key key = key_of_side<I>(std::as_const(value));
+    // An element of the other side whose time is in [from, to] is a partner.
+    const EventTime from = I == 0 ? time + bounds_.lower : time - bounds_.upper;
+    const EventTime to = I == 0 ? time + bounds_.upper : time - bounds_.lower;
+    if (max_held_ != 0 && held_ == max_held_) {
+      throw Overflow(this->info().label() + ": " + std::to_string(held_) + " elements wait for partners, which is max_held");
+    }
+    auto& sides = sides_[key];
+    const auto mine = side<I>(sides).emplace(time, Item<std::conditional_t<I == 0, Left, Right>>{
+                                                       std::forward<V>(value), without_time(context), next_++});
+    due_.emplace(over(I, time), Due{key, mine->second.number, time, I == 0});
+    this->holds(++held_);
+    auto& others = side<1 - I>(sides);
+    for (auto at = others.lower_bound(from); at != others.end() && at->first <= to; ++at) {
+      if constexpr (I == 0) {
+        pair(key, mine, at);
+      } else {
+        pair(key, at, mine);
+      }
+    }
+  }
+
+  /// Elements that no later one can be a partner of go, and say so where nobody was.
+  void advance(EventTime to) {
+    while (!due_.empty() && due_.begin()->first <= to) {
+      const Due due = std::move(due_.begin()->second);
+      due_.erase(due_.begin());
+      const auto sides = sides_.find(due.key);
+      if (due.left) {
+        drop_item<0>(sides->second, due);
+      } else {
+        drop_item<1>(sides->second, due);
+      }
+      if (sides->second.left.empty() && sides->second.right.empty()) sides_.erase(sides);
+      this->holds(--held_);
+    }
+  }
+  /// What comes out for an element without a partner has its time, and comes when the frontier has passed what it could have
+  /// been joined with.
+  EventTime held_back(EventTime frontier) const noexcept {
+    EventTime back = 0;
+    if (outer != Outer::none) back = std::max(back, bounds_.upper);
+    if (outer == Outer::both) back = std::max(back, -bounds_.lower);
+    return earlier_by(frontier, back);
+  }
+  void drop_all(const char* reason) noexcept {
+    for (auto& [key, sides] : sides_) {
+      for (auto& [time, item] : sides.left) item.context.drop(reason);
+      for (auto& [time, item] : sides.right) item.context.drop(reason);
+    }
+    this->info().drops(held_);
+    sides_.clear();
+    due_.clear();
+    this->holds(held_ = 0);
+  }
+
+ private:
+  template <class T>
+  struct Item {
+    T value;
+    Context context;
+    std::uint64_t number;
+    bool paired = false;
+  };
+  struct Sides {
+    std::multimap<EventTime, Item<Left>> left;
+    std::multimap<EventTime, Item<Right>> right;
+  };
+  struct Due {
+    Key key;
+    std::uint64_t number;
+    EventTime time;
+    bool left;
+  };
+
+  template <std::size_t I, class T>
+  Key key_of_side(const T& value) {
+    if constexpr (I == 0) {
+      return Key(this->run(left_key_, value));
+    } else {
+      return Key(this->run(right_key_, value));
+    }
+  }
+  template <std::size_t I>
+  static auto& side(Sides& sides) noexcept {
+    if constexpr (I == 0) {
+      return sides.left;
+    } else {
+      return sides.right;
+    }
+  }
+  /// The frontier at which no later element of the other side can be a partner.
+  EventTime over(std::size_t i, EventTime time) const noexcept {
+    return i == 0 ? time + bounds_.upper + 1 : time - bounds_.lower + 1;
+  }
+  static Context without_time(const Context& context) {
+    Context kept = context;
+    kept.event_time(no_event_time);
+    return kept;
+  }
+
+  template <class L, class R>
+  void pair(const Key& key, L left, R right) {
+    left->second.paired = right->second.paired = true;
+    Context context = left->second.context;
+    context.append(right->second.context);
+    context.event_time(std::max(left->first, right->first));
+    const auto make = [&] { return Out{key, left->second.value, right->second.value}; };
+    this->put(make, std::move(context));
+  }
+  template <std::size_t I>
+  void drop_item(Sides& sides, const Due& due) {
+    auto& items = side<I>(sides);
+    auto at = items.lower_bound(due.time);
+    while (at->second.number != due.number) ++at;
+    auto& item = at->second;
+    if constexpr (I == 0 ? outer != Outer::none : outer == Outer::both) {
+      if (!item.paired) {
+        Context context = item.context;
+        context.event_time(due.time);
+        const auto make = [&] {
+          if constexpr (I == 0) {
+            return Out{due.key, std::move(item.value), std::nullopt};
+          } else {
+            return Out{due.key, std::nullopt, std::move(item.value)};
+          }
+        };
+        this->put(make, std::move(context));
+      }
+    }
+    items.erase(at);
+  }
+
+  KeyOf<LeftKey> left_key_;
+  KeyOf<RightKey> right_key_;
+  Between bounds_;
+  std::size_t max_held_;
+  boost::unordered_flat_map<Key, Sides, WindowHash<Key>> sides_;
+  std::multimap<EventTime, Due> due_;  // when elements go
+  std::size_t held_ = 0;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace detail
+
+/// What interval_join returns: pairs, and beside them the elements that came too late.
+template <element Out, element Left, element Right>
+class JoinedStream : public Stream<Out> {
+ public:
+  template <class Node>
+  explicit JoinedStream(Node& node) : Stream<Out>(node.outlet), left_(&node.left.late), right_(&node.right.late) {}
+
+  Stream<Late<Left>> late_left() const { return Stream<Late<Left>>{*left_}; }
+  Stream<Late<Right>> late_right() const { return Stream<Late<Right>>{*right_}; }
+
+  JoinedStream named(std::string name) const {
+    this->rename(std::move(name));
+    return *this;
+  }
+
+ private:
+  Outlet<Late<Left>>* left_;
+  Outlet<Late<Right>>* right_;
+};
+
+/// Joins elements of two streams that have one key and times that are near each other: for every pair with
+/// l.time + lower <= r.time <= l.time + upper a Joined{key, left, right}.
+///
+///     clicks   c10      c50
+///     orders       o25         o99
+///              interval_join(clicks, orders, between(0s, 30s))
+///     out          c10 o25
+///
+/// @tparam outer    `Outer::left`: an element of the left stream without a partner comes out too, with nothing on the right,
+///                  when the frontier has passed all that it could have been joined with. `Outer::both`: of either stream.
+/// @param left      a stream with a key, see key_by; so is `right`.
+/// @param bounds    `between(lower, upper)`.
+/// @param max_held  elements that wait for partners; one more throws Overflow. 0: no bound.
+///
+/// The frontier is the least one of both streams. A pair comes as soon as both are there, with the later of their times; the
+/// pairs of one element in the order of their partners' times. An element behind the frontier is too late: counted, and to
+/// be had from `late_left()` and `late_right()`.
+///
+/// Back-pressure: an element waits for all of its pairs.
+/// Metadata:      held until no partner can come, joined in pairs; dropped with what comes too late, unless somebody takes
+///                that.
+/// Errors:        std::logic_error through emit for an element without an event time; Overflow through emit.
+/// Cost:          O(log n) an element for n of its key, and its pairs. Memory: elements of the last upper - lower of time, and
+///                of as long as the frontier is behind.
+/// Recovery:      state: the elements that wait.
+/// Example:       examples/11_event_time/interval_join.cpp
+/// See also:      key_by, window, zip
+template <Outer outer = Outer::none, element Left, element Right, class LeftKey, class RightKey>
+auto interval_join(const KeyedStream<Left, LeftKey>& left, const KeyedStream<Right, RightKey>& right, Between bounds,
+                   std::size_t max_held = 0) {
+  using Key = typename KeyedStream<Left, LeftKey>::key_type;
+  constexpr bool one_key = std::same_as<Key, typename KeyedStream<Right, RightKey>::key_type>;
+  static_assert(one_key, "interval_join: the keys of both streams must have one type");
+  constexpr bool copies = detail::can_copy<Left> && detail::can_copy<Right>;
+  static_assert(copies, "interval_join: the elements must be copyable, since each may have several partners");
+  if constexpr (one_key && copies) {
+    using Node = detail::IntervalJoinNode<Left, Right, LeftKey, RightKey, Key, outer>;
+    Graph& graph = Graph::merge(left.stream().graph(), right.stream().graph());
+    const Hold hold{graph.loop()};
+    Node& node = graph.add(std::make_unique<Node>(left.key(), right.key(), bounds, max_held));
+    graph.connect(left.stream().outlet(), node.left);
+    graph.connect(right.stream().outlet(), node.right);
+    return JoinedStream<typename Node::Result, Left, Right>{node};
+  }
+}
+
+}  // namespace penstock
