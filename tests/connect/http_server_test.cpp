@@ -629,10 +629,10 @@ TEST_CASE("from_http_server serves wrk without an error") {
   std::ofstream{script} << "wrk.method = 'POST'\nwrk.body = 'element'\n"
                            "function done(summary, latency, requests)\n"
                            "  local e = summary.errors\n"
-                           "  io.write(string.format('requests %d errors %d\\n', summary.requests,\n"
+                           "  io.write(string.format('wrk: answered %d errors %d\\n', summary.requests,\n"
                            "           e.connect + e.read + e.write + e.status + e.timeout))\nend\n";
   Program wrk{{"wrk", "-t1", "-c16", "-d1s", "-s", script, url(source)}};
-  const std::string result = wrk.after("requests ");
+  const std::string result = wrk.after("wrk: answered ");
   REQUIRE(result.find(" errors 0") != std::string::npos);
   const auto answered = static_cast<std::size_t>(std::stoul(result));
   CHECK(answered > 0);
