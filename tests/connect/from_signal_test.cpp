@@ -20,7 +20,7 @@ using penstock::test::containing;
 
 namespace {
 
-constexpr auto guard = 60s;
+constexpr auto guard = 200s;
 
 volatile std::sig_atomic_t handled = 0;
 void handle(int) { handled = handled + 1; }

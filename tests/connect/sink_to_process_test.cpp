@@ -36,7 +36,7 @@ using penstock::test::TemporaryDirectory;
 
 namespace {
 
-constexpr auto guard = 60s;
+constexpr auto guard = 200s;
 
 const std::string line(1023, 'x');
 

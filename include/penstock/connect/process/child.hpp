@@ -79,6 +79,12 @@ using LoopDescriptor = asio::posix::basic_stream_descriptor<LoopExecutor>;
   throw std::system_error(error, std::generic_category(), what);
 }
 
+/// Where the loop of a stream waits for a child.
+inline LoopExecutor executor_for_child(const char* who, Loop* loop) {
+  if (loop) return AsioLoop::executor_of(*loop);
+  misuse(who, ": a child process needs an event loop: give one to the source, as in Stream<std::string> source{loop}");
+}
+
 /// A pipe that no other child gets to see.
 struct ChildPipe {
   explicit ChildPipe(const char* who) {

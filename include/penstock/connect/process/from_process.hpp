@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,9 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include <unistd.h>
+#include <sys/types.h>
 
 #include "penstock/connect/process/child.hpp"
+#include "penstock/connect/process/child_output.hpp"
 #include "penstock/sources/bad_row.hpp"
 #include "penstock/sources/detail/delimited.hpp"
 #include "penstock/sources/source.hpp"
@@ -41,74 +41,6 @@ struct ProcessSource {
 };
 
 namespace detail {
-
-/// One output of a child, being cut into records.
-class ChildOutput final : public std::enable_shared_from_this<ChildOutput> {
- public:
-  /// Is told, on the loop, that there is something to read.
-  class Owner {
-   public:
-    virtual void readable() noexcept = 0;
-
-   protected:
-    ~Owner() = default;
-  };
-
-  ChildOutput(const LoopExecutor& executor, FileDescriptor fd, DelimitedReader reader, Owner& owner)
-      : pipe_(own_end(executor, std::move(fd))), reader_(std::move(reader)), owner_(&owner) {}
-
-  const DelimitedReader& reader() const noexcept { return reader_; }
-  /// True when nothing will come any more.
-  bool ended() const noexcept { return !pipe_.is_open(); }
-
-  /// The next record of what was read.
-  Found next() { return reader_.next(); }
-  /// Reads more. False when there is nothing now, and the owner will be told when there is, or never again.
-  bool read(const std::string& program) {
-    if (waiting_ || ended()) return false;
-    ssize_t got;
-    do {
-      got = ::read(pipe_.native_handle(), reader_.room(block), block);
-    } while (got < 0 && errno == EINTR);
-    if (got > 0) {
-      reader_.added(static_cast<std::size_t>(got));
-      return true;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      wait();
-      return false;
-    }
-    const int error = errno;
-    close();
-    if (got < 0) system_failure(error, "from_process: cannot read what " + program + " writes");
-    reader_.finish();
-    return true;
-  }
-  void let_go() noexcept {
-    owner_ = nullptr;
-    close();
-  }
-
- private:
-  static constexpr std::size_t block = std::size_t{64} * 1024;
-
-  void wait() {
-    waiting_ = true;
-    pipe_.async_wait(LoopDescriptor::wait_read, [self = shared_from_this()](const boost::system::error_code&) {
-      self->waiting_ = false;
-      if (self->owner_) self->owner_->readable();
-    });
-  }
-  void close() noexcept {
-    boost::system::error_code ignored;
-    pipe_.close(ignored);
-  }
-
-  LoopDescriptor pipe_;
-  DelimitedReader reader_;
-  Owner* owner_;
-  bool waiting_ = false;
-};
 
 class ProcessNode final : public SourceNode<std::string, ProcessNode>, private Child::Owner, private ChildOutput::Owner {
  public:
@@ -218,8 +150,8 @@ class ProcessNode final : public SourceNode<std::string, ProcessNode>, private C
       streams.err = second->in.get();
     }
     ChildOutput::Owner& self = *this;
-    if (first) out_ = std::make_shared<ChildOutput>(executor_, std::move(first->out), reader, self);
-    if (second) err_ = std::make_shared<ChildOutput>(executor_, std::move(second->out), reader, self);
+    if (first) out_ = std::make_shared<ChildOutput>("from_process", executor_, std::move(first->out), reader, self);
+    if (second) err_ = std::make_shared<ChildOutput>("from_process", executor_, std::move(second->out), reader, self);
     child_ = Child::start(executor_, command_, streams, *this);
     pid_.store(child_->pid(), std::memory_order_relaxed);
     child_->watch();

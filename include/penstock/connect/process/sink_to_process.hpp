@@ -40,13 +40,13 @@ struct ProcessSink {
 
 namespace detail {
 
-/// What does not depend on the type of the elements.
+/// What writes elements to a program, as far as it does not depend on their type.
 class ProcessSinkBase : public Node, private Child::Owner {
  public:
-  const char* needs_loop() const noexcept override { return "sink_to_process: a child process"; }
+  const char* needs_loop() const noexcept override { return command_.who; }
   bool busy() const noexcept override { return !held_.empty() || end_.pending(); }
   void shut_down() noexcept override {
-    const auto gone = std::make_exception_ptr(Stopped("sink_to_process: destroyed before it was written"));
+    const auto gone = std::make_exception_ptr(Stopped(info().label() + ": destroyed before it was written"));
     info().drops(held_.size());
     while (!held_.empty()) {
       Held held = held_.pop();
@@ -73,11 +73,13 @@ class ProcessSinkBase : public Node, private Child::Owner {
   pid_t pid() const noexcept { return pid_.load(std::memory_order_relaxed); }
 
  protected:
-  ProcessSinkBase(const LoopExecutor& executor, Command command, ProcessSink options)
-      : Node(Info{"sink_to_process", command.line(), Shape::sink}),
+  /// @param reads  its output is for the derived class, which is told of each start but the first.
+  ProcessSinkBase(Shape shape, const LoopExecutor& executor, Command command, ProcessSink options, bool reads)
+      : Node(Info{command.who, command.line(), shape}),
         executor_(executor),
         command_(std::move(command)),
         options_(std::move(options)),
+        reads_(reads),
         restarts_left_(options_.restarts) {
     start_child();
   }
@@ -101,16 +103,17 @@ class ProcessSinkBase : public Node, private Child::Owner {
     return hold(text.size() + options_.end.size(), written, context);
   }
 
-  /// Several elements: `gather` is called until `more` says no, and what it was given goes out together.
-  template <class Gather>
-  Pending* put_all(Gather gather) {
+  /// Several elements, which go out together.
+  template <class T>
+  Pending* put_all(Batch<T>& batch) {
     get_ready();
     const bool direct = held_.empty() && pipe_;
     sizes_.clear();
     std::size_t before = unwritten_.size();
     std::exception_ptr error;  // of a text of the user's; those before it are to be written
     try {
-      while (gather(unwritten_)) {
+      while (batch.next != batch.end) {
+        unwritten_ += std::string_view(std::as_const(*batch.next++));
         unwritten_ += options_.end;
         sizes_.push_back(unwritten_.size() - before);
         before = unwritten_.size();
@@ -127,6 +130,16 @@ class ProcessSinkBase : public Node, private Child::Owner {
     return last.release();
   }
   bool given_up() const noexcept { return failure_ != nullptr; }
+
+  const LoopExecutor& executor() const noexcept { return executor_; }
+  const std::string& program() const noexcept { return command_.program(); }
+  /// The end of what it writes that is read, once for each start.
+  FileDescriptor output() noexcept { return std::move(output_); }
+  virtual void child_started() {}
+  /// The program has ended. False: `conclude` will be called later.
+  virtual bool may_conclude() noexcept { return true; }
+  bool child_is_over() const noexcept { return child_ && child_->exit(); }
+  bool end_has_come() const noexcept { return end_.pending(); }
 
   Pending* end_of_stream(const Signal& signal) {
     if (signal.kind == Signal::end) {
@@ -183,18 +196,23 @@ class ProcessSinkBase : public Node, private Child::Owner {
     return last.release();
   }
   void start_child() {
-    ChildPipe pipe{"sink_to_process"};
+    ChildPipe pipe{command_.who};
+    std::optional<ChildPipe> output;
     ChildStreams streams;
     streams.in = pipe.out.get();
     streams.out = options_.out == ProcessStream::discard ? ChildStreams::null : ChildStreams::keep;
     streams.err = options_.err == ProcessStream::discard ? ChildStreams::null : ChildStreams::keep;
     streams.out_file = options_.out_file;
+    if (reads_) streams.out = output.emplace(command_.who).in.get();
+    if (reads_ && options_.err == ProcessStream::read) streams.err = streams.out;
     auto own = std::make_shared<Pipe>(own_end(executor_, std::move(pipe.in)), *this);
     child_ = Child::start(executor_, command_, streams, *this);
     pipe_ = std::move(own);
     closed_ = false;
+    if (output) output_ = std::move(output->out);
     exit_.store(no_exit, std::memory_order_relaxed);
     pid_.store(child_->pid(), std::memory_order_relaxed);
+    child_started();
   }
 
   /// Before an element. Throws when there is no hope for it.
@@ -290,9 +308,15 @@ class ProcessSinkBase : public Node, private Child::Owner {
 
   void child_ended() noexcept override {
     const ProcessExit exit = *child_->exit();
+    exit_.store(exit.code < 0 ? exit.code : exit.code | exit.signal << 8, std::memory_order_relaxed);
+    if (may_conclude()) conclude();
+  }
+
+ protected:
+  void conclude() noexcept {
+    const ProcessExit exit = *child_->exit();
     child_->done();
     child_.reset();
-    exit_.store(exit.code < 0 ? exit.code : exit.code | exit.signal << 8, std::memory_order_relaxed);
     close_pipe();
     std::exception_ptr error;
     const bool complete = closed_ || held_.empty();
@@ -314,8 +338,10 @@ class ProcessSinkBase : public Node, private Child::Owner {
     if (!held_.empty() && !start_again(error)) fail_held(error);  // those that came behind the end
     graph().rested();
   }
+
+ private:
   std::exception_ptr failed(ProcessExit exit, const char* when) const {
-    return std::make_exception_ptr(ProcessFailed("sink_to_process: " + command_.program() + " " + exit.text() + when,
+    return std::make_exception_ptr(ProcessFailed(std::string{command_.who} + ": " + command_.program() + " " + exit.text() + when,
                                                  command_.program(), exit));
   }
   /// What is held begins anew with a new process.
@@ -346,6 +372,8 @@ class ProcessSinkBase : public Node, private Child::Owner {
   LoopExecutor executor_;
   Command command_;
   ProcessSink options_;
+  bool reads_;
+  FileDescriptor output_;
   std::size_t restarts_left_;
   std::shared_ptr<Child> child_;
   std::shared_ptr<Pipe> pipe_;
@@ -365,7 +393,7 @@ template <element T>
 class ProcessSinkNode final : public ProcessSinkBase, public Receiver<T, ProcessSinkNode<T>> {
  public:
   ProcessSinkNode(const LoopExecutor& executor, Command command, ProcessSink options)
-      : ProcessSinkBase(executor, std::move(command), std::move(options)) {
+      : ProcessSinkBase(Shape::sink, executor, std::move(command), std::move(options), false) {
     this->port(static_cast<InletBase&>(*this));
   }
 
@@ -375,11 +403,7 @@ class ProcessSinkNode final : public ProcessSinkBase, public Receiver<T, Process
   }
   Pending* push_all(Batch<T>& batch) override {
     if (this->given_up()) return BatchReceiver<T, ProcessSinkNode>::push_all(batch);
-    return this->put_all([&batch](std::string& into) {
-      if (batch.next == batch.end) return false;
-      into += std::string_view(std::as_const(*batch.next++));
-      return true;
-    });
+    return this->put_all(batch);
   }
 
  protected:
@@ -446,12 +470,7 @@ inline auto sink_to_process(std::vector<std::string> command, ProcessSink option
                   "sink_to_process: the elements must convert to std::string_view; make texts of them with map");
     if constexpr (is_text) {
       const Stream<T> upstream = stream.stream();
-      if (!upstream.loop()) {
-        detail::misuse(
-            "sink_to_process: a child process needs an event loop: give one to the source, as in "
-            "Stream<std::string> source{loop}");
-      }
-      const LoopExecutor executor = AsioLoop::executor_of(*upstream.loop());
+      const LoopExecutor executor = detail::executor_for_child("sink_to_process", upstream.loop());
       return ProcessInput{
           attach<detail::ProcessSinkNode<T>>(upstream, executor, std::move(run), std::move(options))};
     }
