@@ -65,7 +65,7 @@ def keep(folder, target):
     program, found, kept = paths(folder, target)
     kept.mkdir(parents=True, exist_ok=True)
     before = len(list(kept.iterdir()))
-    command = [str(program), "-merge=1", "-max_len=512", *LIMITS[:2], str(kept), str(found)]
+    command = [str(program), "-set_cover_merge=1", "-max_len=512", *LIMITS[:2], str(kept), str(found)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
     if done.returncode != 0:
         return False, done.stdout.decode(errors="replace")
