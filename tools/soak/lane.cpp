@@ -59,8 +59,9 @@ Async<> Lane::disturb(double mean_seconds, std::function<void()> fn) {
 
 asio::awaitable<void> Lane::take(std::uint64_t number) {
   arrivals.add(number);
-  if (arrivals.arrived() >= slow_until_ && chance(0.0001)) slow_until_ = arrivals.arrived() + 500;
-  if (arrivals.arrived() < slow_until_ && !run.ending) co_await run.loop.sleep(2ms);
+  const penstock::TimePoint now = run.loop.now();
+  if (now >= slow_until_ && chance(0.0001)) slow_until_ = now + 1s;
+  if (now < slow_until_ && !run.ending) co_await run.loop.sleep(2ms);
 }
 
 void Lane::expect_errors(const penstock::Handle& handle) {

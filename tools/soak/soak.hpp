@@ -155,7 +155,7 @@ class Lane {
   void expect_errors(const penstock::Handle& handle);
 
   std::mt19937_64 random;
-  std::uint64_t slow_until_ = 0;  // arrivals
+  penstock::TimePoint slow_until_{};
 };
 
 /// A connection between two ends of a lane that breaks when it is told to. Once started it has to be closed, and the
