@@ -29,6 +29,14 @@ std::uint64_t stable_hash(const Brand& brand) {
   return stable_hash_of(brand.name);
 }
 
+/// What has any hash that a test wants.
+struct Raw {
+  std::uint64_t hash;
+};
+std::uint64_t stable_hash(const Raw& raw) {
+  return raw.hash;
+}
+
 }  // namespace shop
 
 namespace {
@@ -187,6 +195,34 @@ TEST_CASE("states of approx_distinct depend on the set of values alone") {
       numbers.insert(numbers.end(), numbers.begin(), numbers.end());
       REQUIRE(of_all(aggregate, numbers) == expected);
     }
+  }
+}
+
+TEST_CASE("the registers of approx_distinct are those of the paper, also after a sparse start") {
+  std::mt19937_64 random(12);
+  for (const unsigned precision : {4u, 6u, 10u, 14u, 18u}) {
+    const std::size_t m = std::size_t{1} << precision;
+    const auto aggregate = approx_distinct(detail::Identity{}, {.precision = precision});
+    const detail::Aggregation<std::remove_cv_t<decltype(aggregate)>, shop::Raw> windows(aggregate);
+    auto state = windows.create();
+    std::vector<unsigned> registers(m);
+    for (std::size_t i = 0; i < m / 4; ++i) {
+      // Any register, and all lengths of zeros after it.
+      const std::uint64_t rest = random() >> (precision + random() % (64 - precision));
+      const std::uint64_t hash = (random() % m) << (64 - precision) | (i % 97 == 0 ? 0 : rest);
+      windows.add(state, {hash});
+      unsigned place = 1;
+      while (place <= 64 - precision && (hash >> (64 - precision - place) & 1) == 0) ++place;
+      unsigned& kept = registers[hash >> (64 - precision)];
+      kept = std::max(kept, place);
+    }
+    if (precision > 4) REQUIRE(state.words.size() == m / 4);
+    if (state.words.size() != m / 4) continue;
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < m; ++i) {
+      different += (state.words[i / 4] >> (8 * (i % 4)) & 0xFF) != registers[i];
+    }
+    REQUIRE(different == 0);
   }
 }
 
