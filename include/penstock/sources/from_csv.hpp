@@ -210,11 +210,11 @@ auto from_csv(Loop* loop, RowInput input, CsvSource options) {
 /// See also:      sink_to_csv, from_jsonl, from_textfile, FileSet
 template <class T>
 auto from_csv(Loop& loop, std::string path, CsvSource options = {}) {
-  return detail::from_csv<T>(&loop, detail::row_input(std::move(path)), std::move(options));
+  return detail::from_csv<T>(&loop, detail::row_input(std::move(path), options.poll), std::move(options));
 }
 template <class T>
 auto from_csv(std::string path, CsvSource options = {}) {
-  return detail::from_csv<T>(nullptr, detail::row_input(std::move(path)), std::move(options));
+  return detail::from_csv<T>(nullptr, detail::row_input(std::move(path), options.poll), std::move(options));
 }
 template <class T>
 auto from_csv(Loop& loop, FileSet files, CsvSource options = {}) {

@@ -357,11 +357,11 @@ auto from_jsonl(Loop* loop, RowInput input, JsonlSource options) {
 /// See also:      sink_to_jsonl, from_csv, from_textfile, FileSet
 template <class T>
 auto from_jsonl(Loop& loop, std::string path, JsonlSource options = {}) {
-  return detail::from_jsonl<T>(&loop, detail::row_input(std::move(path)), std::move(options));
+  return detail::from_jsonl<T>(&loop, detail::row_input(std::move(path), options.poll), std::move(options));
 }
 template <class T>
 auto from_jsonl(std::string path, JsonlSource options = {}) {
-  return detail::from_jsonl<T>(nullptr, detail::row_input(std::move(path)), std::move(options));
+  return detail::from_jsonl<T>(nullptr, detail::row_input(std::move(path), options.poll), std::move(options));
 }
 template <class T>
 auto from_jsonl(Loop& loop, FileSet files, JsonlSource options = {}) {

@@ -34,8 +34,9 @@ namespace detail {
 /// What there is to read: a path, a set of files, or a stream that somebody else owns.
 using RowInput = std::variant<std::string, FileSet, std::FILE*, std::istream*>;
 
-inline RowInput row_input(std::string path) {
-  if (is_file_set(path)) return FileSet{std::move(path), {}};
+/// @param poll  of a set of files: how often it looks for new ones.
+inline RowInput row_input(std::string path, Duration poll = Filenames{}.poll) {
+  if (is_file_set(path)) return FileSet{std::move(path), {.poll = poll}};
   return path;
 }
 inline std::string name_of(const RowInput& input) {
@@ -64,7 +65,7 @@ class RowFiles {
     if (from.offset < 0) bad_argument(name + ": the position must not be negative");
     if (auto* set = std::get_if<FileSet>(&input)) {
       follow_ = reading.follow || set->options.follow;
-      poll_ = std::min(poll_, set->options.poll);
+      list_poll_ = set->options.poll;
       whole_ = set->options.settle > Duration::zero();
       if (reading.from_end) bad_argument(name + ": a set of files has no end; see only_new");
       if (from.file.empty() && from.offset != 0) {
@@ -163,7 +164,7 @@ class RowFiles {
     if (looked_ && !(follow_ || watch_->waits())) return false;
     const TimePoint now = loop ? loop->now() : TimePoint{};
     if (looked_ && now < look_at_) return false;
-    look_at_ = now + poll_;
+    look_at_ = now + list_poll_;
     looked_ = true;
     at_ = 0;
     names_.clear();
@@ -205,6 +206,7 @@ class RowFiles {
 
   const char* who_;
   Duration poll_;
+  Duration list_poll_{};
   bool follow_ = false;
   bool tail_ = false;   // it has followed
   bool whole_ = false;  // files that nobody writes any more
