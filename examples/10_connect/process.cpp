@@ -29,6 +29,14 @@ int main() {
   loop.run();
   std::filesystem::remove(sorted);
 
+  // Through a program and back.
+  const penstock::Stream<std::string> words{loop};
+  (words | penstock::through_process({"sort", "-u"})).sink([](const std::string& word) {
+    fmt::print("{}\n", word);
+  });
+  for (const char* word : {"pipe", "gate", "pipe"}) words.emit(word);
+  words.close();
+
   // Both outputs, and how it ended.
   std::string out;
   std::string err;
