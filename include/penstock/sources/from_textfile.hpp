@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <istream>
 #include <string>
-#include <string_view>
 #include <utility>
 
-#include "penstock/sources/detail/bytes_equal.hpp"
+#include "penstock/sources/detail/delimited.hpp"
 #include "penstock/sources/detail/row_source.hpp"
 
 namespace penstock {
@@ -33,85 +30,33 @@ struct TextSource {
 
 namespace detail {
 
-/// Finds records between delimiters.
-class TextRows : public RecordBuffer {
+/// Records between delimiters as rows.
+class TextRows : public DelimitedReader {
  public:
   explicit TextRows(const TextSource& options)
-      : RecordBuffer(options.max_record, options.delimiter),
-        size_(options.delimiter.size()),
-        kept_(options.keep_delimiter ? size_ : 0) {
-    if (size_ == 0) bad_argument("from_textfile: the delimiter must not be empty");
-  }
+      : DelimitedReader(checked(options.delimiter), options.keep_delimiter, options.max_record) {}
 
-  void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
-    RecordBuffer::move_to(offset, line);
-    forget();
-  }
   bool begin(const std::string&) noexcept { return true; }
   bool reads_all() const noexcept { return true; }
 
   Found next_row(std::string& row, BadRow& bad) {
-    if (skipping()) return tell(skip_line(), bad);
-    begin_line();
-    const std::string_view text = rest();
-    if (text.empty()) return Found::nothing;
-    const std::size_t found = size_ == 1 ? find_one(text) : find_all(text);
-    if (found <= max_record()) [[likely]] {
+    const Found found = next();
+    if (found == Found::record) [[likely]] {
       row.clear();
-      row.append(text.data(), found + kept_);
-      const std::size_t end = found + size_;
-      searched_ -= std::min(searched_, end);
-      take(end, 1);
-      return Found::record;
+      row.append(text());
+    } else if (found == Found::damaged) {
+      bad.line = line();
+      bad.reason = "the record is longer than " + std::to_string(max_record()) + " bytes";
+      bad.text = text();
     }
-    if (found == std::string_view::npos) {
-      if (!finished() && text.size() < max_record() + size_) return Found::nothing;
-      if (text.size() <= max_record()) {
-        row.assign(text);
-        forget();
-        take(text.size(), 1);
-        return Found::record;
-      }
-    }
-    forget();
-    return tell(give_up_line(), bad);
+    return found;
   }
 
  private:
-  /// Where the delimiter of the record is, of one character. Most lines are short: 64 bytes are looked at at
-  /// once, and `ends_` has a bit for each delimiter in those before `searched_`.
-  [[gnu::always_inline]] std::size_t find_one(std::string_view text) noexcept {
-    while (ends_ == 0 && text.size() - searched_ >= 64) {
-      ends_ = bytes_equal(text.data() + searched_, line_end().front());
-      searched_ += 64;
-    }
-    if (ends_ == 0) return text.find(line_end().front(), searched_);
-    const std::size_t found = searched_ - 64 + static_cast<std::size_t>(std::countr_zero(ends_));
-    ends_ &= ends_ - 1;
-    return found;
+  static const std::string& checked(const std::string& delimiter) {
+    if (delimiter.empty()) bad_argument("from_textfile: the delimiter must not be empty");
+    return delimiter;
   }
-  std::size_t find_all(std::string_view text) noexcept {
-    const std::size_t found = text.find(line_end(), searched_);
-    // The first part of a delimiter may stand at the end of what has been read.
-    searched_ = found == std::string_view::npos ? text.size() - std::min(text.size(), size_ - 1) : 0;
-    return found;
-  }
-  void forget() noexcept {
-    searched_ = 0;
-    ends_ = 0;
-  }
-  Found tell(Found found, BadRow& bad) const {
-    if (found != Found::damaged) return found;
-    bad.line = line();
-    bad.reason = "the record is longer than " + std::to_string(max_record()) + " bytes";
-    bad.text = text();
-    return found;
-  }
-
-  std::size_t size_;  // of the delimiter
-  std::size_t kept_;  // of it
-  std::size_t searched_ = 0;  // bytes of the record
-  std::uint64_t ends_ = 0;
 };
 
 }  // namespace detail
@@ -138,13 +83,15 @@ namespace detail {
 inline TextFileSource make_text_file_source(Loop* loop, RowInput input, TextSource options) {
   if (options.position < 0) bad_argument("from_textfile: the position must not be negative");
   if (options.position != 0) {
-    if (options.from != RowPosition{}) bad_argument("from_textfile: there is a position, and another in from");
+    if (options.from != RowPosition{}) {
+      bad_argument("from_textfile: there is a position, and another in from");
+    }
     options.from.offset = options.position;
   }
   RowReading reading{options.from,     options.from_end,  options.follow, options.poll,
                      options.bad_rows, options.on_failure};
-  return TextFileSource{make_row_source<std::string>(loop, "from_textfile", std::move(input), TextRows{options},
-                                                     std::move(reading))};
+  return TextFileSource{make_row_source<std::string>(loop, "from_textfile", std::move(input),
+                                                     TextRows{options}, std::move(reading))};
 }
 
 }  // namespace detail
@@ -157,9 +104,9 @@ inline TextFileSource make_text_file_source(Loop* loop, RowInput input, TextSour
 ///
 /// @param loop     where it runs, and whose clock says when a followed file is looked at again. Without one
 ///                 the file is read inside `start`, and cannot be followed.
-/// @param file     a path, which is opened here; or a `std::FILE*` or a `std::istream`, which must outlive the
-///                 source and is read from where it stands; or a pattern such as `logs/*.txt` or a FileSet:
-///                 many files, read one after the other.
+/// @param file     a path, which is opened here; or a `std::FILE*` or a `std::istream`, which must outlive
+///                 the source and is read from where it stands; or a pattern such as `logs/*.txt` or a
+///                 FileSet: many files, read one after the other.
 /// @param options  see TextSource. Records come without their delimiter (Streamz keeps it: `.keep_delimiter =
 ///                 true`); a last one without a delimiter is emitted when the stream ends (Streamz loses it).
 ///
@@ -167,8 +114,8 @@ inline TextFileSource make_text_file_source(Loop* loop, RowInput input, TextSour
 /// rotated, the old one is read to its end, and the last record is emitted also without a delimiter; then the
 /// new one from its start. While the path names nothing it waits. When the file is shorter than what was
 /// read it is read from its start, and what was read of a record is forgotten. `rotations()` and
-/// `truncations()` count both. A file that is cut and grows over its old size between two looks cannot be told
-/// from one that has grown.
+/// `truncations()` count both. A file that is cut and grows over its old size between two looks cannot be
+/// told from one that has grown.
 ///
 /// After `stop` and after its end it goes on where it was. The files are read in the loop's thread, 64 KiB at
 /// a time; what blocks when it is read, as a pipe does, blocks the loop. A record that is longer than
@@ -176,19 +123,21 @@ inline TextFileSource make_text_file_source(Loop* loop, RowInput input, TextSour
 ///
 /// Back-pressure: waits for each record.
 /// Metadata:      none.
-/// Errors:        std::system_error here when the file cannot be opened, naming it, of a set of files reported,
-///                and the next file follows; an error of reading is reported and stops it; what is behind it throws is
-///                reported, and it goes on or stops as `on_failure` says.
+/// Errors:        std::system_error here when the file cannot be opened, naming it, of a set of files
+///                reported, and the next file follows; an error of reading is reported and stops it; what is
+///                behind it throws is reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one copy of each record, into memory that is used again unless it was taken away; one read
 ///                each 64 KiB. Holds one block and the longest record.
 /// Recovery:      `position` is not saved by itself; give it to the next source.
 /// Example:       examples/02_operators/from_textfile.cpp
 /// See also:      filenames, FileSet, sink_to_textfile, from_csv
 inline TextFileSource from_textfile(Loop& loop, std::string file, TextSource options = {}) {
-  return detail::make_text_file_source(&loop, detail::row_input(std::move(file)), std::move(options));
+  return detail::make_text_file_source(&loop, detail::row_input(std::move(file), options.poll),
+                                       std::move(options));
 }
 inline TextFileSource from_textfile(std::string file, TextSource options = {}) {
-  return detail::make_text_file_source(nullptr, detail::row_input(std::move(file)), std::move(options));
+  return detail::make_text_file_source(nullptr, detail::row_input(std::move(file), options.poll),
+                                       std::move(options));
 }
 inline TextFileSource from_textfile(Loop& loop, FileSet files, TextSource options = {}) {
   return detail::make_text_file_source(&loop, std::move(files), std::move(options));
