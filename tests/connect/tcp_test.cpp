@@ -570,7 +570,7 @@ TEST_CASE("no more connections are accepted than the limit says, and those over 
 
 TEST_CASE("a connection without a whole frame in time is ended, one that only waits for the sink is not") {
   EventLoop loop{background};
-  const auto source = from_tcp(loop, 0, {.idle = 50ms});
+  const auto source = from_tcp(loop, 0, {.idle = 300ms});
   const Arrived<std::string> out;
   std::vector<Completion<>> waiting;
   source.sink([&, out](std::string line, Completion<> done) {
@@ -599,7 +599,7 @@ TEST_CASE("a connection without a whole frame in time is ended, one that only wa
   Peer busy = Peer::connected(source.port());
   busy.send("busy\nlater\n");
   out.wait(1);
-  poll(nullptr, 0, 150);
+  poll(nullptr, 0, 700);  // more than twice as long
   CHECK(source.connections() == 1);
   asio::post(loop.executor(), [&] {
     for (Completion<>& done : waiting) done();
