@@ -163,7 +163,7 @@ TEST_CASE("D32 to_websocket waits for a server that is not up yet, and connects 
   EventLoop loop{background};
   const std::uint16_t port = free_port();
   const Stream<std::string> source{loop};
-  const auto sink = source | to_websocket(url_of(port), {.retry = quick});
+  const auto sink = source | to_websocket(url_of(port), {.reconnect = quick});
   const Arrived<std::string> sink_errors = errors_of(source);
   source.emit("1");
   source.emit("2");
@@ -460,7 +460,7 @@ TEST_CASE("from_websocket as a client says what it wants, and connects again whe
   const std::uint16_t port = first.port();
   const auto client = from_websocket<WebSocketMessage>(
       loop, url_of(port, "/feed?all"),
-      {.retry = quick, .on_connect = [] { return std::vector{WebSocketMessage::text("subscribe")}; }});
+      {.reconnect = quick, .on_connect = [] { return std::vector{WebSocketMessage::text("subscribe")}; }});
   const Arrived<WebSocketMessage> out;
   client.sink(out);
   const Arrived<std::string> errors = errors_of(client);
@@ -492,11 +492,11 @@ TEST_CASE("from_websocket as a client says what it wants, and connects again whe
   CHECK(errors.size() == 0);
 }
 
-TEST_CASE("from_websocket as a client without reconnect ends when the connection does") {
+TEST_CASE("from_websocket as a client that is to end ends when the connection does") {
   REQUIRE_PEER();
   EventLoop loop{background};
   Python server = Python::server();
-  const auto client = from_websocket(loop, url_of(server.port()), {.reconnect = false});
+  const auto client = from_websocket(loop, url_of(server.port()), {.end = true});
   const Arrived<std::string> out;
   client.sink(out);
   const Arrived<std::string> errors = errors_of(client);
@@ -525,7 +525,7 @@ TEST_CASE("from_websocket as a client gives up after its attempts, says why, and
   const std::uint16_t port = free_port();
   Retry twice = quick;
   twice.attempts = 2;
-  const auto client = from_websocket(loop, url_of(port, "/in"), {.retry = twice});
+  const auto client = from_websocket(loop, url_of(port, "/in"), {.reconnect = twice});
   const Arrived<std::string> out;
   client.sink(out);
   const Arrived<std::string> errors = errors_of(client);
@@ -565,7 +565,7 @@ TEST_CASE("to_websocket sends again what a server did not confirm before it went
   auto server = std::make_unique<Python>(Python::Server{});
   const std::uint16_t port = server->port();
   const Stream<std::string> source{loop};
-  const auto sink = source | to_websocket(url_of(port), {.queue = 16, .retry = quick});
+  const auto sink = source | to_websocket(url_of(port), {.queue = 16, .reconnect = quick});
   constexpr int count = 3000;
   std::thread emitter([&] {
     for (int i = 0; i < count; ++i) source.emit(std::to_string(i));
@@ -658,7 +658,7 @@ TEST_CASE("to_websocket fails what is in its queue when there are no more attemp
   Retry twice = quick;
   twice.attempts = 2;
   const Stream<std::string> source{loop};
-  const auto sink = source | to_websocket(url_of(port), {.queue = 2, .retry = twice});
+  const auto sink = source | to_websocket(url_of(port), {.queue = 2, .reconnect = twice});
   const Arrived<std::string> errors = errors_of(source);
   std::vector<Outcome> ends;
   const auto ref = [&] { return Ref([&](const Ending& ending) { ends.push_back(ending.outcome); }); };
@@ -687,7 +687,7 @@ TEST_CASE("to_websocket counts what is lost when it is to send everything at mos
   const std::uint16_t port = server->port();
   const Stream<std::string> source{loop};
   const auto sink =
-      source | to_websocket(url_of(port), {.queue = 4, .at_least_once = false, .binary = true, .retry = quick});
+      source | to_websocket(url_of(port), {.queue = 4, .at_least_once = false, .binary = true, .reconnect = quick});
   std::atomic<int> dropped{0};
   std::atomic<int> emitted{0};
   std::thread emitter([&] {

@@ -34,8 +34,8 @@ struct WebSocketServer {
 
 /// How from_websocket connects.
 struct WebSocketClient {
-  bool reconnect = true;  ///< when the connection ends; false: the stream ends with it
-  Retry retry = websocket_retry;  ///< attempts in a row, and the time between them
+  bool end = false;  ///< the stream ends when the connection does; false: it connects again
+  Retry reconnect = websocket_retry;  ///< attempts in a row to connect, and their pace
   /// What to send whenever a connection is open, such as what to subscribe to.
   std::function<std::vector<WebSocketMessage>()> on_connect = nullptr;
   std::vector<std::string> subprotocols;   ///< offered, the first is liked best
@@ -93,9 +93,9 @@ class WebSocketClientNode final : public WebSocketLines<T, WebSocketClientNode<T
       : WebSocketClientNode::WebSocketLines(Info{"from_websocket", dial->url.text}, options.on_failure),
         dial_(std::move(dial)),
         on_connect_(std::move(options.on_connect)),
-        retry_(options.retry),
-        backoff_(options.retry),
-        reconnect_(options.reconnect) {}
+        retry_(options.reconnect),
+        backoff_(options.reconnect),
+        ends_(options.end) {}
 
   void on_start() {
     this->unfinish();
@@ -134,7 +134,7 @@ class WebSocketClientNode final : public WebSocketLines<T, WebSocketClientNode<T
         const auto ended = co_await this->read_all(connection);
         if (!ended) co_return;
         if (this->messages() != before) fruitless = 0;
-        if (!reconnect_) co_return end(*connection, *ended);
+        if (ends_) co_return end(*connection, *ended);
       } else if (++failed >= retry_.attempts) {
         co_return give_up(std::move(error));
       }
@@ -159,7 +159,7 @@ class WebSocketClientNode final : public WebSocketLines<T, WebSocketClientNode<T
   std::function<std::vector<WebSocketMessage>()> on_connect_;
   Retry retry_;
   Backoff backoff_;
-  bool reconnect_;
+  bool ends_;
   std::atomic<std::uint64_t> connects_{0};
   Sessions sessions_{*this};
 };
@@ -261,7 +261,7 @@ auto from_websocket(Loop& loop, Endpoint endpoint, WebSocketServer options = {})
 /// Back-pressure: the next message is read when the one before was taken; TCP then slows the server.
 /// Metadata:      none.
 /// Errors:        std::invalid_argument here for what is no URL; the last attempt's error is reported when there are no
-///                more, and the source stops; with `.reconnect = false` that of the connection, and the stream ends; what
+///                more, and the source stops; with `.end` that of the connection, and the stream ends; what
 ///                is behind it throws is reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one string and a turn or two of the loop a message.
 /// Recovery:      no position: what the server sends while there is no connection is lost.
@@ -271,7 +271,7 @@ template <class T = std::string, std::convertible_to<std::string_view> Url>
 auto from_websocket(Loop& loop, const Url& url, WebSocketClient options = {}) {
   static_assert(detail::is_websocket_element<T>, "from_websocket: the elements are std::string or WebSocketMessage");
   if constexpr (detail::is_websocket_element<T>) {
-    if (options.retry.attempts == 0) detail::bad_argument("from_websocket: at least 1 attempt must be allowed");
+    if (options.reconnect.attempts == 0) detail::bad_argument("from_websocket: at least 1 attempt must be allowed");
     auto dial = std::make_shared<const detail::Dial>(
         "from_websocket", url, options.security, options.connect_timeout, options.limits,
         WebSocketRules{{}, {}, options.subprotocols, options.headers});

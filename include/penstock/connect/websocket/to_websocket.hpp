@@ -32,7 +32,7 @@ struct ToWebSocket {
   /// is under way when a connection breaks is lost.
   bool at_least_once = true;
   bool binary = false;            ///< strings go as bytes and not as text
-  Retry retry = websocket_retry;  ///< attempts to connect in a row, and the time between them
+  Retry reconnect = websocket_retry;  ///< attempts in a row to connect, and their pace
   /// What to send whenever a connection is open, before the elements.
   std::function<std::vector<WebSocketMessage>()> on_connect = nullptr;
   std::vector<std::string> subprotocols;  ///< offered, the first is liked best
@@ -51,7 +51,7 @@ class WebSocketSender : public Node {
       : Node(Info{"to_websocket", dial->url.text, Shape::sink}),
         dial_(std::move(dial)),
         options_(std::move(options)),
-        backoff_(options_.retry) {}
+        backoff_(options_.reconnect) {}
 
   const char* needs_loop() const noexcept override { return "to_websocket: a socket"; }
   bool busy() const noexcept override { return !queue_.empty() || end_.pending(); }
@@ -153,7 +153,7 @@ class WebSocketSender : public Node {
         const bool goes_on = co_await send_all(link);
         if (!goes_on) co_return;
         if (link->confirmed != 0) fruitless = 0;
-      } else if (++failed >= options_.retry.attempts) {
+      } else if (++failed >= options_.reconnect.attempts) {
         co_return give_up(std::move(error));
       }
       co_await mind_cancelling();
@@ -350,7 +350,7 @@ class WebSocketSink : public Sink {
 template <std::convertible_to<std::string_view> Url>
 auto to_websocket(const Url& url, ToWebSocket options = {}) {
   if (options.queue == 0) detail::bad_argument("to_websocket: the queue must have room for at least 1 element");
-  if (options.retry.attempts == 0) detail::bad_argument("to_websocket: at least 1 attempt must be allowed");
+  if (options.reconnect.attempts == 0) detail::bad_argument("to_websocket: at least 1 attempt must be allowed");
   auto dial = std::make_shared<const detail::Dial>("to_websocket", url, options.security, options.connect_timeout,
                                                    options.limits,
                                                    WebSocketRules{{}, {}, options.subprotocols, options.headers});
