@@ -134,33 +134,35 @@ class HttpSource : public Stream<T> {
 ///     POST /  a      out  a     answered 200 when the pipeline took it
 ///     POST /  [1,2]  out  1 2   the same for all of them, where T is a number or a row
 ///
-/// @tparam T        std::string, the body of a request; HttpRequest, all of it; or what from_jsonl reads, of
-///                  which a body is one or, as an array, many. That needs penstock/connect/http/json.hpp and
-///                  Boost.JSON.
+/// @tparam T        std::string, the body of a request; HttpRequest, all of it; or what from_jsonl reads,
+///                  of which a body is one or, as an array, many. That needs penstock/connect/http/json.hpp
+///                  and Boost.JSON.
 /// @param loop      where it runs.
-/// @param endpoint  where to listen: a port of 127.0.0.1, or `"0.0.0.0:8080"` for all the network. Port 0 is any
-///                  free one.
+/// @param endpoint  where to listen: a port of 127.0.0.1, or `"0.0.0.0:8080"` for all the network. Port 0
+///                  is any free one.
 /// @param options   see HttpServer: paths, methods, limits, times, TLS.
 ///
-/// Limits: 64 connections, bodies of 1 MiB, headers of 8 KiB; 10 seconds for the header, 30 for the body, 10 for the
-/// pipeline, 60 between requests.
+/// Limits: 64 connections, bodies of 1 MiB, headers of 8 KiB; 10 seconds for the header, 30 for the body,
+/// 10 for the pipeline, 60 between requests.
 ///
-/// Answers: 200 when the pipeline took it, or has done with it, as `reply` says. 503 with Retry-After when it
-/// does not within `answer_time`. Of a request that says "not taken" nothing was emitted; one that waited in the
-/// pipeline is in it, and says so: a client that sends it again sends it twice. 500 when the pipeline failed.
-/// 400 for what is no HTTP, and for a body that is no such rows: none of them is emitted then. 404, 405 with
-/// Allow, 408 when a request comes too slowly, 411 without a length, 413 and 414 and 431 over a limit, 415, 417,
-/// 501 for an unknown transfer coding, 505. `Expect: 100-continue` is answered, and requests that are sent ahead are
-/// answered in order. The body of every 4xx and 5xx is one line, of 400 for rows a JSON object that has their places
-/// and reasons.
+/// Answers: 200 when the pipeline took it, or has done with it, as `reply` says. 503 with Retry-After when
+/// it does not within `answer_time`. Of a request that says "not taken" nothing was emitted; one that
+/// waited in the pipeline is in it, and says so: a client that sends it again sends it twice. 500 when the
+/// pipeline failed. 400 for what is no HTTP, and for a body that is no such rows: none of them is emitted
+/// then. 404, 405 with Allow, 408 when a request comes too slowly, 411 without a length, 413 and 414 and
+/// 431 over a limit, 415, 417, 501 for an unknown transfer coding, 505. `Expect: 100-continue` is answered,
+/// and requests that are sent ahead are answered in order. The body of every 4xx and 5xx is one line, of
+/// 400 for rows a JSON object that has their places and reasons.
 ///
-/// Back-pressure: a request is answered when its element was taken, and at most `max_waiting` of them wait in
-///                the pipeline; others wait before it, and connections that are not read slow their clients.
+/// Back-pressure: a request is answered when its element was taken, and at most `max_waiting` of them wait
+///                in the pipeline; others wait before it, and connections that are not read slow their
+///                clients.
 /// Metadata:      a Ref beside the elements when it replies that they are done; else none.
-/// Errors:        boost::system::system_error from start when the address cannot be bound. What is behind it
-///                throws is reported, and 500 to the client, without its words.
+/// Errors:        boost::system::system_error from start when the address cannot be bound. What is behind
+///                it throws is reported, and 500 to the client, without its words.
 /// Cost:          one allocation for the elements of a request beside those of reading it.
-/// Recovery:      no position; a client that gets no 200 sends again, so that nothing is lost and some may come twice.
+/// Recovery:      no position; a client that gets no 200 sends again, so that nothing is lost and some may
+///                come twice.
 /// Example:       examples/10_connect/http.cpp
 /// See also:      sink_to_http, from_tcp, from_websocket
 template <class T = std::string>

@@ -16,16 +16,17 @@
 
 namespace penstock::detail {
 
-/// A body is one `T`, or an array of them; where a `T` is itself read from an array, always an array of them. With
-/// the media type application/x-ndjson or application/jsonl, each line is one. All of them are right, or none is
-/// taken.
+/// A body is one `T`, or an array of them; where a `T` is itself read from an array, always an array of
+/// them. With the media type application/x-ndjson or application/jsonl, each line is one. All of them are
+/// right, or none is taken.
 template <json_field T>
   requires(!std::same_as<T, std::string> && row_object<T>)
 struct HttpBody<T> {
   static constexpr bool known = true;
 
   explicit HttpBody(const HttpServer& options)
-      : into_(options.unknown_names, options.missing_names, TimeText(options.time_format, "from_http_server")) {}
+      : into_(options.unknown_names, options.missing_names,
+              TimeText(options.time_format, "from_http_server")) {}
 
   bool read(HttpRequest&& request, std::vector<T>& elements, HttpAnswer& refusal) {
     Problems problems;
@@ -86,7 +87,8 @@ struct HttpBody<T> {
       ++index;
     }
   }
-  void read_one(const boost::json::value& value, std::size_t index, std::vector<T>& elements, Problems& problems) {
+  void read_one(const boost::json::value& value, std::size_t index, std::vector<T>& elements,
+                Problems& problems) {
     T element{};
     JsonProblem problem;
     if (into_.read(value, element, problem)) return elements.push_back(std::move(element));

@@ -22,7 +22,7 @@ enum class HttpReply : std::uint8_t {
 
 /// How from_http_server serves.
 struct HttpServer {
-  std::vector<std::string> paths = {"/*"};      ///< `/a`, `/events/{device}`, `/other*`; the first that matches
+  std::vector<std::string> paths = {"/*"};      ///< `/a`, `/events/{device}`, `/other*`; others: 404
   std::vector<std::string> methods = {"POST"};  ///< in capitals; others are answered 405
   std::vector<std::string> types = {};          ///< media types, without parameters; others: 415. Empty: any
   std::size_t max_header = std::size_t{8} << 10;   ///< bytes up to the body: 414, 431
@@ -37,7 +37,7 @@ struct HttpServer {
   Duration idle_time = std::chrono::seconds{60};    ///< between requests; then the connection is closed
   std::chrono::seconds retry_after{1};              ///< what a 503 advises
   bool unknown_names = false;  ///< in JSON: names that the row does not have are left out; false: 400
-  bool missing_names = false;  ///< in JSON: members without a name keep their value; false: only optional ones may
+  bool missing_names = false;  ///< in JSON: members without a name keep their value; false: only optional ones
   std::string time_format{};   ///< of times in JSON, see field_traits; empty: ISO 8601
   SecurityPtr security = nullptr;                 ///< TLS, from penstock::tls_server
   Duration handshake = std::chrono::seconds{10};  ///< how long TLS may take to agree

@@ -62,7 +62,9 @@ class HttpSinkNode final : public HttpPoster, public Receiver<T, HttpSinkNode<T,
   }
 
  protected:
-  Pending* take_signal(const Signal& signal) override { return signal.kind == Signal::end ? this->end() : nullptr; }
+  Pending* take_signal(const Signal& signal) override {
+    return signal.kind == Signal::end ? this->end() : nullptr;
+  }
 
  private:
   static HttpSink typed(HttpSink options) {
@@ -104,28 +106,30 @@ class HttpSinkHandle : public Sink {
 ///     server  a  b        each in a request, the next one when the one before was answered
 ///
 /// @param url      `http://host:port/path`; https:// with `.security`.
-/// @param fn       makes the body of an element: a text, or an HttpMessage that has a key too. Without it texts
-///                 are sent as they are, and rows as of from_jsonl as JSON.
+/// @param fn       makes the body of an element: a text, or an HttpMessage that has a key too. Without it
+///                 texts are sent as they are, and rows as of from_jsonl as JSON.
 /// @param options  see HttpSink: batches, connections, attempts, times, headers.
 ///
-/// A batch is sent when it is full, or when its time is over and a connection is free; rows are a JSON array then
-/// or, as texts are, lines. Connections are kept alive. What cannot be connected to or does not answer, 408, 429 and
-/// 5xx but 501 and 505 are tried again, after a while that grows and that is at least what Retry-After asks for;
-/// everything else that is not 2xx has failed at once. Redirections are not followed. Every request has a key that is
-/// the same in each attempt, so that a server may know what it has got before: of a user's function that of the
-/// first element in the batch, otherwise the run and the number of that element.
+/// A batch is sent when it is full, or when its time is over and a connection is free; rows are a JSON
+/// array then or, as texts are, lines. Connections are kept alive. What cannot be connected to or does not
+/// answer, 408, 429 and 5xx but 501 and 505 are tried again, after a while that grows and that is at least
+/// what Retry-After asks for; everything else that is not 2xx has failed at once. Redirections are not
+/// followed. Every request has a key that is the same in each attempt, so that a server may know what it
+/// has got before: of a user's function that of the first element in the batch, otherwise the run and the
+/// number of that element.
 ///
-/// Limits: 1 element in a request, 1 connection, 5 attempts, 10 seconds to connect, 30 to send, 30 for the answer.
+/// Limits: 1 element in a request, 1 connection, 5 attempts, 10 seconds to connect, 30 to send, 30 for the
+/// answer.
 ///
-/// Back-pressure: the element that fills a batch waits while all connections are busy, its own included; the
-///                others do not.
+/// Back-pressure: the element that fills a batch waits while all connections are busy, its own included;
+///                the others do not.
 /// Metadata:      held until the server has taken the request; dropped when the graph ends before.
-/// Errors:        HttpError with the status and the beginning of the answer, or boost::system::system_error, to
-///                the element that waits, for the whole batch, or reported when none does; std::invalid_argument
-///                here for a URL or options that are none.
+/// Errors:        HttpError with the status and the beginning of the answer, or
+///                boost::system::system_error, to the element that waits, for the whole batch, or reported
+///                when none does; std::invalid_argument here for a URL or options that are none.
 /// Cost:          a copy of the body; a coroutine for each time that requests come after none was left.
-/// Recovery:      what a server took stays taken; elements that come again are sent again, with other keys unless
-///                they are the user's.
+/// Recovery:      what a server took stays taken; elements that come again are sent again, with other keys
+///                unless they are the user's.
 /// Example:       examples/10_connect/http.cpp
 /// See also:      from_http_server, sink_to_tcp, to_websocket
 template <class Fn>
@@ -139,8 +143,8 @@ auto sink_to_http(std::string url, Fn fn, HttpSink options = {}) {
                   "sink_to_http: the elements must convert to std::string_view, or be rows as of from_jsonl; "
                   "otherwise give it a function that makes a text of one");
     static_assert(own || http_body_of<Fn, T>,
-                  "sink_to_http: the function must be callable with an element of the stream, and return a text "
-                  "or an HttpMessage");
+                  "sink_to_http: the function must be callable with an element of the stream, and return a "
+                  "text or an HttpMessage");
     if constexpr (own ? text<T> || detail::json_field<T> : http_body_of<Fn, T>) {
       return HttpSinkHandle{
           attach<detail::HttpSinkNode<T, Fn>>(stream.stream(), url, std::move(options), std::move(fn))};

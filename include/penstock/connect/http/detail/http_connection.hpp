@@ -192,7 +192,8 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
     old_version_ = reader_.old_version();
     no_body_ = request.method == "HEAD";
     ++requests_;
-    if (!reader_.keep_alive() || (options().max_requests != 0 && requests_ >= options().max_requests)) closes_ = true;
+    const std::size_t most = options().max_requests;
+    if (!reader_.keep_alive() || (most != 0 && requests_ >= most)) closes_ = true;
     HttpAnswer refusal;
     bool right = service_->check(request, refusal);
     const bool has_content = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";

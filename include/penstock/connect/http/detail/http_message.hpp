@@ -34,7 +34,8 @@ constexpr const char* http_reason(unsigned status) noexcept {
   }
 }
 
-/// The time as HTTP writes it, `Sun, 06 Nov 1994 08:49:37 GMT`. Written anew only when the second has changed.
+/// The time as HTTP writes it, `Sun, 06 Nov 1994 08:49:37 GMT`. Written anew only when the second has
+/// changed.
 class HttpDate {
  public:
   std::string_view now() {

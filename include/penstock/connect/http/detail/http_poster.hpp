@@ -51,14 +51,14 @@ struct HttpSink {
               .jitter = 0.5,
               .max_backoff = std::chrono::seconds{30},
               .seed = 0};
-  Duration max_retry_after = std::chrono::minutes{2};  ///< a server that asks for a longer wait has failed the request
+  Duration max_retry_after = std::chrono::minutes{2};  ///< who asks for a longer wait has failed the request
   std::string key_header = "Idempotency-Key";          ///< the same key in every attempt; empty: none is sent
   std::string run{};                                   ///< what keys begin with; empty: something random
   Duration connect_time = std::chrono::seconds{10};    ///< with name and TLS
   Duration send_time = std::chrono::seconds{30};       ///< for all of a request
   Duration answer_time = std::chrono::seconds{30};     ///< from then on to the end of the answer
   SecurityPtr security = nullptr;                      ///< for https://: TLS, from penstock::tls_client
-  std::string time_format{};                           ///< of times in JSON, see field_traits; empty: ISO 8601
+  std::string time_format{};  ///< of times in JSON, see field_traits; empty: ISO 8601
 };
 
 /// A server has not taken a request.
@@ -199,7 +199,9 @@ class HttpPoster : public Node {
   /// Closes a connection after some time, which ends what is under way there.
   class Limit final : public Timer {
    public:
-    Limit(Loop& loop, ByteStream& stream, Duration time) : stream_(stream) { loop.set(*this, loop.now() + time); }
+    Limit(Loop& loop, ByteStream& stream, Duration time) : stream_(stream) {
+      loop.set(*this, loop.now() + time);
+    }
     void run() override {
       expired = true;
       stream_.close();
@@ -278,8 +280,8 @@ class HttpPoster : public Node {
       bool stale = false;
       try {
         if (!used) {
-          ByteStream made =
-              co_await connect(clock(), "sink_to_http", url_.endpoint, options_.security, options_.connect_time);
+          ByteStream made = co_await connect(clock(), "sink_to_http", url_.endpoint, options_.security,
+                                             options_.connect_time);
           if (!*alive) co_return attempt;
           stream.emplace(std::move(made));
         }
@@ -314,7 +316,8 @@ class HttpPoster : public Node {
     Limit limit{clock_of(stream), stream, options_.answer_time};
     for (;;) {
       boost::system::error_code error;
-      const std::size_t n = co_await stream.async_read_some(reader.room(), asio::redirect_error(awaited, error));
+      const std::size_t n =
+          co_await stream.async_read_some(reader.room(), asio::redirect_error(awaited, error));
       if (limit.expired) throw boost::system::system_error(asio::error::timed_out, "no answer in time");
       if (n != 0 && reader.added(n)) co_return;
       if (!error) continue;
@@ -334,18 +337,22 @@ class HttpPoster : public Node {
     }
     attempt.error = std::make_exception_ptr(HttpError(what, status));
     attempt.again = status == 408 || status == 429 || (status / 100 == 5 && status != 501 && status != 505);
-    if (!answer.retry_after.empty()) attempt.wait = retry_after_seconds(answer.retry_after, std::time(nullptr));
+    if (!answer.retry_after.empty()) {
+      attempt.wait = retry_after_seconds(answer.retry_after, std::time(nullptr));
+    }
   }
   std::exception_ptr named_failure(const boost::system::system_error& failure) const {
     const std::string words = words_of(failure);
     if (words.starts_with("sink_to_http")) return std::make_exception_ptr(failure);
     const boost::system::error_code code(failure.code().value(), failure.code().category());
-    return std::make_exception_ptr(boost::system::system_error(code, "sink_to_http: " + named_ + ": " + words));
+    const std::string what = "sink_to_http: " + named_ + ": " + words;
+    return std::make_exception_ptr(boost::system::system_error(code, what));
   }
 
   std::string head_of(const Request& request) const {
     std::string head = options_.method + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.host + "\r\n";
-    head += "Content-Type: " + options_.type + "\r\nContent-Length: " + std::to_string(request.body.size()) + "\r\n";
+    head += "Content-Type: " + options_.type + "\r\n";
+    head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
     if (!options_.key_header.empty()) head += options_.key_header + ": " + request.key + "\r\n";
     for (const auto& [name, value] : options_.headers) head += name + ": " + value + "\r\n";
     return head + "\r\n";

@@ -97,8 +97,9 @@ class HttpServerBase : public Node, private HttpService, protected HttpJobOwner 
 
   bool check(HttpRequest& request, HttpAnswer& answer) const final {
     std::string_view path = request.path();
-    if (const std::size_t scheme = path.find("://"); scheme != std::string_view::npos && path.front() != '/') {
-      const std::size_t slash = path.find('/', scheme + 3);  // `POST http://host/path`, as to a proxy
+    const std::size_t scheme = path.find("://");
+    if (scheme != std::string_view::npos && path.front() != '/') {  // `POST http://host/path`, as to a proxy
+      const std::size_t slash = path.find('/', scheme + 3);
       path = slash == std::string_view::npos ? "/" : path.substr(slash);
     }
     for (const PathPattern& pattern : patterns_) {

@@ -38,8 +38,8 @@ inline std::optional<std::string> percent_decoded(std::string_view text) {
   return decoded;
 }
 
-/// `/events/{device}` matches `/events/a%20b` and knows that the device is `a b`; `/other*` matches every path
-/// that starts like that. Segments are decoded one by one: a slash that came as `%2F` divides nothing.
+/// `/events/{device}` matches `/events/a%20b` and knows that the device is `a b`; `/other*` matches every
+/// path that starts like that. Segments are decoded one by one: a slash that came as `%2F` divides nothing.
 class PathPattern {
  public:
   using Parameters = std::vector<std::pair<std::string, std::string>>;

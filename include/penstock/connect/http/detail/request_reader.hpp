@@ -116,11 +116,11 @@ class RequestReader {
     return Found::refused;
   }
 
-  unsigned status_of(const boost::system::error_code& error) const {
+  unsigned status_of(const boost::system::error_code& code) const {
     using beast::http::error;
-    if (error == error::body_limit || error == error::buffer_overflow) return 413;
-    if (error == error::bad_version) return 505;
-    if (error != header_too_long) return 400;
+    if (code == error::body_limit || code == error::buffer_overflow) return 413;
+    if (code == error::bad_version) return 505;
+    if (code != header_too_long) return 400;
     const std::string_view text{static_cast<const char*>(buffer_.data().data()), buffer_.size()};
     return header_size_ == 0 && text.find('\n') >= header_limit_ ? 414 : 431;
   }

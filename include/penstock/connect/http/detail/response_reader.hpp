@@ -26,7 +26,8 @@ namespace penstock::detail {
 
 namespace beast = boost::beast;
 
-/// The seconds that a Retry-After asks for: a number, or a date from which `now` is taken. Nothing when it is neither.
+/// The seconds that a Retry-After asks for: a number, or a date from which `now` is taken. Nothing when it
+/// is neither.
 inline std::optional<std::int64_t> retry_after_seconds(std::string_view text, std::time_t now) {
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -35,12 +36,11 @@ inline std::optional<std::int64_t> retry_after_seconds(std::string_view text, st
   std::tm tm{};
   char month[4] = {};
   const std::string whole{text};
-  if (std::sscanf(whole.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour,
-                  &tm.tm_min, &tm.tm_sec) != 6) {
-    return std::nullopt;
-  }
+  const int read = std::sscanf(whole.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month,
+                               &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
+  if (read != 6) return std::nullopt;
   const std::size_t found = months.find(month);
-  if (found == std::string_view::npos || found % 3 != 0 || std::string_view{month}.size() != 3) return std::nullopt;
+  if (found == std::string_view::npos || found % 3 != 0) return std::nullopt;
   tm.tm_mon = static_cast<int>(found / 3);
   tm.tm_year -= 1900;
   return std::max<std::int64_t>(0, static_cast<std::int64_t>(timegm(&tm)) - static_cast<std::int64_t>(now));
@@ -86,13 +86,15 @@ class ResponseReader {
  public:
   ResponseReader() : buffer_(header_limit + block) { begin(); }
 
-  asio::mutable_buffer room() { return buffer_.prepare(std::min(block, buffer_.max_size() - buffer_.size())); }
+  asio::mutable_buffer room() {
+    return buffer_.prepare(std::min(block, buffer_.max_size() - buffer_.size()));
+  }
   /// True when the answer is complete. Throws boost::system::system_error for what is no answer.
   bool added(std::size_t n) {
     buffer_.commit(n);
     for (;;) {
       if (buffer_.size() == 0) return false;
-      constexpr std::size_t least_chunks = 5;  // Beast may not be given fewer bytes of an empty body in chunks
+      constexpr std::size_t least_chunks = 5;  // Beast may not be given less of an empty body in chunks
       const bool header_done = parser_->is_header_done();
       const bool chunks_begin = header_done && parser_->chunked() && !body_begun_;
       const bool empty = chunks_begin && *static_cast<const char*>(buffer_.data().data()) == '0';

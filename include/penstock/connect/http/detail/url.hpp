@@ -40,7 +40,7 @@ struct HttpUrl {
     const std::string_view authority = url.substr(0, slash);
     const std::string_view rest = slash == std::string_view::npos ? std::string_view{} : url.substr(slash);
     if (authority.empty()) wrong("the URL has no host");
-    if (authority.find('@') != std::string_view::npos) wrong("a user's name is no part of the URL; use a header");
+    if (authority.find('@') != std::string_view::npos) wrong("a user's name belongs into a header");
     if (rest.find('#') != std::string_view::npos) wrong("a fragment is not sent to the server");
     if (rest.find(' ') != std::string_view::npos || !one_line(whole)) wrong("the URL has a blank in it");
     const bool bracket = authority.back() == ']';
