@@ -564,10 +564,17 @@ TEST_CASE("from_http_server may be destroyed by what stands behind it") {
   EventLoop loop{background};
   std::optional<HttpSource<std::string>> source{from_http_server(loop, 0)};
   source->sink([&](const std::string&) { source.reset(); });
-  source->start();
-  HttpPeer peer{source->port()};
+  std::uint16_t port = 0;
+  {
+    const Hold hold{&loop};  // what the loop's thread destroys is not touched at the same time
+    source->start();
+    port = source->port();
+  }
+  HttpPeer peer{port};
   peer.send(http_post("/", "end") + http_post("/", "not any more"));
   CHECK(peer.ended());
+  const Hold hold{&loop};
+  CHECK(!source);
 }
 
 TEST_CASE("back-pressure: from_http_server slows many clients down and loses nothing") {
