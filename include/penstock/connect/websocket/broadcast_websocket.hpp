@@ -34,12 +34,12 @@ struct BroadcastWebSocket {
   bool binary = false;     ///< strings go as bytes and not as text
   std::string path = "/";  ///< what stands before the `?` of a request must be this
   std::size_t connections = 64;           ///< clients at once, at least 1; others wait to be accepted
-  std::vector<std::string> origins;       ///< whose web pages may connect, such as "https://example.org", or "*": those
+  std::vector<std::string> origins = {};  ///< whose web pages may connect, such as "https://example.org", or "*": those
                                           ///< of all. What is no browser needs no permission
-  std::vector<std::string> subprotocols;  ///< the first one of the client's that stands here is agreed on
-  std::vector<WebSocketHeader> headers;   ///< added to the answer
+  std::vector<std::string> subprotocols = {};  ///< the first one of the client's that stands here is agreed on
+  std::vector<WebSocketHeader> headers = {};  ///< added to the answer
   SecurityPtr security = nullptr;         ///< TLS, from penstock::tls_server
-  WebSocketLimits limits;                 ///< of what clients send, which is left out, and of time
+  WebSocketLimits limits = {};  ///< of what clients send, which is left out, and of time
 };
 
 namespace detail {

@@ -23,12 +23,12 @@ namespace penstock {
 struct WebSocketServer {
   std::string path = "/";                  ///< what stands before the `?` of a request must be this
   std::size_t connections = 64;            ///< at once, at least 1; others wait to be accepted
-  std::vector<std::string> origins;        ///< whose web pages may connect, such as "https://example.org", or "*": those
+  std::vector<std::string> origins = {};  ///< whose web pages may connect, such as "https://example.org", or "*": those
                                            ///< of all. What is no browser needs no permission
-  std::vector<std::string> subprotocols;   ///< the first one of the client's that stands here is agreed on
-  std::vector<WebSocketHeader> headers;    ///< added to the answer
+  std::vector<std::string> subprotocols = {};  ///< the first one of the client's that stands here is agreed on
+  std::vector<WebSocketHeader> headers = {};  ///< added to the answer
   SecurityPtr security = nullptr;          ///< TLS, from penstock::tls_server
-  WebSocketLimits limits;                  ///< of messages and of time
+  WebSocketLimits limits = {};  ///< of messages and of time
   OnFailure on_failure = OnFailure::go_on; ///< whether the next message follows when one fails
 };
 
@@ -38,11 +38,11 @@ struct WebSocketClient {
   Retry reconnect = websocket_retry;  ///< attempts in a row to connect, and their pace
   /// What to send whenever a connection is open, such as what to subscribe to.
   std::function<std::vector<WebSocketMessage>()> on_connect = nullptr;
-  std::vector<std::string> subprotocols;   ///< offered, the first is liked best
-  std::vector<WebSocketHeader> headers;    ///< added to the request
+  std::vector<std::string> subprotocols = {};  ///< offered, the first is liked best
+  std::vector<WebSocketHeader> headers = {};  ///< added to the request
   SecurityPtr security = nullptr;          ///< TLS for wss://, from penstock::tls_client
   Duration connect_timeout = std::chrono::seconds{10};  ///< to look up the name, connect and agree on TLS
-  WebSocketLimits limits;                  ///< of messages and of time
+  WebSocketLimits limits = {};  ///< of messages and of time
   OnFailure on_failure = OnFailure::go_on; ///< whether the next message follows when one fails
 };
 

@@ -21,7 +21,7 @@ namespace penstock {
 struct WebSocketMessage {
   std::string payload;
   bool binary = false;
-  std::string peer;  ///< of one that came: who sent it, as `host:port`; otherwise empty
+  std::string peer = {};  ///< of one that came: who sent it, as `host:port`; otherwise empty
 
   static WebSocketMessage text(std::string payload) { return {std::move(payload), false, {}}; }
   static WebSocketMessage bytes(std::string payload) { return {std::move(payload), true, {}}; }

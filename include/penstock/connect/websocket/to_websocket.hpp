@@ -35,11 +35,11 @@ struct ToWebSocket {
   Retry reconnect = websocket_retry;  ///< attempts in a row to connect, and their pace
   /// What to send whenever a connection is open, before the elements.
   std::function<std::vector<WebSocketMessage>()> on_connect = nullptr;
-  std::vector<std::string> subprotocols;  ///< offered, the first is liked best
-  std::vector<WebSocketHeader> headers;   ///< added to the request
+  std::vector<std::string> subprotocols = {};  ///< offered, the first is liked best
+  std::vector<WebSocketHeader> headers = {};  ///< added to the request
   SecurityPtr security = nullptr;         ///< TLS for wss://, from penstock::tls_client
   Duration connect_timeout = std::chrono::seconds{10};  ///< to look up the name, connect and agree on TLS
-  WebSocketLimits limits;                 ///< of messages, which are left out, and of time
+  WebSocketLimits limits = {};  ///< of messages, which are left out, and of time
 };
 
 namespace detail {
