@@ -26,8 +26,8 @@ class BrokenWebSocket final : public Lane {
     proxy_.start(server_.port());
     penstock::ToWebSocket options;
     options.queue = queue;
-    options.retry.attempts = 1000;
-    options.retry.max_backoff = 200ms;
+    options.reconnect.attempts = 1000;
+    options.reconnect.max_backoff = 200ms;
     source_ | penstock::to_websocket(url_of(proxy_.port()), options);
     expect_errors(source_);
     run.begin(produce(source_));
@@ -73,8 +73,8 @@ class Broadcast final : public Lane {
     steady_->sink([this](std::string text) { return take(number_of(text)); });
     expect_errors(*steady_);
     penstock::WebSocketClient options;
-    options.retry.attempts = 1000;
-    options.retry.max_backoff = 200ms;
+    options.reconnect.attempts = 1000;
+    options.reconnect.max_backoff = 200ms;
     shaky_.emplace(penstock::from_websocket(run.loop, url_of(proxy_.port()), options));
     shaky_->sink([this](const std::string& text) { at_shaky(number_of(text)); });
     expect_errors(*shaky_);
