@@ -184,7 +184,7 @@ TEST_CASE("a Ref costs nothing but its block, which is used again") {
   Stream<int> source;
   source.map([](int x) { return x + 1; }).filter([](int x) { return x % 2 == 0; }).sink(add);
   const auto with_ref = [](const Stream<int>& s, int i) { s.emit(i, Context{Ref([] { ++sum; })}); };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef PENSTOCK_SANITIZED
   constexpr std::size_t blocks = elements;  // the pool steps aside there
 #else
   constexpr std::size_t blocks = 0;
@@ -211,7 +211,7 @@ TEST_CASE("operators that keep elements allocate nothing once their queues have 
     source.debounce(3ms).sink(add);
     source.sample(4ms).sink(add);
     source.timeout(20ms).sink(add);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef PENSTOCK_SANITIZED
     source.rate_limit(1ms).sink(add);  // its receipts are pooled
 #endif
     const auto emit = [&](const Stream<int>& s, int i) {

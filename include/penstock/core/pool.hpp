@@ -5,6 +5,15 @@
 #include <cstddef>
 #include <new>
 
+// g++ tells of sanitizers by macros, clang by features.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PENSTOCK_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PENSTOCK_SANITIZED 1
+#endif
+#endif
+
 namespace penstock::detail {
 
 /// Recycles the small blocks behind Refs and Receipts: a free list per size and thread. A block may be returned on
@@ -17,7 +26,7 @@ class Pool {
   static constexpr std::size_t kept_per_size = 1024;
 
   [[gnu::noinline]] static void* take(std::size_t bytes) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef PENSTOCK_SANITIZED
     if (bytes <= largest) {
       Shelf& shelf = shelves()[index(bytes)];
       if (Block* block = shelf.first) {
@@ -32,7 +41,7 @@ class Pool {
   }
 
   [[gnu::noinline]] static void give(void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef PENSTOCK_SANITIZED
     if (bytes <= largest) {
       Shelf& shelf = shelves()[index(bytes)];
       if (shelf.size < kept_per_size) {
