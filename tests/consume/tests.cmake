@@ -34,6 +34,17 @@ add_test(NAME consume/components
                  "${CMAKE_CURRENT_BINARY_DIR}/consume/components" -G ${CMAKE_GENERATOR} "-DCMAKE_PREFIX_PATH=${prefix}")
 set_tests_properties(consume/library consume/components PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED penstock_installed)
 
+# With TLS. As a sub-project it is configured only: it would compile the same.
+if(TARGET penstock::tls)
+  consume_test(tls tls tls "-DCMAKE_PREFIX_PATH=${prefix}")
+  set_tests_properties(consume/tls PROPERTIES FIXTURES_REQUIRED penstock_installed)
+  add_test(NAME consume/tls_subdirectory
+           COMMAND ${CMAKE_COMMAND} -S "${CMAKE_CURRENT_SOURCE_DIR}/consume/tls" -B
+                   "${CMAKE_CURRENT_BINARY_DIR}/consume/tls_subdirectory" -G ${CMAKE_GENERATOR}
+                   "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DPENSTOCK_SOURCE=${PROJECT_SOURCE_DIR}")
+  set_tests_properties(consume/tls_subdirectory PROPERTIES TIMEOUT 300)
+endif()
+
 # With make: by pkg-config, and with a copy of the single header.
 find_program(PENSTOCK_MAKE NAMES gmake make)
 find_program(PENSTOCK_PKG_CONFIG NAMES pkg-config pkgconf)
@@ -43,6 +54,7 @@ if(PENSTOCK_MAKE AND PENSTOCK_PKG_CONFIG)
   add_test(NAME consume/pkg_config
            COMMAND "${PENSTOCK_MAKE}" --always-make -f "${CMAKE_CURRENT_SOURCE_DIR}/consume/make/Makefile"
                    "CXX=${CMAKE_CXX_COMPILER}" "PKG_CONFIG=${PENSTOCK_PKG_CONFIG}"
+                   "MORE=$<$<TARGET_EXISTS:penstock::tls>:tls>"
            WORKING_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/consume/make")
   set_tests_properties(
     consume/pkg_config

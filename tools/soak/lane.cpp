@@ -23,11 +23,10 @@ void Run::begin(Async<> work) {
 }
 
 Async<> Lane::produce(Stream<std::string> stream) {
-  constexpr double turn = 0.05;
   double owed = 0;
   penstock::TimePoint last = run.loop.now();
   while (!run.ending) {
-    co_await penstock::async_sleep(run.loop, std::chrono::duration_cast<Duration>(Seconds{turn}), awaited);
+    co_await penstock::async_sleep(run.loop, 50ms, awaited);
     const penstock::TimePoint now = run.loop.now();
     // What a slow sink has held back is not made up for.
     owed = std::min(owed + Seconds{now - last}.count() * run.rate, run.rate);
