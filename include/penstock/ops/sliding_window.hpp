@@ -208,10 +208,10 @@ auto make_sliding_window(std::size_t n, const SlidingWindow& options) {
                   "sliding_window: the elements must be copyable, since each is part of several windows");
     PENSTOCK_KEEPS("sliding_window", T);
     if constexpr (can_copy<T> && keepable<T>) {
-      using Window = std::conditional_t<viewed, SlidingViewStep<T>, SlidingWindowStep<T>>;
+      using Slider = std::conditional_t<viewed, SlidingViewStep<T>, SlidingWindowStep<T>>;
       Info info{"sliding_window", std::to_string(n), Shape::collect};
       info.one_to_one = false;
-      return std::forward<decltype(stream)>(stream).then(Window(n, options), std::move(info));
+      return std::forward<decltype(stream)>(stream).then(Slider(n, options), std::move(info));
     }
   };
 }

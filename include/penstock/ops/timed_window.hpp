@@ -78,8 +78,8 @@ auto timed_window(Duration interval, Options... options) {
   detail::positive(interval, "timed_window: the interval");
   return [interval, given = detail::pick<TimedWindow>(options...)](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    using Window = detail::TimedWindowNode<T, detail::Gathered<T>>;
-    auto& node = attach<Window>(stream.stream(), "timed_window", interval, given, detail::Gathered<T>{});
+    using Gatherer = detail::TimedWindowNode<T, detail::Gathered<T>>;
+    auto& node = attach<Gatherer>(stream.stream(), "timed_window", interval, given, detail::Gathered<T>{});
     return Stream<std::vector<T>>{node.outlet};
   };
 }

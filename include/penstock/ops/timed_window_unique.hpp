@@ -121,9 +121,9 @@ auto timed_window_unique(Duration interval, Options... options) {
         "be a member, key or index of the elements");
     if constexpr (is_key) {
       using Fill = detail::GatheredUnique<T, Key>;
-      using Window = detail::TimedWindowNode<T, Fill>;
+      using Gatherer = detail::TimedWindowNode<T, Fill>;
       auto& node =
-          attach<Window>(stream.stream(), "timed_window_unique", interval, given, Fill{keep, std::move(key)});
+          attach<Gatherer>(stream.stream(), "timed_window_unique", interval, given, Fill{keep, std::move(key)});
       return Stream<std::vector<T>>{node.outlet};
     }
   };

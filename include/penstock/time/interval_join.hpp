@@ -176,12 +176,12 @@ class IntervalJoinNode final
   }
 
   template <class L, class R>
-  void pair(const Key& key, L left, R right) {
-    left->second.paired = right->second.paired = true;
-    Context context = left->second.context;
-    context.append(right->second.context);
-    context.event_time(std::max(left->first, right->first));
-    const auto make = [&] { return Out{key, left->second.value, right->second.value}; };
+  void pair(const Key& key, L l, R r) {
+    l->second.paired = r->second.paired = true;
+    Context context = l->second.context;
+    context.append(r->second.context);
+    context.event_time(std::max(l->first, r->first));
+    const auto make = [&] { return Out{key, l->second.value, r->second.value}; };
     this->put(make, std::move(context));
   }
   template <std::size_t I>
@@ -275,13 +275,13 @@ auto interval_join(const KeyedStream<Left, LeftKey>& left, const KeyedStream<Rig
   constexpr bool copies = detail::can_copy<Left> && detail::can_copy<Right>;
   static_assert(copies, "interval_join: the elements must be copyable, since each may have several partners");
   if constexpr (one_key && copies) {
-    using Node = detail::IntervalJoinNode<Left, Right, LeftKey, RightKey, Key, outer>;
+    using Joiner = detail::IntervalJoinNode<Left, Right, LeftKey, RightKey, Key, outer>;
     Graph& graph = Graph::merge(left.stream().graph(), right.stream().graph());
     const Hold hold{graph.loop()};
-    Node& node = graph.add(std::make_unique<Node>(left.key(), right.key(), bounds, max_held));
+    Joiner& node = graph.add(std::make_unique<Joiner>(left.key(), right.key(), bounds, max_held));
     graph.connect(left.stream().outlet(), node.left);
     graph.connect(right.stream().outlet(), node.right);
-    return JoinedStream<typename Node::Result, Left, Right>{node};
+    return JoinedStream<typename Joiner::Result, Left, Right>{node};
   }
 }
 

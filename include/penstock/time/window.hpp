@@ -74,9 +74,9 @@ class Windowed {
         }
       }();
       if constexpr (merges) {
-        using Node = typename detail::WindowNodeOf<T, KeyFn, Key, Windows, Aggregate>::type;
-        using Out = typename Node::Result;
-        return WindowedStream<Out, T>{attach<Node>(stream_, key_, windows_, options_, std::move(aggregate))};
+        using Windower = typename detail::WindowNodeOf<T, KeyFn, Key, Windows, Aggregate>::type;
+        using Out = typename Windower::Result;
+        return WindowedStream<Out, T>{attach<Windower>(stream_, key_, windows_, options_, std::move(aggregate))};
       }
     }
   }

@@ -110,8 +110,8 @@ class SessionWindowNode final
       auto& list = sessions_.find(*one.key)->second;
       Session& session = *std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.window == one.window; });
       session.fired = true;
-      const bool late = options_.output != Output::append && one.window.end <= from;
-      fire(session, *one.key, late ? Timing::late : Timing::on_time);
+      const bool is_late = options_.output != Output::append && one.window.end <= from;
+      fire(session, *one.key, is_late ? Timing::late : Timing::on_time);
       if (one.window.end <= over) {
         gone_.push_back(one);
       } else {
