@@ -26,12 +26,12 @@ namespace penstock {
 /// What a client of TLS asks of servers and shows to them. Certificates and keys are PEM: the path of a file, or
 /// the text itself.
 struct TlsClient {
-  std::string trust;        ///< CAs, in place of those of the system; may be a directory made by `openssl rehash`
-  std::string certificate;  ///< the client's own, with its chain; empty: it shows none
-  std::string key;          ///< of that certificate
-  std::string key_password;
-  std::string host;               ///< the name that the server's certificate is for; empty: the host connected to
-  std::vector<std::string> alpn;  ///< protocols to offer, the best first, such as "http/1.1"
+  std::string trust{};        ///< CAs, in place of those of the system; may be a directory made by `openssl rehash`
+  std::string certificate{};  ///< the client's own, with its chain; empty: it shows none
+  std::string key{};          ///< of that certificate
+  std::string key_password{};
+  std::string host{};               ///< the name that the server's certificate is for; empty: the host connected to
+  std::vector<std::string> alpn{};  ///< protocols to offer, the best first, such as "http/1.1"
   TlsVersion minimum = TlsVersion::tls_1_2;
   /// Talks to anybody who answers. What is sent is encrypted, and nobody knows for whom.
   bool insecure_without_any_verification = false;
@@ -39,9 +39,9 @@ struct TlsClient {
 
 /// What a server of TLS asks of clients. The same kinds of texts as in TlsClient.
 struct TlsServer {
-  std::string clients;  ///< CAs; every client must show a certificate of theirs. Empty: clients are not asked
-  std::string key_password;
-  std::vector<std::string> alpn;  ///< protocols it takes, the best first; clients that offer others only are refused
+  std::string clients{};  ///< CAs; every client must show a certificate of theirs. Empty: clients are not asked
+  std::string key_password{};
+  std::vector<std::string> alpn{};  ///< protocols it takes, the best first; clients that offer others only are refused
   TlsVersion minimum = TlsVersion::tls_1_2;
   bool session_tickets = true;  ///< clients that come again agree more quickly
 };
