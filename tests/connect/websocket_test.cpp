@@ -75,12 +75,16 @@ class Python {
  public:
   /// A client.
   explicit Python(std::uint16_t port, const std::string& more = {}, const std::string& path = "/")
-      : program_(penstock::test::websocket_peer_command("{\"where\": \"" + url_of(port, path) + "\"" + more + "}")) {}
+      : program_(penstock::test::websocket_peer_command("{\"where\": \"" + url_of(port, path) + "\"" + more +
+                                                        "}")) {}
   /// A server.
   struct Server {};
   explicit Python(Server, std::uint16_t port = 0, const std::string& more = {})
-      : program_(penstock::test::websocket_peer_command("{\"where\": " + std::to_string(port) + more + "}")) {}
-  static Python server(std::uint16_t port = 0, const std::string& more = {}) { return Python(Server{}, port, more); }
+      : program_(penstock::test::websocket_peer_command("{\"where\": " + std::to_string(port) + more + "}")) {
+  }
+  static Python server(std::uint16_t port = 0, const std::string& more = {}) {
+    return Python(Server{}, port, more);
+  }
 
   std::uint16_t port() { return static_cast<std::uint16_t>(std::stoi(program_.after("port "))); }
   Python& tell(const std::string& line) {
@@ -197,7 +201,10 @@ TEST_CASE("from_websocket takes text, bytes, fragments and pings of Python's web
   Python peer{server.port(), R"(, "subprotocols": ["x", "a", "b"])", "/in?who=me"};
   CHECK(peer.hear("open ") == "a");
   CHECK(server.connections() == 1);
-  peer.tell(R"(text "h\u00e9llo")").tell("bytes 00ff").tell(R"(fragments ["frag", "men", "ted"])").tell(R"(text "")");
+  peer.tell(R"(text "h\u00e9llo")")
+      .tell("bytes 00ff")
+      .tell(R"(fragments ["frag", "men", "ted"])")
+      .tell(R"(text "")");
   peer.tell("ping");
   peer.hear("pong");
   const std::vector<WebSocketMessage> got = out.wait(4);
@@ -229,13 +236,15 @@ TEST_CASE("from_websocket reports connections that break or end with a failure, 
     peer.tell(R"(text "last words")");
     CHECK(out.wait(1) == Texts{"last words"});
     peer.tell("abort");
-    CHECK_THAT(errors.wait(1).at(0), containing("from_websocket: 127.0.0.1:") && containing("the connection was lost"));
+    CHECK_THAT(errors.wait(1).at(0),
+               containing("from_websocket: 127.0.0.1:") && containing("the connection was lost"));
   }
   SECTION("a code of failure") {
     Python peer{server.port()};
     peer.hear("open");
     peer.tell("close 1011");
-    CHECK_THAT(errors.wait(1).at(0), containing("from_websocket: 127.0.0.1:") && containing("closed with code 1011"));
+    CHECK_THAT(errors.wait(1).at(0),
+               containing("from_websocket: 127.0.0.1:") && containing("closed with code 1011"));
   }
   SECTION("text that is no UTF-8") {
     Peer peer = Peer::connected(server.port());
@@ -294,8 +303,10 @@ TEST_CASE("from_websocket answers what is no WebSocket like a web server") {
   CHECK_THAT(answer(port, "POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
              containing("HTTP/1.1 405 ") && containing("Allow: GET\r\n"));
   CHECK_THAT(answer(port, "what is this\r\n\r\n"), containing("HTTP/1.1 400 "));
-  CHECK_THAT(answer(port, "GET /in HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"), containing("HTTP/1.1 431 "));
-  CHECK_THAT(answer(port, upgrade_request("Origin: https://evil.example\r\n", "/in")), containing("HTTP/1.1 403 "));
+  CHECK_THAT(answer(port, "GET /in HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"),
+             containing("HTTP/1.1 431 "));
+  CHECK_THAT(answer(port, upgrade_request("Origin: https://evil.example\r\n", "/in")),
+             containing("HTTP/1.1 403 "));
   Peer shop = Peer::connected(port);
   shop.send(upgrade_request("Origin: https://shop.example\r\n", "/in"));
   CHECK_THAT(shop.receive(), containing("HTTP/1.1 101 ") && containing("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
@@ -419,7 +430,8 @@ TEST_CASE("D11 a client that sends as fast as it can is slowed, memory stays fla
   CHECK(end[0] - early < 8 * 1024);
 }
 
-TEST_CASE("from_websocket reads the next message when the one before was taken, and the client's socket is full") {
+TEST_CASE(
+    "from_websocket reads the next message when the one before was taken, and the client's socket is full") {
   EventLoop loop{background};
   const auto server = from_websocket(loop, 0);
   const Arrived<std::string> out;
@@ -441,7 +453,8 @@ TEST_CASE("from_websocket reads the next message when the one before was taken, 
   for (int i = 0; i < count; ++i) {
     const std::string payload = std::string(1000, 'x') + std::to_string(i);
     const auto size = static_cast<std::uint16_t>(payload.size());
-    frames += "\x81\xfe"s + static_cast<char>(size >> 8) + static_cast<char>(size & 0xff) + "\0\0\0\0"s + payload;
+    frames +=
+        "\x81\xfe"s + static_cast<char>(size >> 8) + static_cast<char>(size & 0xff) + "\0\0\0\0"s + payload;
   }
   const std::size_t sent = peer.send_some(frames, 200ms);
   CHECK(sent < frames.size());
@@ -511,7 +524,8 @@ TEST_CASE("from_websocket as a client that is to end ends when the connection do
   SECTION("with a failure") {
     server.tell("close 1011");
     CHECK(comes([&] { return client.stopped(); }));
-    CHECK_THAT(errors.wait(1).at(0), containing("from_websocket: ws://127.0.0.1:") && containing("code 1011"));
+    CHECK_THAT(errors.wait(1).at(0),
+               containing("from_websocket: ws://127.0.0.1:") && containing("code 1011"));
   }
   SECTION("abruptly") {
     server.tell("abort");
@@ -530,13 +544,15 @@ TEST_CASE("from_websocket as a client gives up after its attempts, says why, and
   client.sink(out);
   const Arrived<std::string> errors = errors_of(client);
   client.start();
-  CHECK_THAT(errors.wait(1).at(0), containing("from_websocket: cannot connect to 127.0.0.1:" + std::to_string(port)));
+  CHECK_THAT(errors.wait(1).at(0),
+             containing("from_websocket: cannot connect to 127.0.0.1:" + std::to_string(port)));
   CHECK(client.stopped());
   const auto wrong_path = from_websocket(loop, port);
   wrong_path.sink([](const std::string&) {});
   wrong_path.start();
   client.start();
-  CHECK_THAT(errors.wait(2).at(1), containing(url_of(port, "/in")) && containing("the server answered 404 Not Found"));
+  CHECK_THAT(errors.wait(2).at(1),
+             containing(url_of(port, "/in")) && containing("the server answered 404 Not Found"));
   CHECK(client.stopped());
 }
 
@@ -555,11 +571,13 @@ TEST_CASE("to_websocket sends text and bytes to Python's websockets and closes w
   CHECK_FALSE(sink.connected());
   CHECK(server.hear("closed ") == "1000 ");
   const std::string output = server.output();
-  CHECK(lines_of(output, "text ") == Texts{R"("h\u00e9llo")", R"("")", "\"" + std::string(10'000, 'x') + "\""});
+  CHECK(lines_of(output, "text ") ==
+        Texts{R"("h\u00e9llo")", R"("")", "\"" + std::string(10'000, 'x') + "\""});
   CHECK(lines_of(output, "bytes ") == Texts{"00ff"});
 }
 
-TEST_CASE("to_websocket sends again what a server did not confirm before it went, in order and without a gap") {
+TEST_CASE(
+    "to_websocket sends again what a server did not confirm before it went, in order and without a gap") {
   REQUIRE_PEER();
   EventLoop loop{background};
   auto server = std::make_unique<Python>(Python::Server{});
@@ -603,7 +621,8 @@ TEST_CASE("to_websocket makes elements wait when its queue is full because the s
   Python server = Python::server(0, R"(, "read": false, "quiet": true, "max_queue": 1)");
   const Stream<std::string> source{loop};
   const bool at_least_once = GENERATE(true, false);
-  const auto sink = source | to_websocket(url_of(server.port()), {.queue = 8, .at_least_once = at_least_once});
+  const auto sink =
+      source | to_websocket(url_of(server.port()), {.queue = 8, .at_least_once = at_least_once});
   constexpr int count = 300;
   std::atomic<int> emitted{0};
   std::thread emitter([&] {
@@ -641,7 +660,8 @@ TEST_CASE("to_websocket keeps Refs until the server has confirmed the elements")
     source.emit("seen", ref());
     while (ends.empty()) loop.run_for(1ms);
     CHECK(ends == std::vector{Outcome::done});
-    for (int i = 0; i < 200; ++i) source.emit(std::string(100'000, 'x'), ref());  // more than the sockets take
+    for (int i = 0; i < 200; ++i)
+      source.emit(std::string(100'000, 'x'), ref());  // more than the sockets take
     loop.run_for(20ms);
     CHECK(ends.size() < 100);
     CHECK(sink.info().held.get() == 201 - ends.size());
@@ -683,11 +703,13 @@ TEST_CASE("to_websocket fails what is in its queue when there are no more attemp
 TEST_CASE("to_websocket counts what is lost when it is to send everything at most once") {
   REQUIRE_PEER();
   EventLoop loop{background};
-  auto server = std::make_unique<Python>(Python::Server{}, 0, R"(, "read": false, "quiet": true, "max_queue": 1)");
+  auto server =
+      std::make_unique<Python>(Python::Server{}, 0, R"(, "read": false, "quiet": true, "max_queue": 1)");
   const std::uint16_t port = server->port();
   const Stream<std::string> source{loop};
   const auto sink =
-      source | to_websocket(url_of(port), {.queue = 4, .at_least_once = false, .binary = true, .reconnect = quick});
+      source |
+      to_websocket(url_of(port), {.queue = 4, .at_least_once = false, .binary = true, .reconnect = quick});
   std::atomic<int> dropped{0};
   std::atomic<int> emitted{0};
   std::thread emitter([&] {
@@ -781,7 +803,8 @@ TEST_CASE("broadcast_websocket waits for a slow client when it is to, and nothin
   std::atomic<int> done{0};
   std::thread emitter([&] {
     for (int i = 0; i < count; ++i, ++emitted) {
-      source.emit(std::string(100'000, 'x'), Ref([&](const Ending& ending) { done += ending.outcome == Outcome::done; }));
+      source.emit(std::string(100'000, 'x'),
+                  Ref([&](const Ending& ending) { done += ending.outcome == Outcome::done; }));
     }
     source.close();
   });
@@ -865,25 +888,29 @@ TEST_CASE("graphs of WebSockets that are destroyed under way leave nothing behin
 
 TEST_CASE("wiring mistakes of WebSockets throw") {
   EventLoop loop;
-  for (const std::string url : {"http://x", "x:80", "ws://", "ws://:80", "ws://x:", "ws://x:0", "ws://x:70000", "ws://a@x",
-                                "ws://x/a#b", "ws://x/ a", "ws://x/\r\nY: z"}) {
+  for (const std::string url : {"http://x", "x:80", "ws://", "ws://:80", "ws://x:", "ws://x:0",
+                                "ws://x:70000", "ws://a@x", "ws://x/a#b", "ws://x/ a", "ws://x/\r\nY: z"}) {
     CHECK_THROWS_AS(from_websocket(loop, url), std::invalid_argument);
-    CHECK_THROWS_WITH(to_websocket(url), containing("to_websocket: \"" + url + "\" is no URL of a WebSocket"));
+    CHECK_THROWS_WITH(to_websocket(url),
+                      containing("to_websocket: \"" + url + "\" is no URL of a WebSocket"));
   }
   CHECK_THROWS_WITH(to_websocket("wss://x"), containing("to_websocket: wss:// needs `.security`"));
   CHECK_THROWS_WITH(to_websocket("ws://x", {.queue = 0}), containing("to_websocket: the queue"));
   CHECK_THROWS_WITH(broadcast_websocket(0, {.queue = 0}), containing("broadcast_websocket: a queue"));
-  CHECK_THROWS_WITH(broadcast_websocket(0, {.queue = 1, .replay = 2}), containing("broadcast_websocket: what is replayed"));
+  CHECK_THROWS_WITH(broadcast_websocket(0, {.queue = 1, .replay = 2}),
+                    containing("broadcast_websocket: what is replayed"));
   const Stream<std::string> inline_source;
   CHECK_THROWS_WITH(inline_source | to_websocket("ws://x"), containing("needs an event loop"));
   const Stream<std::string> source{loop};
   const PeerServer taken;
-  CHECK_THROWS_WITH(source | broadcast_websocket(taken.port()),
-                    containing("broadcast_websocket: cannot bind to 127.0.0.1:" + std::to_string(taken.port())));
+  CHECK_THROWS_WITH(
+      source | broadcast_websocket(taken.port()),
+      containing("broadcast_websocket: cannot bind to 127.0.0.1:" + std::to_string(taken.port())));
   source.emit("nobody is there");
   const auto server = from_websocket(loop, taken.port());
   CHECK_THROWS_WITH(server.start(), containing("from_websocket: cannot bind to"));
-  CHECK_THROWS_WITH(from_websocket(loop, Endpoint("localhost", 0)).start(), containing("binds to an address"));
+  CHECK_THROWS_WITH(from_websocket(loop, Endpoint("localhost", 0)).start(),
+                    containing("binds to an address"));
 }
 
 TEST_CASE("the parts of a WebSocket's URL") {

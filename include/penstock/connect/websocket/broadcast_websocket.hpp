@@ -34,9 +34,10 @@ struct BroadcastWebSocket {
   bool binary = false;     ///< strings go as bytes and not as text
   std::string path = "/";  ///< what stands before the `?` of a request must be this
   std::size_t connections = 64;           ///< clients at once, at least 1; others wait to be accepted
-  std::vector<std::string> origins = {};  ///< whose web pages may connect, such as "https://example.org", or "*": those
-                                          ///< of all. What is no browser needs no permission
-  std::vector<std::string> subprotocols = {};  ///< the first one of the client's that stands here is agreed on
+  /// Whose web pages may connect, such as "https://example.org", or "*": those of all. What is no browser
+  /// needs no permission.
+  std::vector<std::string> origins = {};
+  std::vector<std::string> subprotocols = {};  ///< the first of the client's that is one of them is agreed on
   std::vector<WebSocketHeader> headers = {};  ///< added to the answer
   SecurityPtr security = nullptr;         ///< TLS, from penstock::tls_server
   WebSocketLimits limits = {};  ///< of what clients send, which is left out, and of time
@@ -76,7 +77,8 @@ class WebSocketBroadcaster : public Node {
     count();
     queued_ = 0;
     info().holds(0);
-    const auto stopped = std::make_exception_ptr(Stopped(info().label() + ": destroyed before the element was sent"));
+    const auto stopped =
+        std::make_exception_ptr(Stopped(info().label() + ": destroyed before the element was sent"));
     while (!waiting_.empty()) waiting_.pop().settle(stopped);
     std::exchange(end_, {}).settle();
     rests(worked);
@@ -90,7 +92,8 @@ class WebSocketBroadcaster : public Node {
   Pending* send(std::string payload, bool binary, const Context* context) {
     info().took();
     Entry entry;
-    entry.message = std::make_shared<const WebSocketMessage>(WebSocketMessage{std::move(payload), binary, {}});
+    entry.message =
+        std::make_shared<const WebSocketMessage>(WebSocketMessage{std::move(payload), binary, {}});
     if (context) entry.held = std::make_shared<Context>(*context);
     if (options_.slow_client == SlowClient::drop) drop_slow_clients();
     const bool was_busy = busy();
@@ -207,7 +210,8 @@ class WebSocketBroadcaster : public Node {
     const auto too_long = [this](const std::shared_ptr<Client>& client) {
       return client->queue.size() >= options_.queue + waiting_.size();
     };
-    while (!waiting_.empty() && std::none_of(clients_.begin(), clients_.end(), too_long)) waiting_.pop().settle();
+    while (!waiting_.empty() && std::none_of(clients_.begin(), clients_.end(), too_long))
+      waiting_.pop().settle();
     info().holds(queued_);
     rests(true);
   }
@@ -239,7 +243,8 @@ class WebSocketBroadcaster : public Node {
 };
 
 template <element T>
-class BroadcastWebSocketNode final : public WebSocketBroadcaster, public Receiver<T, BroadcastWebSocketNode<T>> {
+class BroadcastWebSocketNode final : public WebSocketBroadcaster,
+                                     public Receiver<T, BroadcastWebSocketNode<T>> {
  public:
   BroadcastWebSocketNode(const Endpoint& endpoint, BroadcastWebSocket options)
       : WebSocketBroadcaster(endpoint, std::move(options)) {
@@ -282,42 +287,44 @@ class WebSocketBroadcast : public Sink {
   detail::WebSocketBroadcaster* broadcaster_;
 };
 
-/// Sends every element as a message to all clients that are connected at the time. An element that comes while there is
-/// none is gone, but for `.replay`.
+/// Sends every element as a message to all clients that are connected at the time. An element that comes
+/// while there is none is gone, but for `.replay`.
 ///
 ///     in  -a--b--c-|
 ///     x   -a--b--c-|
 ///     y      -b--c-|
 ///
-/// @param endpoint  a port, or an Endpoint, bound here; 127.0.0.1 unless told, and 0 is any free port, which `port()`
-///                  tells. Elements are WebSocketMessages, or whatever converts to std::string_view and goes as text,
-///                  which must be UTF-8, or with `.binary` as bytes.
+/// @param endpoint  a port, or an Endpoint, bound here; 127.0.0.1 unless told, and 0 is any free port, which
+///                  `port()` tells. Elements are WebSocketMessages, or whatever converts to std::string_view
+///                  and goes as text, which must be UTF-8, or with `.binary` as bytes.
 /// @param options   see BroadcastWebSocket.
 ///
-/// Limits: 64 messages in the queue of a client, which all share one copy of each; 64 clients, 10 s for a handshake,
-/// 16 KiB of a request; a client that says nothing for 30 s is sent a ping, and one that does not answer it for as long
-/// is given up, also while others wait for it. Web pages may connect only when `origins` names them. The end of the stream
-/// sends all, closes with code 1000 and waits 5 s for the answers. What clients send is left out. As long as it listens
-/// the loop's `run` does not return.
+/// Limits: 64 messages in the queue of a client, which all share one copy of each; 64 clients, 10 s for a
+/// handshake, 16 KiB of a request; a client that says nothing for 30 s is sent a ping, and one that does not
+/// answer it for as long is given up, also while others wait for it. Web pages may connect only when
+/// `origins` names them. The end of the stream sends all, closes with code 1000 and waits 5 s for the
+/// answers. What clients send is left out. As long as it listens the loop's `run` does not return.
 ///
 /// Back-pressure: passes through and drops slow clients, counted; or waits for them, by `slow_client`.
 /// Metadata:      held until the element was written to all clients; dropped when the graph ends before.
-/// Errors:        std::invalid_argument here; boost::system::system_error here when it cannot listen, naming the address.
-///                The end of a client's connection is none.
+/// Errors:        std::invalid_argument here; boost::system::system_error here when it cannot listen, naming
+///                the address. The end of a client's connection is none.
 /// Cost:          one copy of the message; a system call and a turn of the loop for each client.
 /// Recovery:      no state.
 /// Example:       examples/10_connect/websocket.cpp
 /// See also:      to_websocket, from_websocket
 inline auto broadcast_websocket(Endpoint endpoint, BroadcastWebSocket options = {}) {
-  if (options.queue == 0) detail::bad_argument("broadcast_websocket: a queue must have room for at least 1 message");
+  if (options.queue == 0)
+    detail::bad_argument("broadcast_websocket: a queue must have room for at least 1 message");
   if (options.replay > options.queue) {
     detail::bad_argument("broadcast_websocket: what is replayed must have room in the queue of a client");
   }
   return [endpoint = std::move(endpoint), options = std::move(options)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(websocket_payload<T>,
-                  "broadcast_websocket: the elements must be WebSocketMessages or convert to std::string_view; make "
-                  "texts of them with map");
+    static_assert(
+        websocket_payload<T>,
+        "broadcast_websocket: the elements must be WebSocketMessages or convert to std::string_view; make "
+        "texts of them with map");
     if constexpr (websocket_payload<T>) {
       auto& node = attach<detail::BroadcastWebSocketNode<T>>(stream.stream(), endpoint, std::move(options));
       const WebSocketBroadcast handle{node};

@@ -71,9 +71,11 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
     boost::beast::flat_buffer buffer{most_of_a_request};
     http::request_parser<http::empty_body> parser;
     parser.header_limit(most_of_a_request);
-    const auto [error, size] = co_await http::async_read_header(ws_.next_layer(), buffer, parser, awaited_with_error);
+    const auto [error, size] =
+        co_await http::async_read_header(ws_.next_layer(), buffer, parser, awaited_with_error);
     if (error) {
-      const bool spoke_http = error.category() == http::make_error_code(http::error::end_of_stream).category();
+      const bool spoke_http =
+          error.category() == http::make_error_code(http::error::end_of_stream).category();
       if (spoke_http && error != http::error::end_of_stream && error != http::error::partial_message) {
         const bool long_winded = error == http::error::header_limit || error == http::error::buffer_overflow;
         co_await refuse(long_winded ? "431 Request Header Fields Too Large" : "400 Bad Request");
@@ -96,7 +98,8 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
     namespace websocket = boost::beast::websocket;
     allow(limits_.handshake_timeout);
     std::string subprotocols;
-    for (const std::string& one : offers->subprotocols) subprotocols += (subprotocols.empty() ? "" : ", ") + one;
+    for (const std::string& one : offers->subprotocols)
+      subprotocols += (subprotocols.empty() ? "" : ", ") + one;
     const auto add = [&](websocket::request_type& request) {
       if (!subprotocols.empty()) request.set(boost::beast::http::field::sec_websocket_protocol, subprotocols);
       for (const WebSocketHeader& header : offers->headers) request.set(header.name, header.value);
@@ -112,7 +115,8 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
     if (timed_out_) throw boost::system::system_error(asio::error::timed_out, "no answer to the handshake");
     std::string words = "the handshake failed";
     if (failure == websocket::error::upgrade_declined) {
-      words = "the server answered " + std::to_string(response.result_int()) + " " + std::string(response.reason());
+      words = "the server answered " + std::to_string(response.result_int()) + " " +
+              std::string(response.reason());
     }
     throw boost::system::system_error(Error(failure.value(), failure.category()), words);
   }
@@ -205,8 +209,10 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
       answer += "Connection: close\r\n";
     }
     const std::string body = std::string(status) + "\n";
-    answer += "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-    const auto [error, size] = co_await asio::async_write(ws_.next_layer(), asio::buffer(answer), awaited_with_error);
+    answer +=
+        "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    const auto [error, size] =
+        co_await asio::async_write(ws_.next_layer(), asio::buffer(answer), awaited_with_error);
     if (!error) {
       static_cast<void>(co_await ws_.next_layer().async_shutdown(awaited_with_error));
       co_await drain();
@@ -236,7 +242,8 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
   void decorate(const WebSocketRules& rules) {
     namespace websocket = boost::beast::websocket;
     const auto add = [this, headers = rules.headers](websocket::response_type& response) {
-      if (!subprotocol_.empty()) response.set(boost::beast::http::field::sec_websocket_protocol, subprotocol_);
+      if (!subprotocol_.empty())
+        response.set(boost::beast::http::field::sec_websocket_protocol, subprotocol_);
       for (const WebSocketHeader& header : headers) response.set(header.name, header.value);
     };
     ws_.set_option(websocket::stream_base::decorator(add));
@@ -270,8 +277,8 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
     });
   }
 
-  // One timer for a connection. As long as it is opened or closed: when that must be over. In between it looks
-  // from time to time whether anything was heard, so that a message costs no timer.
+  // One timer for a connection. As long as it is opened or closed: when that must be over. In between it
+  // looks from time to time whether anything was heard, so that a message costs no timer.
   struct Watch final : Timer {
     explicit Watch(BeastWebSocket& s) noexcept : self(s) {}
     void run() override { self.ring(); }
@@ -333,7 +340,8 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
 #ifndef PENSTOCK_SEPARATE_COMPILATION
 inline
 #endif
-std::shared_ptr<WebSocketConnection> WebSocketConnection::over(ByteStream stream, const WebSocketLimits& limits) {
+    std::shared_ptr<WebSocketConnection>
+    WebSocketConnection::over(ByteStream stream, const WebSocketLimits& limits) {
   return std::make_shared<detail::BeastWebSocket>(std::move(stream), limits);
 }
 

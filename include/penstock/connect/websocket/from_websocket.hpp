@@ -23,9 +23,10 @@ namespace penstock {
 struct WebSocketServer {
   std::string path = "/";                  ///< what stands before the `?` of a request must be this
   std::size_t connections = 64;            ///< at once, at least 1; others wait to be accepted
-  std::vector<std::string> origins = {};  ///< whose web pages may connect, such as "https://example.org", or "*": those
-                                           ///< of all. What is no browser needs no permission
-  std::vector<std::string> subprotocols = {};  ///< the first one of the client's that stands here is agreed on
+  /// Whose web pages may connect, such as "https://example.org", or "*": those of all. What is no browser
+  /// needs no permission.
+  std::vector<std::string> origins = {};
+  std::vector<std::string> subprotocols = {};  ///< the first of the client's that is one of them is agreed on
   std::vector<WebSocketHeader> headers = {};  ///< added to the answer
   SecurityPtr security = nullptr;          ///< TLS, from penstock::tls_server
   WebSocketLimits limits = {};  ///< of messages and of time
@@ -54,11 +55,12 @@ class WebSocketServerNode final : public WebSocketLines<T, WebSocketServerNode<T
   WebSocketServerNode(const Endpoint& endpoint, WebSocketServer options)
       : WebSocketServerNode::WebSocketLines(Info{"from_websocket", endpoint.text()}, options.on_failure),
         limits_(options.limits),
-        listener_(*this, "from_websocket",
-                  {endpoint, options.connections, std::move(options.security), options.limits.handshake_timeout}),
+        listener_(
+            *this, "from_websocket",
+            {endpoint, options.connections, std::move(options.security), options.limits.handshake_timeout}),
         rules_(std::make_shared<const WebSocketRules>(
-            WebSocketRules{std::move(options.path), std::move(options.origins), std::move(options.subprotocols),
-                           std::move(options.headers)})) {}
+            WebSocketRules{std::move(options.path), std::move(options.origins),
+                           std::move(options.subprotocols), std::move(options.headers)})) {}
 
   void on_start() {
     listener_.open([this](ByteStream stream) { return serve(std::move(stream)); });
@@ -172,7 +174,8 @@ class WebSocketServerSource : public Source<T> {
  public:
   explicit WebSocketServerSource(detail::WebSocketServerNode<T>& node) : Source<T>(node) {}
 
-  /// The port that it listens at, also where it was told to take any; 0 before the first `start`. From any thread.
+  /// The port that it listens at, also where it was told to take any; 0 before the first `start`. From any
+  /// thread.
   std::uint16_t port() const noexcept { return server().port(); }
   /// Open WebSockets. From any thread.
   std::size_t connections() const noexcept { return server().connections(); }
@@ -210,35 +213,39 @@ class WebSocketClientSource : public Source<T> {
   }
 };
 
-/// Serves WebSockets and emits the messages that come over them, those of one client in their order, those of several
-/// in turns.
+/// Serves WebSockets and emits the messages that come over them, those of one client in their order, those of
+/// several in turns.
 ///
 ///     a    -x--y---
 ///     b    --1-----
 ///     out  -x1-y---
 ///
 /// @tparam T        `std::string`, or WebSocketMessage to know whether it was text and who has sent it.
-/// @param endpoint  a port, or an Endpoint; 127.0.0.1 unless told, and 0 is any free port, which `port()` tells and
-///                  later starts keep.
+/// @param endpoint  a port, or an Endpoint; 127.0.0.1 unless told, and 0 is any free port, which `port()`
+///                  tells and later starts keep.
 /// @param options   see WebSocketServer.
 ///
-/// Limits: messages of 1 MiB (a longer one closes its connection with code 1009), 64 connections, 10 s for a handshake,
-/// 16 KiB of a request; a client that says nothing for 30 s is sent a ping, and one that does not answer it for as long
-/// is given up. Web pages may connect only when `origins` names them. What is no WebSocket is answered 400, 403, 404,
-/// 405, 426 or 431. `stop` closes all connections with code 1001; what was read and not emitted is counted as dropped.
+/// Limits: messages of 1 MiB (a longer one closes its connection with code 1009), 64 connections, 10 s for a
+/// handshake, 16 KiB of a request; a client that says nothing for 30 s is sent a ping, and one that does not
+/// answer it for as long is given up. Web pages may connect only when `origins` names them. What is no
+/// WebSocket is answered 400, 403, 404, 405, 426 or 431. `stop` closes all connections with code 1001; what
+/// was read and not emitted is counted as dropped.
 ///
-/// Back-pressure: the next message of a client is read when the one before was taken; TCP then slows the client.
+/// Back-pressure: the next message of a client is read when the one before was taken; TCP then slows the
+///                client.
 /// Metadata:      none.
-/// Errors:        boost::system::system_error from `start` when it cannot listen, naming the address; a connection that
-///                breaks, or ends with another code than 1000 or 1001, is reported with the client's name; what is behind
-///                it throws is reported, and it goes on or stops as `on_failure` says.
+/// Errors:        boost::system::system_error from `start` when it cannot listen, naming the address; a
+///                connection that breaks, or ends with another code than 1000 or 1001, is reported with the
+///                client's name; what is behind it throws is reported, and it goes on or stops as
+///                `on_failure` says.
 /// Cost:          one string and a turn or two of the loop a message.
 /// Recovery:      no position: what was read and not processed is lost with the process.
 /// Example:       examples/10_connect/websocket.cpp
 /// See also:      to_websocket, broadcast_websocket, from_tcp
 template <class T = std::string>
 auto from_websocket(Loop& loop, Endpoint endpoint, WebSocketServer options = {}) {
-  static_assert(detail::is_websocket_element<T>, "from_websocket: the elements are std::string or WebSocketMessage");
+  static_assert(detail::is_websocket_element<T>,
+                "from_websocket: the elements are std::string or WebSocketMessage");
   if constexpr (detail::is_websocket_element<T>) {
     return WebSocketServerSource<T>{detail::make_source(
         &loop, std::make_unique<detail::WebSocketServerNode<T>>(endpoint, std::move(options)))};
@@ -254,24 +261,27 @@ auto from_websocket(Loop& loop, Endpoint endpoint, WebSocketServer options = {})
 /// @param url      `ws://host:port/path?query`, or `wss://` with `.security`.
 /// @param options  see WebSocketClient.
 ///
-/// Limits: messages of 1 MiB (a longer one closes the connection with code 1009), 10 s to connect and 10 s for the
-/// handshake; after 30 s without a word it sends a ping, and without an answer for as long it gives the connection up.
-/// Between two attempts it waits 100 ms and each time twice as long, up to 30 s, less a random part.
+/// Limits: messages of 1 MiB (a longer one closes the connection with code 1009), 10 s to connect and 10 s
+/// for the handshake; after 30 s without a word it sends a ping, and without an answer for as long it gives
+/// the connection up. Between two attempts it waits 100 ms and each time twice as long, up to 30 s, less a
+/// random part.
 ///
 /// Back-pressure: the next message is read when the one before was taken; TCP then slows the server.
 /// Metadata:      none.
-/// Errors:        std::invalid_argument here for what is no URL; the last attempt's error is reported when there are no
-///                more, and the source stops; with `.end` that of the connection, and the stream ends; what
-///                is behind it throws is reported, and it goes on or stops as `on_failure` says.
+/// Errors:        std::invalid_argument here for what is no URL; the last attempt's error is reported when
+///                there are no more, and the source stops; with `.end` that of the connection, and the stream
+///                ends; what is behind it throws is reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one string and a turn or two of the loop a message.
 /// Recovery:      no position: what the server sends while there is no connection is lost.
 /// Example:       examples/10_connect/websocket.cpp
 /// See also:      to_websocket, broadcast_websocket, from_tcp
 template <class T = std::string, std::convertible_to<std::string_view> Url>
 auto from_websocket(Loop& loop, const Url& url, WebSocketClient options = {}) {
-  static_assert(detail::is_websocket_element<T>, "from_websocket: the elements are std::string or WebSocketMessage");
+  static_assert(detail::is_websocket_element<T>,
+                "from_websocket: the elements are std::string or WebSocketMessage");
   if constexpr (detail::is_websocket_element<T>) {
-    if (options.reconnect.attempts == 0) detail::bad_argument("from_websocket: at least 1 attempt must be allowed");
+    if (options.reconnect.attempts == 0)
+      detail::bad_argument("from_websocket: at least 1 attempt must be allowed");
     auto dial = std::make_shared<const detail::Dial>(
         "from_websocket", url, options.security, options.connect_timeout, options.limits,
         WebSocketRules{{}, {}, options.subprotocols, options.headers});

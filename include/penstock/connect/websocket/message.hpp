@@ -62,18 +62,18 @@ class WebSocketError : public std::runtime_error {
 
 /// What is the same for all ends of WebSockets.
 struct WebSocketLimits {
-  std::size_t message_size = std::size_t{1} << 20;   ///< bytes of a message that comes, at most; one over it closes
-                                                     ///< the connection with code 1009
+  /// Bytes of a message that comes, at most; one over it closes the connection with code 1009.
+  std::size_t message_size = std::size_t{1} << 20;
   std::chrono::milliseconds handshake_timeout{10'000};  ///< from the connection to the end of the handshake
-  /// Without a word from the other side for half of it a ping is sent, and without an answer to that for the other
-  /// half the connection is given up. 0: never.
+  /// Without a word from the other side for half of it a ping is sent, and without an answer to that for the
+  /// other half the connection is given up. 0: never.
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds close_timeout{5'000};  ///< for the other side to answer a close
   bool compress = false;  ///< offers and accepts permessage-deflate: less to send for more to compute
 };
 
-/// Can be sent as a message: a WebSocketMessage, or whatever converts to std::string_view and goes as text, or as
-/// bytes where the options say so.
+/// Can be sent as a message: a WebSocketMessage, or whatever converts to std::string_view and goes as text,
+/// or as bytes where the options say so.
 template <class T>
 concept websocket_payload =
     std::same_as<T, WebSocketMessage> || std::convertible_to<const T&, std::string_view>;

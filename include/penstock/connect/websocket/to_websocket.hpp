@@ -26,10 +26,10 @@ namespace penstock {
 
 /// How to_websocket connects and sends.
 struct ToWebSocket {
-  std::size_t queue = 64;  ///< elements that wait to be sent and to be confirmed, at least 1; more have to wait
-  /// Elements are kept until the server has confirmed, by the answer to a ping behind them, that they reached it, and
-  /// are sent again over the next connection where it did not. false: they are through when they are written, and what
-  /// is under way when a connection breaks is lost.
+  std::size_t queue = 64;  ///< elements that wait to be sent and confirmed, at least 1; more have to wait
+  /// Elements are kept until the server has confirmed, by the answer to a ping behind them, that they reached
+  /// it, and are sent again over the next connection where it did not. false: they are through when they are
+  /// written, and what is under way when a connection breaks is lost.
   bool at_least_once = true;
   bool binary = false;            ///< strings go as bytes and not as text
   Retry reconnect = websocket_retry;  ///< attempts in a row to connect, and their pace
@@ -70,7 +70,8 @@ class WebSocketSender : public Node {
     for (; !queue_.empty(); queue_.pop()) {
       if (queue_.front()) lose(*queue_.front(), "to_websocket: destroyed before it was sent");
     }
-    const auto stopped = std::make_exception_ptr(Stopped(info().label() + ": destroyed before the element was sent"));
+    const auto stopped =
+        std::make_exception_ptr(Stopped(info().label() + ": destroyed before the element was sent"));
     while (!waiting_.empty()) waiting_.pop().settle(stopped);
     std::exchange(end_, {}).settle();
     sent_ = 0;
@@ -188,7 +189,8 @@ class WebSocketSender : public Node {
         continue;
       }
       link->item = std::move(queue_[sent_]);
-      const boost::system::error_code error = co_await link->connection->write(link->item->payload, link->item->binary);
+      const boost::system::error_code error =
+          co_await link->connection->write(link->item->payload, link->item->binary);
       if (!link->node) co_return false;
       written(*link, error);
       if (error) link->connection->abort();
@@ -323,42 +325,48 @@ class WebSocketSink : public Sink {
   detail::WebSocketSender* sender_;
 };
 
-/// Sends every element as a message to a WebSocket's server: connects with the first one, waits for a server that is not
-/// there yet, and connects again when the connection breaks.
+/// Sends every element as a message to a WebSocket's server: connects with the first one, waits for a server
+/// that is not there yet, and connects again when the connection breaks.
 ///
 ///     in      -a--b--c--------|
 ///     server  -a--b#    -b-c--|
 ///
-/// @param url      `ws://host:port/path?query`, or `wss://` with `.security`. Elements are WebSocketMessages, or whatever
-///                 converts to std::string_view and goes as text, which must be UTF-8, or with `.binary` as bytes.
+/// @param url      `ws://host:port/path?query`, or `wss://` with `.security`. Elements are WebSocketMessages,
+///                 or whatever converts to std::string_view and goes as text, which must be UTF-8, or with
+///                 `.binary` as bytes.
 /// @param options  see ToWebSocket.
 ///
-/// Limits: 64 elements in the queue; 10 s to connect and 10 s for the handshake; a server from which nothing comes for
-/// 30 s is sent a ping, and one that does not answer it for as long is given up. Between two attempts it waits 100 ms and
-/// each time twice as long, up to 30 s, less a random part. The end of the stream sends all, closes with code 1000 and
-/// waits 5 s for the answer. What the server sends is left out. An open connection keeps the loop's `run` from returning.
+/// Limits: 64 elements in the queue; 10 s to connect and 10 s for the handshake; a server from which nothing
+/// comes for 30 s is sent a ping, and one that does not answer it for as long is given up. Between two
+/// attempts it waits 100 ms and each time twice as long, up to 30 s, less a random part. The end of the
+/// stream sends all, closes with code 1000 and waits 5 s for the answer. What the server sends is left out.
+/// An open connection keeps the loop's `run` from returning.
 ///
 /// Back-pressure: waits when the queue is full.
-/// Metadata:      held until the server has confirmed the element, or with `.at_least_once = false` until it is written;
-///                dropped when that breaks with the connection, or the graph ends before.
-/// Errors:        std::invalid_argument here for what is no URL; when there are no more attempts the last one's error
-///                comes through the Receipts of what waits and is reported, and all in the queue has failed.
+/// Metadata:      held until the server has confirmed the element, or with `.at_least_once = false` until it
+///                is written; dropped when that breaks with the connection, or the graph ends before.
+/// Errors:        std::invalid_argument here for what is no URL; when there are no more attempts the last
+///                one's error comes through the Receipts of what waits and is reported, and all in the queue
+///                has failed.
 /// Cost:          one string, a pooled block, a system call and a turn of the loop an element.
 /// Recovery:      the queue is not saved; elements are sent again only within one run.
 /// Example:       examples/10_connect/websocket.cpp
 /// See also:      broadcast_websocket, from_websocket, sink_to_tcp
 template <std::convertible_to<std::string_view> Url>
 auto to_websocket(const Url& url, ToWebSocket options = {}) {
-  if (options.queue == 0) detail::bad_argument("to_websocket: the queue must have room for at least 1 element");
-  if (options.reconnect.attempts == 0) detail::bad_argument("to_websocket: at least 1 attempt must be allowed");
-  auto dial = std::make_shared<const detail::Dial>("to_websocket", url, options.security, options.connect_timeout,
-                                                   options.limits,
-                                                   WebSocketRules{{}, {}, options.subprotocols, options.headers});
+  if (options.queue == 0)
+    detail::bad_argument("to_websocket: the queue must have room for at least 1 element");
+  if (options.reconnect.attempts == 0)
+    detail::bad_argument("to_websocket: at least 1 attempt must be allowed");
+  auto dial = std::make_shared<const detail::Dial>(
+      "to_websocket", url, options.security, options.connect_timeout, options.limits,
+      WebSocketRules{{}, {}, options.subprotocols, options.headers});
   return [dial = std::move(dial), options = std::move(options)](auto&& stream) mutable {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(websocket_payload<T>,
-                  "to_websocket: the elements must be WebSocketMessages or convert to std::string_view; make texts of "
-                  "them with map");
+    static_assert(
+        websocket_payload<T>,
+        "to_websocket: the elements must be WebSocketMessages or convert to std::string_view; make texts of "
+        "them with map");
     if constexpr (websocket_payload<T>) {
       return WebSocketSink{attach<detail::ToWebSocketNode<T>>(stream.stream(), dial, std::move(options))};
     }

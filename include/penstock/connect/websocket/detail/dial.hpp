@@ -27,7 +27,8 @@
 namespace penstock {
 
 /// How often a client tries to connect: without end, and more and more rarely.
-inline constexpr Retry websocket_retry{unlimited, std::chrono::milliseconds{100}, 2, 0.5, std::chrono::seconds{30}, 0};
+inline constexpr Retry websocket_retry{unlimited, std::chrono::milliseconds{100}, 2,
+                                       0.5,       std::chrono::seconds{30},       0};
 
 namespace detail {
 
@@ -42,7 +43,8 @@ struct WebSocketUrl {
   /// Throws std::invalid_argument in the name of `who`.
   WebSocketUrl(const char* who, std::string_view url) : text(url) {
     const auto bad = [&](const char* why) {
-      bad_argument(std::string{who} + ": \"" + text + "\" is no URL of a WebSocket like ws://host:port/path: " + why);
+      bad_argument(std::string{who} + ": \"" + text +
+                   "\" is no URL of a WebSocket like ws://host:port/path: " + why);
     };
     std::string_view rest = url;
     if (rest.starts_with("wss://")) secure = true;
@@ -59,7 +61,8 @@ struct WebSocketUrl {
     if (authority.find('@') != std::string_view::npos) bad("names of users do not belong into it");
     if (authority.empty() || authority.front() == ':') bad("it has no host");
     const std::size_t colon = authority.rfind(':');
-    const bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
+    const bool has_port =
+        colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
     const std::string standard = secure ? ":443" : ":80";
     try {
       endpoint = Endpoint{has_port ? std::string(authority) : std::string(authority) + standard};
@@ -96,8 +99,10 @@ struct Dial {
 };
 
 /// One attempt. Throws boost::system::system_error that names the URL.
-inline Async<std::shared_ptr<WebSocketConnection>> open_websocket(Loop& loop, std::shared_ptr<const Dial> dial) {
-  ByteStream stream = co_await connect(loop, dial->who, dial->url.endpoint, dial->security, dial->connect_timeout);
+inline Async<std::shared_ptr<WebSocketConnection>> open_websocket(Loop& loop,
+                                                                  std::shared_ptr<const Dial> dial) {
+  ByteStream stream =
+      co_await connect(loop, dial->who, dial->url.endpoint, dial->security, dial->connect_timeout);
   const auto connection = WebSocketConnection::over(std::move(stream), dial->limits);
   boost::system::error_code error;
   std::string reason;
@@ -122,7 +127,8 @@ inline Async<> greet(std::shared_ptr<WebSocketConnection> connection, std::share
   }
 }
 
-inline Async<> close_in_peace(std::shared_ptr<WebSocketConnection> connection, WebSocketClose code, std::string reason) {
+inline Async<> close_in_peace(std::shared_ptr<WebSocketConnection> connection, WebSocketClose code,
+                              std::string reason) {
   co_await connection->close(code, reason);
 }
 /// Closes a connection that nobody uses any more. It takes care of itself.
@@ -137,13 +143,15 @@ inline void say_goodbye(Loop& loop, std::shared_ptr<WebSocketConnection> connect
 inline void check_end(const std::string& who, const WebSocketConnection& connection,
                       const boost::system::error_code& error) {
   const WebSocketClose code = connection.close_code();
-  if (code == WebSocketClose::normal || code == WebSocketClose::going_away || code == WebSocketClose::no_code) return;
+  if (code == WebSocketClose::normal || code == WebSocketClose::going_away || code == WebSocketClose::no_code)
+    return;
   if (code != WebSocketClose::none) {
     const std::string reason = connection.close_reason();
     throw WebSocketError(code, who + ": closed with code " + std::to_string(static_cast<int>(code)) +
                                    (reason.empty() ? "" : ": " + reason));
   }
-  net_error(error, who + (error == asio::error::timed_out ? ": no sign of life" : ": the connection was lost"));
+  net_error(error,
+            who + (error == asio::error::timed_out ? ": no sign of life" : ": the connection was lost"));
 }
 
 /// In a coroutine of Sessions: from here on it is not cancelled. Throws when it was.

@@ -24,7 +24,8 @@
 namespace penstock::detail {
 
 template <class T>
-inline constexpr bool is_websocket_element = std::is_same_v<T, std::string> || std::is_same_v<T, WebSocketMessage>;
+inline constexpr bool is_websocket_element =
+    std::is_same_v<T, std::string> || std::is_same_v<T, WebSocketMessage>;
 
 /// Reads connections and emits their messages, one of each in turn. The next message of a connection is read
 /// when the one before was taken.
@@ -52,8 +53,8 @@ class WebSocketLines : public SourceNode<T, Self> {
 
   using WebSocketLines::SourceNode::SourceNode;
 
-  /// Reads an open connection to its end, and returns what that was. To be awaited by a coroutine of Sessions: when
-  /// the node was stopped meanwhile it is not to be touched, and there is nothing to return.
+  /// Reads an open connection to its end, and returns what that was. To be awaited by a coroutine of
+  /// Sessions: when the node was stopped meanwhile it is not to be touched, and there is nothing to return.
   Async<std::optional<boost::system::error_code>> read_all(Connection connection) {
     co_await never_mind_cancelling();
     const auto line = std::make_shared<Line>(*this, std::move(connection));
