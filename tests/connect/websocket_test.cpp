@@ -414,10 +414,10 @@ TEST_CASE("D11 a client that sends as fast as it can is slowed, memory stays fla
   const Arrived<long> late;
   server.sink([&, late](const std::string& text) -> asio::awaitable<void> {
     if (text.size() != 1024 || std::stoi(text) != next) ++wrong;
-    ++next;
-    if (next == count / 10) early = resident_kb();
-    if (next == count) late(resident_kb());
-    if (next % 4 == 0) co_await asio::post(asio::use_awaitable);
+    const int seen = ++next;
+    if (seen == count / 10) early = resident_kb();
+    if (seen % 4 == 0) co_await asio::post(asio::use_awaitable);
+    if (seen == count) late(resident_kb());  // what is outside may be gone behind it
   });
   server.start();
   Python peer{server.port()};
