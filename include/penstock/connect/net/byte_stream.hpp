@@ -178,11 +178,7 @@ class ByteStream {
   std::string peer_;
 };
 
-// Beast finds these by their names where a WebSocket gives its connection up.
+// Beast finds it by its name where a WebSocket gives its connection up.
 inline void beast_close_socket(ByteStream& stream) { stream.close(); }
-template <class Role, class Handler>
-void async_teardown(Role, ByteStream& stream, Handler&& handler) {
-  stream.async_shutdown(std::forward<Handler>(handler));
-}
 
 }  // namespace penstock

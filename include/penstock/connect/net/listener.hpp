@@ -137,6 +137,7 @@ class Listener {
     auto handshake = options_.security->accepted(std::move(*stream));
     ByteStream secured = co_await within(node_.clock(), options_.handshake, std::move(handshake),
                                          "no TLS handshake in time");
+    if (co_await cancelled()) co_return;  // the node may have gone just after the handshake
     co_await serve_(std::move(secured));
   }
 
