@@ -562,6 +562,55 @@ TEST_CASE("TLS: several small buffers are one record") {
   CHECK(first == 13);
 }
 
+TEST_CASE("TLS: who is not read from cannot write on, and nothing is lost") {
+  NEEDS_OPENSSL();
+  Net net;
+  constexpr std::size_t most = std::size_t{64} << 20;
+  const std::string block = numbers(10'000);
+  std::optional<ByteStream> server;
+  std::size_t written = 0;
+  std::size_t got = 0;
+  std::exception_ptr server_error;
+  std::exception_ptr client_error;
+  const auto serve = [&]() -> Async<> {
+    auto security = good_server();
+    server.emplace(co_await net.accept(security));
+  };
+  const auto ask = [&]() -> Async<> {
+    Endpoint to = net.here("localhost");
+    auto security = tls_client(trusting());
+    ByteStream stream = co_await detail::connect(net.loop, "test", to, security, 10s);
+    while (written < most) written += co_await stream.async_write_some(asio::buffer(block), awaited);
+    co_await stream.async_shutdown(awaited);
+    std::string ignored;
+    ignored = co_await read_all(stream);
+  };
+  const auto receive = [&]() -> Async<> {
+    std::string room(100'000, '\0');
+    boost::system::error_code error;
+    while (!error) got += co_await server->async_read_some(asio::buffer(room), asio::redirect_error(awaited, error));
+    CHECK(error == asio::error::eof);
+    server.reset();
+  };
+  net.begin(serve(), server_error);
+  net.begin(ask(), client_error);
+  // Until the buffers of the system are full and nothing happens any more.
+  std::size_t before = 0;
+  for (int still = 0; (still < 1000 || written == 0) && net.open > 0; ++still) {
+    net.loop.poll();
+    if (std::exchange(before, written) != written) still = 0;
+  }
+  CHECK(written < most);
+  std::exception_ptr reader_error;
+  net.begin(receive(), reader_error);
+  net.run();
+  CHECK(what(server_error) == "");
+  CHECK(what(client_error) == "");
+  CHECK(what(reader_error) == "");
+  CHECK(got == written);
+  CHECK(got >= most);
+}
+
 TEST_CASE("TLS: a loop that ends takes its connections with it") {
   NEEDS_OPENSSL();
   std::optional<ByteStream> left;
