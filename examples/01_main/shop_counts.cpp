@@ -95,7 +95,7 @@ Event with_brand(Event event, const Brands& brands) {
 }
 
 using SharedTable = std::shared_ptr<Table>;  // one table for all, so that counting an event copies nothing
-SharedTable count(SharedTable table, const Event& event) {
+SharedTable add_event(SharedTable table, const Event& event) {
   Counts& row = (*table)[{event.hour, event.brand}];
   row.views += event.type == Type::view;
   row.carts += event.type == Type::cart;
@@ -158,7 +158,7 @@ std::pair<Table, int> count_again(const std::vector<TextFileSource>& files, cons
       const auto row = parse({{}, 0, text});
       const auto* event = std::get_if<Event>(&row);
       damaged += event == nullptr;
-      if (event && counts(*event)) count(table, with_brand(*event, brands));
+      if (event && counts(*event)) add_event(table, with_brand(*event, brands));
     }
   }
   return {*table, damaged};
@@ -238,7 +238,7 @@ int run(Options options) {
   int rows = 0, damaged_rows = 0;
   auto [events, damaged] = lines.tap([&](const Line&) { ++rows; }).map(parse).split();
   const Stream<SharedTable> counted =
-      events.filter(counts).map(with_brand, std::cref(brands)).accumulate(count, table);
+      events.filter(counts).map(with_brand, std::cref(brands)).accumulate(add_event, table);
   damaged.tap([&](const Damaged&) { ++damaged_rows; })
       .map(dead_letter)
       .sink_to_textfile(options["--dead-letter"], {.append = false});
