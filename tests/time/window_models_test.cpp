@@ -247,6 +247,13 @@ Seen session_model(const Case& c) {
   return seen;
 }
 
+/// Sanitizers make everything ten times as slow.
+#ifdef PENSTOCK_SANITIZED
+constexpr std::uint64_t cases = 10'000;
+#else
+constexpr std::uint64_t cases = 100'000;
+#endif
+
 std::uint64_t number(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text ? std::strtoull(text, nullptr, 10) : otherwise;
@@ -256,7 +263,7 @@ template <class Check>
 void each_case(Check check) {
   const std::uint64_t only = number("PENSTOCK_SEED", 0);
   const std::uint64_t first = only != 0 ? only : 1;
-  const std::uint64_t last = only != 0 ? only : number("PENSTOCK_CASES", 100'000);
+  const std::uint64_t last = only != 0 ? only : number("PENSTOCK_CASES", cases);
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     const Case c = make_case(seed);
     const auto [seen, expected] = check(c);
