@@ -421,7 +421,7 @@ TEST_CASE("programs that are started, stopped and dropped at random leave nothin
   const auto one_of = [&](std::size_t n) { return random() % n; };
   const std::vector<std::vector<std::string>> writers{
       {"seq", "1000"},  {"yes"},   {"sleep", "1000"}, {"false"}, {"no-such-program"}, {"head", "-c", "200000", "/dev/zero"},
-      {"printf", "a"},  {"sh", "-c", "yes >&2 & echo; kill -9 $$"}};
+      {"printf", "a"},  {"sh", "-c", "seq 10000000 >&2 & echo; kill -9 $$"}};
   const std::vector<std::vector<std::string>> readers{{"cat"}, {"head", "-n", "5"}, {"sleep", "1000"}, {"false"}};
   const std::size_t files = open_files();
   for (int round = 0; round < 60; ++round) {
