@@ -198,7 +198,7 @@ TEST_CASE("sink_to_http waits at least as long as Retry-After says") {
   EventLoop loop{background};
   Stream<std::string> source{loop};
   source | sink_to_http(url(server.port()), {.retry = at_once});
-  source.push("a").state();
+  source.async_emit("a"s, [](const std::exception_ptr&) {});
   Peer peer = server.accept();
   request_from(peer);
   const auto before = std::chrono::steady_clock::now();

@@ -272,8 +272,11 @@ class EventLoop final : public AsioLoop {
     if (!owned_ && known_) schedule();
   }
   /// The error that the next `run` would throw; it will not throw it any more. For loops on an executor,
-  /// whose threads must not be thrown at, the only way to it.
-  std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
+  /// whose threads must not be thrown at, the only way to it. From any thread.
+  std::exception_ptr take_error() noexcept {
+    const Hold hold{this};
+    return std::exchange(error_, nullptr);
+  }
 
  private:
   // What is queued in an adopted context may come to its turn after the loop has ended.
