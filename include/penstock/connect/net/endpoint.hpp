@@ -54,7 +54,7 @@ struct Endpoint {
 
 namespace detail {
 
-inline std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
+inline std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint) {
   const std::string host = endpoint.address().to_string();
   return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
 }
