@@ -265,6 +265,20 @@ TEST_CASE("D11 a connection is not read while its frames wait, so its sender has
   CHECK(out.wait(count) == expected);
 }
 
+TEST_CASE("what a sender does wrong is counted, and nobody from outside ends the loop's run") {
+  EventLoop loop{background};
+  const auto source = from_tcp(loop, 0, {.max_frame = 4});
+  source.sink([](const std::string&) {});
+  source.start();
+  Peer peer = Peer::connected(source.port());
+  peer.send("longer than four\n"s);
+  CHECK(peer.receive_all().empty());
+  source.stop();
+  CHECK_NOTHROW(loop.join());
+  CHECK(source.info().failed.get() == 1);
+  CHECK(source.info().late_errors.get() == 1);
+}
+
 TEST_CASE("D11 a sender that pushes a million elements is slowed, memory stays flat and nothing is lost") {
   EventLoop loop{background};
   const auto source = from_tcp(loop, 0);

@@ -163,6 +163,12 @@ class Graph {
       strand_->report(std::current_exception());
     }
   }
+  /// The same for what another program has done wrong: without a handler it is only counted, so that nobody from outside can
+  /// end a loop's `run`.
+  void report_peer(std::exception_ptr error, Info& where) noexcept {
+    if (handler_) return report(std::move(error), where);
+    where.late_errors.add();
+  }
   void on_error(detail::Box<ErrorHandler> handler) { handler_ = std::move(handler); }
 
   bool counting() const noexcept { return counting_; }

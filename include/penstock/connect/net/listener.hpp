@@ -148,7 +148,7 @@ class Listener {
   std::shared_ptr<Door> door_;
   std::atomic<std::uint16_t> port_{0};
   Again again_{*this};
-  Sessions sessions_{node_};
+  Sessions sessions_{node_, true};
 };
 
 }  // namespace detail

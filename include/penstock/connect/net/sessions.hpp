@@ -26,7 +26,11 @@ namespace penstock::detail {
 /// reported to the graph, unless it was cancelled.
 class Sessions {
  public:
-  explicit Sessions(Node& node) : core_(std::make_shared<Core>()) { core_->node = &node; }
+  /// @param served  what goes wrong in them is the doing of other programs, see Graph::report_peer.
+  explicit Sessions(Node& node, bool served = false) : core_(std::make_shared<Core>()) {
+    core_->node = &node;
+    core_->served = served;
+  }
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
   ~Sessions() {
@@ -50,7 +54,13 @@ class Sessions {
       const StrandRef strand{node->strand()};  // what follows may end the graph
       strand->descend([&] {
         ended();
-        if (error && !cancelled) node->graph().report(std::move(error), node->info());
+        if (error && !cancelled) {
+          if (core->served) {
+            node->graph().report_peer(std::move(error), node->info());
+          } else {
+            node->graph().report(std::move(error), node->info());
+          }
+        }
         if (core->node) node->graph().rested();
       });
     };
@@ -76,6 +86,7 @@ class Sessions {
   struct Session;
   struct Core {
     Node* node = nullptr;
+    bool served = false;
     Session* first = nullptr;
     std::size_t size = 0;
   };
