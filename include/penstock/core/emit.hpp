@@ -60,6 +60,13 @@ Receipt deliver(Outlet<T>& outlet, T&& value, const Context& context, Info& from
   }
 }
 
+/// Settles `to` as `from` settles.
+[[gnu::noinline]] inline void pass_on(Receipt from, Receipt to) {
+  if (!from.pending()) return to.settle(from.error());
+  auto settled = [from, to] { to.settle(from.error()); };
+  from.state()->then(*new FunctionTask<decltype(settled)>(std::move(settled)));
+}
+
 /// Something that ends with a receipt.
 using Work = Doing<Receipt>;
 

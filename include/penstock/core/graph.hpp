@@ -72,6 +72,7 @@ class Graph {
     from.nodes_.clear();
     into.idle_.splice(from.idle_);
     if (!into.handler_) into.handler_ = std::move(from.handler_);
+    if (!into.epochs_) into.epochs_ = std::exchange(from.epochs_, nullptr);
     into.handles_.fetch_add(from.handles_.load());
     from.strand_->join(*into.strand_);
     from.dispose();
@@ -171,6 +172,10 @@ class Graph {
   }
   void on_error(detail::Box<ErrorHandler> handler) { handler_ = std::move(handler); }
 
+  /// Who takes snapshots of it; null for nobody.
+  Epochs* epochs() const noexcept { return epochs_; }
+  void epochs(Epochs* epochs) noexcept { epochs_ = epochs; }
+
   bool counting() const noexcept { return counting_; }
   void counting(bool on) {
     counting_ = on;
@@ -206,6 +211,7 @@ class Graph {
   ~Graph() {
     StrandRef strand{*strand_};
     strand->begin();
+    if (epochs_) epochs_->graph_ends();
     for (Node* node : nodes_) node->shut_down();
     while (!nodes_.empty()) {
       const detail::Box<Node> last{nodes_.back()};
@@ -261,7 +267,10 @@ class Graph {
 
   template <class Fn>
   void later(Fn fn) {
-    if (strand_->descending()) {
+    if (epochs_) [[unlikely]] {
+      FunctionTask<Fn>& change = *new FunctionTask<Fn>(std::move(fn));
+      if (!epochs_->puts_off(change)) strand_->descending() ? strand_->after(change) : change.run();
+    } else if (strand_->descending()) {
       strand_->after(*new FunctionTask<Fn>(std::move(fn)));
     } else {
       fn();
@@ -281,7 +290,26 @@ class Graph {
   std::atomic<std::size_t> handles_{0};
   TaskQueue idle_;
   detail::Box<ErrorHandler> handler_;
+  Epochs* epochs_ = nullptr;
   bool counting_ = true;
 };
+
+[[gnu::noinline]] inline Receipt Node::send_barrier(const Signal& barrier) {
+  return strand_->descend([&] {
+    Join join{*strand_};
+    join.add(barrier_comes(barrier));
+    if (!outlets_.empty() && !outlets_.front()->ended()) join.add(outlets_.front()->signal(barrier));
+    return Receipt{join.finish()};
+  });
+}
+
+[[gnu::noinline]] inline Pending* Node::barrier_comes(const Signal& barrier) {
+  if (graph_->epochs() && info_->state) graph_->epochs()->passes(*info_, barrier.value);
+  Join join{*strand_};
+  for (std::size_t i = 1; i < outlets_.size(); ++i) {
+    if (!outlets_[i]->ended()) join.add(outlets_[i]->signal(barrier));
+  }
+  return join.finish();
+}
 
 }  // namespace penstock

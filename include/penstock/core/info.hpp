@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "penstock/core/managed.hpp"
+
 namespace penstock {
 
 /// A number that the strand changes and any thread may read. A plain increment, no locked instruction.
@@ -65,6 +67,10 @@ struct Info {
   std::size_t after = 1;  ///< fused: takes its elements from the step so many places before it
   std::size_t depth = 0;  ///< in a branch of a tee, which may be in one of another: of how many
   const char* needs_loop = nullptr;  ///< why a step needs an event loop: as Node::needs_loop
+
+  Managed* state = nullptr;                           ///< what a snapshot has to hold of it
+  Recovery recovery = Recovery::stateless;            ///< what it does when a checkpoint passes
+  Guarantee guarantee = Guarantee::at_least_once;     ///< of a sink
 
   bool counting = true;   ///< when false the counters below stand still
   Counter in;             ///< elements taken

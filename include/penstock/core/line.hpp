@@ -56,6 +56,7 @@ class LineBase : public Node {
   bool pump(Receipt& receipt) {
     if (line_.empty() || !owner().ready(line_.front())) return false;
     Item item = line_.pop();
+    if (!item.value && item.signal.kind == Signal::barrier) return send_barrier_on(item);
     under_way_ = std::move(item.receipt);
     owner().leaving(item);
     if (item.value) {
@@ -88,17 +89,21 @@ class LineBase : public Node {
     pump_.wake();
     return item;
   }
-  /// Puts a signal at the end of the line, or passes it on when nothing stands there. Whoever sends the end waits until it
-  /// has gone through.
+  /// Puts a signal at the end of the line, or passes it on when nothing stands there. Whoever sends the end or a barrier
+  /// waits until it has gone through.
   Pending* add(const Signal& signal) {
-    if (!LineBase::busy()) return owner().pass(signal);
+    return LineBase::busy() ? queue(signal) : owner().pass(signal);
+  }
+  Pending* queue(const Signal& signal) {
     const bool behind_a_signal = !line_.empty() && !line_.back().value;
     if (signal.kind == Signal::watermark && behind_a_signal && line_.back().signal.kind == signal.kind) {
       line_.back().signal = signal;
       return nullptr;
     }
     Receipt receipt;
-    if (signal.kind == Signal::end) receipt = Receipt::waiting(strand(), &info(), Why::order);
+    if (signal.kind == Signal::end || signal.kind == Signal::barrier) {
+      receipt = Receipt::waiting(strand(), &info(), Why::order);
+    }
     line_.push(std::optional<T>(), Context{}, signal, receipt, Mark{});
     pump_.wake();
     return receipt.release();
@@ -144,6 +149,17 @@ class LineBase : public Node {
   Pump<Self, LineBase> pump_;
 
  private:
+  /// What stands behind a barrier need not wait until that has gone through.
+  [[gnu::noinline]] bool send_barrier_on(Item& item) {
+    owner().leaving(item);
+    try {
+      pass_on(owner().emit(item), item.receipt);
+    } catch (...) {
+      item.receipt.settle(std::current_exception());
+    }
+    return true;
+  }
+
   std::size_t besides_ = 0;
 };
 

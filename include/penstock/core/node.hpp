@@ -66,6 +66,12 @@ class Node {
   virtual void shut_down() noexcept { stop(); }
   /// What there is to see of event time; null for operators that do not deal with it.
   virtual const TimeGauges* time_gauges() const noexcept { return nullptr; }
+  /// For nodes without anything before them: sends the barrier of a checkpoint behind everything emitted so far. The receipt
+  /// settles when it has gone through all that follows.
+  virtual Receipt send_barrier(const Signal& barrier);
+  /// Of nodes with several inlets: a barrier has come to some of them (true), and now to all (false). In between
+  /// nobody may be made to wait for what comes behind the barrier.
+  virtual void aligning(bool yes) { static_cast<void>(yes); }
   /// Called when `edge` was taken off `inlet`.
   virtual void disconnected(InletBase& inlet) { static_cast<void>(inlet); }
 
@@ -82,8 +88,15 @@ class Node {
   }
   void remove_port(InletBase& inlet) { std::erase(inlets_, &inlet); }
 
+  /// For nodes that remember something or have several outlets, before they send `signal` on: when it is a barrier, what the
+  /// node remembers goes into the snapshot, and the barrier to all outlets but the first, which has its own order.
+  [[nodiscard]] Pending* at_barrier(const Signal& signal) {
+    return signal.kind == Signal::barrier ? barrier_comes(signal) : nullptr;
+  }
+
  private:
   friend class Graph;
+  Pending* barrier_comes(const Signal& barrier);
   void join(Graph& graph, Strand& strand) noexcept {
     graph_ = &graph;
     strand_ = &strand;

@@ -17,6 +17,9 @@ namespace penstock {
 
 class Node;
 class OutletBase;
+namespace detail {
+class Alignment;
+}
 
 /// The untyped side of a node's input: what wiring, drawing and signals need.
 class InletBase {
@@ -31,6 +34,9 @@ class InletBase {
   /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges
   /// are wired.
   virtual InletBase& entry() noexcept { return *this; }
+  /// Of nodes with several inlets: a node to stand before this one that holds what comes behind a barrier until the
+  /// others have it too. Null: there is none.
+  virtual Node* make_gate(detail::Alignment& among) { return static_cast<void>(among), nullptr; }
 
   /// A signal of the edge from `from`. Those of several edges are made one sequence; the end counts only when every edge
   /// has ended.

@@ -18,7 +18,8 @@ enum class Why : std::uint8_t {
   rate,    ///< a rate limit
   time,    ///< a delay, a back-off
   order,   ///< an element before it
-  partner  ///< the other side of a zip, or several branches
+  partner, ///< the other side of a zip, or several branches
+  barrier  ///< a checkpoint's barrier, on the other inputs
 };
 
 /// The heap state of a Receipt that really waits; nothing else in the library allocates for back-pressure. Knows who

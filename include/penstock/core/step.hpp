@@ -34,6 +34,11 @@ class Step {
     return next.signal(signal);
   }
   void shut_down() noexcept {}
+  /// Of a step that is Managed: what it remembers goes into the snapshot.
+  void at_barrier(const Signal& signal) const {
+    if (signal.kind != Signal::barrier || !info_->state) return;
+    if (Epochs* epochs = node_->graph().epochs()) epochs->passes(*info_, signal.value);
+  }
 
  protected:
   Node& node() const noexcept { return *node_; }
@@ -121,7 +126,10 @@ class Link {
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context) {
     return step_(std::forward<V>(value), context, next_);
   }
-  Pending* signal(const Signal& signal) { return step_.signal(signal, next_); }
+  Pending* signal(const Signal& signal) {
+    if constexpr (std::is_base_of_v<Managed, Step>) step_.at_barrier(signal);
+    return step_.signal(signal, next_);
+  }
 
   void place(Node& node, Info* info) noexcept {
     step_.place(node, *info);

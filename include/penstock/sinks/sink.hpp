@@ -98,6 +98,11 @@ class AsyncSink final : public Node, public Receiver<T, AsyncSink<T, Fn, Args...
 
  protected:
   Pending* take_signal(const Signal& signal) override {
+    if (signal.kind == Signal::barrier) {
+      Join join{strand()};
+      for (const Call* call = first_; call; call = call->next) join.add(call->receipt.share());
+      return join.finish();
+    }
     if (signal.kind != Signal::end || active_ == 0) return nullptr;
     if (!end_.pending()) end_ = Receipt::waiting(strand(), &info(), Why::sink);
     return end_.share();

@@ -52,10 +52,25 @@ class SourceBase : public Node {
   void shut_down() noexcept override {
     stop();
     pump_.stop();
+    if (const Receipt sent = std::exchange(barrier_sent_, {}); sent.state()) {
+      sent.settle(detail::stopped("checkpoint: the source was destroyed before its barrier"));
+    }
+  }
+
+  /// Between two elements: at once, or when the one that waits further down is through.
+  Receipt send_barrier(const Signal& barrier) final {
+    barrier_ = barrier;
+    if (!pump_.active()) return between_elements();
+    barrier_sent_ = Receipt::waiting(strand(), &info(), Why::order);
+    return barrier_sent_;
   }
 
   // For the pump.
   bool pump(Receipt& receipt) {
+    if (barrier_sent_.state()) {
+      detail::pass_on(between_elements(), std::exchange(barrier_sent_, {}));
+      return true;
+    }
     asleep_ = false;
     alarm_.cancel();
     return !stopped() && emit_next(receipt);
@@ -108,6 +123,10 @@ class SourceBase : public Node {
     has_stopped();
   }
 
+  Receipt between_elements() { return Node::send_barrier(barrier_); }
+
+  Signal barrier_;
+  Receipt barrier_sent_;  // of a barrier that waits for its turn
   detail::Pump<SourceBase> pump_{*this};
   Alarm alarm_{*this};
   std::atomic<bool> running_{false};
