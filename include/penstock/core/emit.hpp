@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "penstock/core/barrier.hpp"
 #include "penstock/core/doing.hpp"
 #include "penstock/core/node_handle.hpp"
 
@@ -58,13 +59,6 @@ Receipt deliver(Outlet<T>& outlet, T&& value, const Context& context, Info& from
     outlet.node()->graph().report(std::current_exception(), from);
     return {};
   }
-}
-
-/// Settles `to` as `from` settles.
-[[gnu::noinline]] inline void pass_on(Receipt from, Receipt to) {
-  if (!from.pending()) return to.settle(from.error());
-  auto settled = [from, to] { to.settle(from.error()); };
-  from.state()->then(*new FunctionTask<decltype(settled)>(std::move(settled)));
 }
 
 /// Something that ends with a receipt.

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "penstock/core/graph.hpp"
+
+// How the barrier of a checkpoint enters and passes a node.
+
+namespace penstock {
+namespace detail {
+
+/// Settles `to` as `from` settles.
+[[gnu::noinline]] inline void pass_on(Receipt from, Receipt to) {
+  if (!from.pending()) return to.settle(from.error());
+  auto settled = [from, to] { to.settle(from.error()); };
+  from.state()->then(*new FunctionTask<decltype(settled)>(std::move(settled)));
+}
+
+}  // namespace detail
+
+[[gnu::noinline]] inline Receipt Node::send_barrier(const Signal& barrier) {
+  return strand_->descend([&] {
+    Join join{*strand_};
+    join.add(barrier_comes(barrier));
+    if (!outlets_.empty() && !outlets_.front()->ended()) join.add(outlets_.front()->signal(barrier));
+    return Receipt{join.finish()};
+  });
+}
+
+[[gnu::noinline]] inline Pending* Node::barrier_comes(const Signal& barrier) {
+  if (graph_->epochs() && info_->state) graph_->epochs()->passes(*info_, barrier.value);
+  Join join{*strand_};
+  for (std::size_t i = 1; i < outlets_.size(); ++i) {
+    if (!outlets_[i]->ended()) join.add(outlets_[i]->signal(barrier));
+  }
+  return join.finish();
+}
+
+}  // namespace penstock
