@@ -211,7 +211,6 @@ class Graph {
   ~Graph() {
     StrandRef strand{*strand_};
     strand->begin();
-    if (epochs_) epochs_->graph_ends();
     for (Node* node : nodes_) node->shut_down();
     while (!nodes_.empty()) {
       const detail::Box<Node> last{nodes_.back()};

@@ -59,8 +59,8 @@ class Epochs {
   virtual void passes(const Info& info, std::int64_t epoch) = 0;
   /// Keeps a change of the graph until no barrier is under way; false when there is none.
   virtual bool puts_off(Task& change) noexcept = 0;
-  /// The graph ends.
-  virtual void graph_ends() noexcept = 0;
+  /// A source is about to emit: what was saved last is out of date.
+  virtual void stirs() noexcept = 0;
 
  protected:
   ~Epochs() = default;

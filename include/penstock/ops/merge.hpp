@@ -10,13 +10,14 @@
 
 #include "penstock/core/box.hpp"
 #include "penstock/ops/detail/inputs.hpp"
+#include "penstock/state/detail/gate.hpp"
 
 namespace penstock {
 namespace detail {
 
 template <element T>
 class MergeNode final : public Node {
-  class Side final : public Receiver<T, Side> {
+  class Side final : public AlignedReceiver<T, Side> {
    public:
     Side(MergeNode& owner, std::size_t place) : owner_(owner), place_(place) {}
     template <class V>

@@ -73,6 +73,7 @@ class SourceBase : public Node {
     }
     asleep_ = false;
     alarm_.cancel();
+    if (Epochs* epochs = graph().epochs()) [[unlikely]] epochs->stirs();
     return !stopped() && emit_next(receipt);
   }
   void pumped(std::exception_ptr error) noexcept {

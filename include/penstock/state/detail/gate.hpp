@@ -13,6 +13,8 @@
 
 namespace penstock::detail {
 
+class Alignment;
+
 /// What an Alignment knows of a gate.
 class Gate {
  public:
@@ -22,6 +24,7 @@ class Gate {
   /// The barrier, to the node.
   virtual Pending* send(const Signal& barrier) = 0;
   virtual void open() noexcept = 0;
+  virtual Alignment& alignment() const noexcept = 0;
 
  protected:
   ~Gate() = default;
@@ -29,14 +32,21 @@ class Gate {
 
 /// The gates of one node. The first barrier of an epoch closes the gate that it comes to; when every gate that has not ended
 /// has one, the node gets it from all of them and they open again. So what the node saves holds everything from before
-/// the barrier and nothing from behind it.
+/// the barrier and nothing from behind it. Counted by its gates and by whoever takes the snapshots.
 class Alignment {
  public:
   explicit Alignment(Node& node) : node_(node) {}
   Alignment(const Alignment&) = delete;
   Alignment& operator=(const Alignment&) = delete;
 
-  Node& node() const noexcept { return node_; }
+  Alignment* retain() noexcept {
+    ++holders_;
+    return this;
+  }
+  void release() noexcept {
+    if (--holders_ == 0) delete this;
+  }
+
   void add(Gate& gate) { gates_.push_back(&gate); }
 
   /// A receipt that settles when the barrier has gone through all that follows.
@@ -77,6 +87,8 @@ class Alignment {
   }
 
  private:
+  ~Alignment() = default;
+
   void open() {
     node_.aligning(false);
     for (Gate* gate : gates_) {
@@ -89,6 +101,7 @@ class Alignment {
   Signal barrier_;
   Receipt through_;
   std::int64_t given_up_ = 0;
+  std::uint32_t holders_ = 1;
 };
 
 template <element T>
@@ -96,12 +109,13 @@ class GateNode final : public LineNode<GateNode<T>, T>, public Receiver<T, GateN
   using Line = LineNode<GateNode, T>;
 
  public:
-  explicit GateNode(Alignment& alignment) : Line(Info{"align", {}, Shape::join}), alignment_(alignment) {
+  explicit GateNode(Alignment& alignment) : Line(Info{"align", {}, Shape::join}), alignment_(*alignment.retain()) {
     this->info().recovery = Recovery::drained;
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
     alignment.add(*this);
   }
+  ~GateNode() override { alignment_.release(); }
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
@@ -131,6 +145,7 @@ class GateNode final : public LineNode<GateNode<T>, T>, public Receiver<T, GateN
 
   Pending* send(const Signal& barrier) override { return this->outlet.signal(barrier); }
   void open() noexcept override { this->pump_.wake(); }
+  Alignment& alignment() const noexcept override { return alignment_; }
 
  protected:
   Pending* take_signal(const Signal& signal) override {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "penstock/core/loop.hpp"
+#include "penstock/core/managed.hpp"
+
+namespace penstock {
+
+/// Of Checkpoints and `run`.
+struct CheckpointOptions {
+  std::filesystem::path directory;                          ///< where snapshots are kept; made when it is not there
+  Duration every = std::chrono::seconds{10};                ///< from the start of one to the start of the next; 0: only when asked
+  Duration min_pause{};                                     ///< at least that long from the end of one to the start of the next
+  Duration timeout = std::chrono::minutes{10};              ///< a barrier that takes longer is given up; 0: never
+  std::size_t keep = 3;                                     ///< snapshots that are kept, at least 2
+  Guarantee guarantee = Guarantee::at_least_once;           ///< what the graph has to promise: checked before it runs
+  std::string savepoint{};                                  ///< go on from this one, and not from the newest snapshot
+  bool allow_dropped_state = false;                         ///< a snapshot may hold the state of operators that are gone
+  bool allow_fallback = false;                              ///< when the newest is damaged an older one will do
+  unsigned tolerated_failures = 2;                          ///< in a row; one more is reported like an error of background work
+  bool background = true;                                   ///< snapshots are written by a thread of their own, where there is a loop
+};
+
+/// What Checkpoints have done so far.
+struct CheckpointStats {
+  std::uint64_t restored = 0;  ///< the epoch that the graph went on from; 0: from the beginning
+  std::uint64_t epoch = 0;     ///< the last one that is durable
+  std::uint64_t taken = 0;
+  std::uint64_t given_up = 0;  ///< for an error or because it took too long
+  std::uint64_t bytes = 0;     ///< of the last one
+  Duration barrier_took{};     ///< of the last one, from the start until the barrier had passed everything
+};
+
+}  // namespace penstock

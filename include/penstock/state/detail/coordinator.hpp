@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/stream.hpp"
+#include "penstock/state/checkpoint_options.hpp"
+#include "penstock/state/codec.hpp"
+#include "penstock/state/detail/promises.hpp"
+#include "penstock/state/failpoint.hpp"
+#include "penstock/state/snapshot.hpp"
+#include "penstock/state/snapshot_store.hpp"
+
+// Takes the snapshots of a graph, one epoch after the other.
+
+namespace penstock::detail {
+
+/// Runs one job at a time in a thread of its own, and tells the loop when it is done; without a loop in the caller.
+class Writer {
+ public:
+  Writer() = default;
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() {
+    if (!thread_.joinable()) return;
+    {
+      const std::scoped_lock lock{mutex_};
+      over_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+
+  /// @param job   touches nothing of the graph.
+  /// @param done  posted to `loop` afterwards.
+  void start(Loop& loop, Doing<void> job, Task& done) {
+    loop.work_started();
+    {
+      const std::scoped_lock lock{mutex_};
+      job_ = std::make_unique<Job>(Job{loop, job, done});
+    }
+    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+    changed_.notify_one();
+  }
+
+ private:
+  struct Job {
+    Loop& loop;
+    Doing<void> run;
+    Task& done;
+  };
+
+  void work() {
+    std::unique_lock lock{mutex_};
+    for (;;) {
+      changed_.wait(lock, [this] { return over_ || job_; });
+      if (!job_) return;
+      const std::unique_ptr<Job> job = std::move(job_);
+      lock.unlock();
+      job->run();
+      job->loop.post_remote(job->done);
+      job->loop.work_finished();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unique_ptr<Job> job_;
+  std::thread thread_;
+  bool over_ = false;
+};
+
+class Coordinator final : public Epochs {
+ public:
+  Coordinator(const Handle& of, CheckpointOptions options, std::unique_ptr<SnapshotStore> store)
+      : handle_(of), options_(std::move(options)), store_(std::move(store)) {
+    check_promises(graph(), options_.guarantee);
+    const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
+    for (Node* node : nodes) {
+      if (node->destroyed()) continue;
+      if (Alignment* alignment = align(*node)) alignments_.push_back(alignment);
+    }
+    restore();
+    graph().epochs(this);
+    if (handle_.loop()) began_ = handle_.loop()->now();
+    if (fed_by_hand()) schedule();
+  }
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
+  ~Coordinator() {
+    writer_.reset();  // no job is under way any more
+    const Hold hold{handle_.loop()};
+    closed_ = true;
+    if (written_) written_->coordinator = nullptr;
+    if (over_.state()) over_.settle(stopped("checkpoint: the checkpoints were ended before the streams"));
+    if (state_ != State::rests) give_up(stopped("checkpoint: the checkpoints were ended"));
+    graph().epochs(nullptr);
+    for (Alignment* alignment : alignments_) alignment->release();
+  }
+
+  /// Asks for a snapshot; the receipt settles when it is durable.
+  Receipt take(std::string savepoint = {}) {
+    Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::barrier);
+    wanted_.push_back({receipt, std::move(savepoint)});
+    if (state_ == State::rests) begin();
+    return receipt;
+  }
+
+  /// Stops the sources and takes the last snapshot: a run that starts from it goes on as if nothing had been.
+  Receipt suspend() {
+    graph().stop();
+    take_last();
+    return over();
+  }
+  /// Stops the sources, ends the streams, so that everything is flushed, and takes the last snapshot then.
+  Receipt drain() {
+    graph().stop();
+    drains_ = true;
+    graph().when_idle(idle_);
+    return over();
+  }
+  /// A receipt that settles when the streams have ended, or were suspended, and the last snapshot is durable.
+  Receipt over() {
+    if (!over_.state()) over_ = Receipt::waiting(graph().strand(), nullptr, Why::barrier);
+    return over_;
+  }
+
+  const CheckpointStats& stats() const noexcept { return stats_; }
+
+  // --- Epochs
+
+  void passes(const Info& info, std::int64_t epoch) override {
+    if (state_ != State::passes || epoch != static_cast<std::int64_t>(epoch_)) return;  // one that was given up
+    save(info);
+  }
+  bool puts_off(Task& change) noexcept override {
+    if (state_ != State::passes) return false;
+    changes_.push(change);
+    return true;
+  }
+  void stirs() noexcept override {
+    if (std::exchange(stirred_, true)) return;
+    graph().when_idle(idle_);
+    if (state_ == State::rests && !alarm_.active()) schedule();
+  }
+
+ private:
+  enum class State : std::uint8_t {
+    rests,
+    passes,  ///< the barrier is on its way
+    writes   ///< the snapshot is being made durable
+  };
+  struct Wanted {
+    Receipt receipt;
+    std::string savepoint;
+  };
+
+  Graph& graph() const noexcept { return handle_.graph(); }
+
+  // --- before anything starts
+
+  void restore() {
+    std::vector<Info*> managed = managed_of(graph());
+    const auto found = start_from(managed);
+    if (!found) return;
+    const Snapshot& snapshot = *found;
+    for (const Snapshot::Entry& entry : snapshot.entries) {
+      const auto at = std::find_if(managed.begin(), managed.end(), [&](const Info* info) { return info->name == entry.uid; });
+      if (at == managed.end()) {
+        if (options_.allow_dropped_state) continue;
+        misuse("checkpoint: the snapshot of epoch " + std::to_string(snapshot.epoch) + " holds the state of '" + entry.uid + "' (" +
+               entry.op + "), and nothing in the graph has that name; allow_dropped_state gives it up");
+      }
+      Info& info = **at;
+      if (info.op != entry.op) {
+        misuse("checkpoint: '" + entry.uid + "' is " + info.op + " in the graph and was " + entry.op + " in the snapshot of epoch " +
+               std::to_string(snapshot.epoch));
+      }
+      StateReader reader{entry.bytes, "checkpoint: '" + entry.uid + "' (" + entry.op + ")"};
+      info.state->load(reader);
+      reader.end();
+    }
+    epoch_ = snapshot.epoch;
+    stats_.restored = stats_.epoch = epoch_;
+    for (Info* info : managed) info->state->loaded();
+    for (Info* info : managed) info->state->committed(epoch_);
+  }
+
+  /// What to go on from, or nothing. A sink that keeps the epoch itself decides which one is real.
+  std::optional<Snapshot> start_from(const std::vector<Info*>& managed) {
+    if (!options_.savepoint.empty()) return store_->load_savepoint(options_.savepoint);
+    for (const Info* info : managed) {
+      const std::uint64_t* real = info->state->authority();
+      if (!real) continue;
+      if (*real == 0) return std::nullopt;
+      return store_->load(*real);
+    }
+    return store_->newest(options_.allow_fallback);
+  }
+
+  // --- an epoch
+
+  void begin() {
+    alarm_.cancel();
+    state_ = State::passes;
+    ++epoch_;
+    entries_.clear();
+    saved_.clear();
+    requests_ = std::exchange(wanted_, {});
+    Loop* loop = handle_.loop();
+    began_ = loop ? loop->now() : TimePoint{};
+    if (loop && options_.timeout > Duration::zero()) loop->set(alarm_, began_ + options_.timeout);
+    PENSTOCK_FAILPOINT("checkpoint.begin");
+    const Signal barrier{Signal::barrier, static_cast<std::int64_t>(epoch_)};
+    try {
+      Join join{graph().strand()};
+      const std::vector<Node*> nodes = graph().nodes();
+      for (Node* node : nodes) {
+        if (!node->destroyed() && is_entrance(*node)) join.add(node->send_barrier(barrier).release());
+      }
+      through_.on = Receipt{join.finish()};
+    } catch (...) {
+      return give_up(std::current_exception());
+    }
+    PENSTOCK_FAILPOINT("checkpoint.barriers_sent");
+    if (through_.on.pending()) {
+      through_.on.state()->then(through_);
+    } else {
+      went_through();
+    }
+  }
+
+  void save(const Info& info) {
+    StateWriter writer;
+    info.state->save(writer);
+    entries_.push_back({info.name, info.op, writer.take()});
+    saved_.push_back(&info);
+    PENSTOCK_FAILPOINT("checkpoint.saved");
+  }
+
+  /// The barriers have passed everything.
+  void went_through() {
+    const Receipt through = std::exchange(through_.on, {});
+    if (through.error()) return give_up(through.error());
+    try {
+      // What has ended gets no barrier, and does not change any more.
+      for (const Info* info : managed_of(graph())) {
+        if (std::find(saved_.begin(), saved_.end(), info) == saved_.end()) save(*info);
+      }
+    } catch (...) {
+      return give_up(std::current_exception());
+    }
+    // In an order that does not depend on how barriers came: the same state is the same bytes.
+    std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.uid < b.uid; });
+    Snapshot snapshot;
+    snapshot.epoch = epoch_;
+    for (const auto& entry : entries_) snapshot.graph += entry.op + ' ' + entry.uid + '\n';
+    snapshot.entries = std::exchange(entries_, {});
+    snapshot_ = std::move(snapshot);
+    state_ = State::writes;
+    Loop* loop = handle_.loop();
+    if (loop) stats_.barrier_took = loop->now() - began_;
+    make_changes();
+    PENSTOCK_FAILPOINT("checkpoint.complete");
+    if (loop && options_.background) {
+      if (!writer_) writer_ = std::make_unique<Writer>();
+      written_ = new Written{*this};
+      return writer_->start(*loop, write_, *written_);
+    }
+    write();
+    written();
+  }
+
+  /// In the thread of the writer.
+  void write() noexcept {
+    error_ = nullptr;
+    try {
+      bytes_ = store_->write(snapshot_);
+      for (const Wanted& request : requests_) {
+        if (!request.savepoint.empty()) store_->save_as(request.savepoint, snapshot_);
+      }
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  }
+
+  void written() {
+    if (error_) return give_up(std::exchange(error_, nullptr));
+    PENSTOCK_FAILPOINT("checkpoint.durable");
+    stats_.epoch = epoch_;
+    ++stats_.taken;
+    stats_.bytes = bytes_;
+    failures_ = 0;
+    std::exception_ptr error;
+    for (const Info* info : saved_) {
+      try {
+        info->state->committed(epoch_);
+      } catch (...) {
+        if (!error) error = std::current_exception();
+      }
+      PENSTOCK_FAILPOINT("checkpoint.committed");
+    }
+    rest(error);
+    // It is durable and not to be seen: only a new start, which commits again, can mend that.
+    if (error) graph().report(error, handle_.node().info());
+  }
+
+  /// State is as it was; the graph goes on.
+  void give_up(std::exception_ptr error) {
+    through_.unlink();
+    through_.on = {};
+    for (Alignment* alignment : alignments_) alignment->give_up(static_cast<std::int64_t>(epoch_));
+    for (const Info* info : managed_of(graph())) info->state->aborted(epoch_);
+    ++stats_.given_up;
+    const bool tell = ++failures_ > options_.tolerated_failures && !closed_;
+    make_changes();
+    rest(error);
+    if (tell) graph().report(error, handle_.node().info());
+  }
+
+  void rest(const std::exception_ptr& error) {
+    state_ = State::rests;
+    for (Wanted& request : std::exchange(requests_, {})) request.receipt.settle(error);
+    if (closed_) return;
+    if (!wanted_.empty()) return begin();
+    if (ends_) return over().settle(error);
+    if (stirred_ || fed_by_hand()) schedule();
+  }
+
+  // --- the end
+
+  /// No element is under way, and none will come by itself.
+  void at_rest() {
+    stirred_ = false;
+    if (drains_) {
+      drains_ = false;
+      graph().when_idle(idle_);
+      for (Node* node : open_entrances()) end(*node);
+    } else if (!ends_ && open_entrances().empty()) {
+      take_last();
+    }
+  }
+  void end(Node& node) noexcept {
+    for (OutletBase* outlet : node.outlets()) {
+      try {
+        if (!outlet->ended()) static_cast<void>(offer(*outlet, Signal{Signal::end}));
+      } catch (...) {
+        graph().report(std::current_exception(), node.info());
+      }
+    }
+  }
+  void take_last() {
+    ends_ = true;
+    static_cast<void>(take());
+  }
+  /// Nodes that elements may still enter by.
+  std::vector<Node*> open_entrances() const {
+    std::vector<Node*> open;
+    for (Node* node : graph().nodes()) {
+      if (!node->destroyed() && is_entrance(*node) && !node->outlets().front()->ended()) open.push_back(node);
+    }
+    return open;
+  }
+  /// A stream that is emitted at from outside does not say so.
+  bool fed_by_hand() const {
+    return any_of(open_entrances(), [](const Node* node) { return !node->inlets().empty(); });
+  }
+
+  void make_changes() {
+    while (Task* change = changes_.pop()) graph().strand().after(*change);
+  }
+
+  void schedule() {
+    Loop* loop = handle_.loop();
+    if (!loop || options_.every <= Duration::zero()) return;
+    const TimePoint now = loop->now();
+    loop->set(alarm_, std::max(began_ + options_.every, now + options_.min_pause));
+  }
+  void rang() {
+    if (state_ == State::rests) return begin();
+    if (state_ == State::passes) give_up(std::make_exception_ptr(TimedOut("checkpoint: the barrier took longer than the timeout")));
+  }
+
+  struct Alarm final : Timer {
+    explicit Alarm(Coordinator& c) noexcept : coordinator(c) {}
+    void run() override { coordinator.rang(); }
+    Coordinator& coordinator;
+  };
+  struct Through final : Task {
+    explicit Through(Coordinator& c) noexcept : coordinator(c) {}
+    void run() override { coordinator.went_through(); }
+    Coordinator& coordinator;
+    Receipt on;
+  };
+  struct Idle final : Task {
+    explicit Idle(Coordinator& c) noexcept : coordinator(c) {}
+    void run() override { coordinator.at_rest(); }
+    Coordinator& coordinator;
+  };
+  /// On its way from the writer's thread it may outlive all of this.
+  struct Written final : Task {
+    explicit Written(Coordinator& c) noexcept : coordinator(&c) {}
+    void run() override {
+      Coordinator* const c = coordinator;
+      if (c) c->written_ = nullptr;
+      delete this;
+      if (c) c->written();
+    }
+    void discard() noexcept override {
+      if (coordinator) coordinator->written_ = nullptr;
+      delete this;
+    }
+    Coordinator* coordinator;
+  };
+  struct Write {
+    Coordinator* coordinator;
+    void operator()() const noexcept { coordinator->write(); }
+  };
+
+  Handle handle_;
+  CheckpointOptions options_;
+  std::unique_ptr<SnapshotStore> store_;
+  std::vector<Alignment*> alignments_;
+  CheckpointStats stats_;
+
+  State state_ = State::rests;
+  std::uint64_t epoch_ = 0;
+  std::vector<Snapshot::Entry> entries_;
+  std::vector<const Info*> saved_;
+  std::vector<Wanted> wanted_;    // for the next epoch
+  std::vector<Wanted> requests_;  // of the one under way
+  TaskQueue changes_;             // of the graph, that wait for the barrier
+  TimePoint began_{};
+  unsigned failures_ = 0;  // in a row
+  bool stirred_ = false;   // since it was idle
+  bool drains_ = false;
+  bool ends_ = false;      // the epoch under way is the last one
+  bool closed_ = false;
+  Receipt over_;
+
+  // The writer's, while the state is `writes`.
+  Snapshot snapshot_;
+  std::exception_ptr error_;
+  std::uint64_t bytes_ = 0;
+
+  Through through_{*this};
+  Written* written_ = nullptr;
+  Write write_{this};
+  Alarm alarm_{*this};
+  Idle idle_{*this};
+  std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace penstock::detail

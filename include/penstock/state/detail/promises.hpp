@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/stream.hpp"
+#include "penstock/state/detail/gate.hpp"
+
+// What a graph can promise when it is killed: looked at before it runs, and refused in a sentence.
+
+namespace penstock::detail {
+
+inline const char* name_of(Guarantee guarantee) noexcept {
+  switch (guarantee) {
+    case Guarantee::at_most_once: return "at_most_once";
+    case Guarantee::at_least_once: return "at_least_once";
+    case Guarantee::exactly_once: return "exactly_once";
+  }
+  return "";
+}
+
+/// A node that elements enter the graph by.
+inline bool is_entrance(const Node& node) noexcept {
+  if (node.outlets().empty()) return false;
+  return !any_of(node.inlets(), [](const InletBase* inlet) { return !inlet->upstreams().empty(); });
+}
+
+[[noreturn]] inline void refuse(const Info& info, const std::string& why) {
+  misuse("checkpoint: " + info.label() + (info.name.empty() ? "" : " (" + std::string{info.op} + ")") + " " + why);
+}
+
+/// Throws std::logic_error when the operator cannot do what was asked for.
+inline void check_promise(const Node& node, const Info& info, Guarantee asked) {
+  switch (info.recovery) {
+    case Recovery::refused: refuse(info, "keeps what no snapshot can hold");
+    case Recovery::lossy:
+      if (asked > Guarantee::at_most_once) refuse(info, "may drop elements, so the graph can promise at_most_once only");
+      break;
+    case Recovery::state:
+      if (!info.state) {
+        refuse(info, "remembers something of a type that cannot be written into a snapshot; see Codec in state/codec.hpp");
+      }
+      break;
+    default: break;
+  }
+  if (info.state && info.name.empty()) {
+    refuse(info, "has no name, by which a snapshot could know it; give it one with named(\"...\")");
+  }
+  if (asked == Guarantee::at_most_once) return;
+  if (is_entrance(node) && info.recovery != Recovery::replays) {
+    refuse(info, "cannot be read again from a position after a crash, so the graph can promise at_most_once only");
+  }
+  if (info.shape == Shape::sink && info.guarantee < asked) {
+    refuse(info, std::string{"promises "} + name_of(info.guarantee) + " only, and " + name_of(asked) + " is asked for");
+  }
+}
+
+/// All that a snapshot of the graph has to hold.
+inline std::vector<Info*> managed_of(const Graph& graph) {
+  std::vector<Info*> found;
+  for (Node* node : graph.nodes()) {
+    if (node->destroyed()) continue;
+    for (Info& info : node->infos()) {
+      if (info.state) found.push_back(&info);
+    }
+  }
+  return found;
+}
+
+inline void check_promises(const Graph& graph, Guarantee asked) {
+  for (const Node* node : graph.nodes()) {
+    if (node->destroyed()) continue;
+    for (const Info& info : node->infos()) check_promise(*node, info, asked);
+    for (const OutletBase* outlet : node->outlets()) {
+      if (outlet->closes_cycle()) refuse(node->infos().back(), "closes a cycle, and what goes round in it is in no snapshot");
+    }
+  }
+  std::vector<Info*> managed = managed_of(graph);
+  std::sort(managed.begin(), managed.end(), [](const Info* a, const Info* b) { return a->name < b->name; });
+  const auto twice = std::adjacent_find(managed.begin(), managed.end(),
+                                        [](const Info* a, const Info* b) { return a->name == b->name; });
+  if (twice != managed.end()) refuse(**twice, "has the name of another operator that a snapshot holds");
+  const auto decides = [](const Info* info) { return info->state->authority() != nullptr; };
+  const auto first = std::find_if(managed.begin(), managed.end(), decides);
+  if (first != managed.end() && std::find_if(first + 1, managed.end(), decides) != managed.end()) {
+    refuse(**first, "keeps the epoch in its own transactions, and so does another sink: only one can decide which is real");
+  }
+}
+
+/// Puts a gate before every input of `node`, when it has several. Those that are there already are kept.
+/// @returns  what aligns them, with one holder more; null for nodes with one input.
+inline Alignment* align(Node& node) {
+  struct Edge {
+    OutletBase* from;
+    InletBase* to;
+  };
+  std::vector<Edge> edges;
+  for (InletBase* inlet : node.inlets()) {
+    for (OutletBase* from : inlet->upstreams()) edges.push_back({from, inlet});
+  }
+  if (edges.size() < 2) return nullptr;
+  if (auto* gate = dynamic_cast<Gate*>(edges.front().from->node())) return gate->alignment().retain();
+  auto* const alignment = new Alignment(node);
+  for (const Edge& edge : edges) {
+    if (edge.from->ended()) continue;
+    Box<Node> gate{edge.to->make_gate(*alignment)};
+    if (!gate) {
+      alignment->release();
+      refuse(node.info(), "has several streams connected to it, between which a checkpoint cannot be aligned; use merge");
+    }
+    const auto branch = find_where(edge.from->branches(), [&](const auto& each) { return each.inlet == edge.to; });
+    const std::uint64_t ticket = branch->ticket;
+    Graph& graph = node.graph();
+    Node& added = graph.add(std::move(gate));
+    graph.connect(*added.outlets().front(), *edge.to);
+    graph.connect(*edge.from, *added.inlets().front(), ticket);
+    graph.disconnect(*edge.from, *edge.to);
+  }
+  return alignment;
+}
+
+}  // namespace penstock::detail
