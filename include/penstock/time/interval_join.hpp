@@ -18,22 +18,9 @@
 #include "penstock/core/error.hpp"
 #include "penstock/time/detail/join_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
-#include "penstock/time/key_by.hpp"
+#include "penstock/time/joined.hpp"
 
 namespace penstock {
-
-/// Which elements without a partner come out of a join, with nothing in the partner's place.
-enum class Outer : std::uint8_t { none, left, both };
-
-/// Elements of two streams that belong together. `R` and, in a join with Outer::both, `L` are optionals where the partner
-/// may be missing.
-template <class Key, class L, class R>
-struct Joined {
-  Key key;
-  L left;
-  R right;
-  friend bool operator==(const Joined&, const Joined&) = default;
-};
 
 /// From `lower` before an element of the left stream to `upper` behind it, both included; negative is the other way.
 struct Between {
@@ -52,14 +39,11 @@ Between between(Lower lower, Upper upper) {
 
 namespace detail {
 
-template <class Key, class T, Outer outer, bool left>
-using JoinedPart = std::conditional_t<(left ? outer == Outer::both : outer != Outer::none), std::optional<T>, T>;
-
 template <element Left, element Right, class LeftKey, class RightKey, class Key, Outer outer>
 class IntervalJoinNode final
     : public JoinNode<IntervalJoinNode<Left, Right, LeftKey, RightKey, Key, outer>, Left, Right,
-                      Joined<Key, JoinedPart<Key, Left, outer, true>, JoinedPart<Key, Right, outer, false>>> {
-  using Out = Joined<Key, JoinedPart<Key, Left, outer, true>, JoinedPart<Key, Right, outer, false>>;
+                      JoinedOf<Key, Left, Right, outer>> {
+  using Out = JoinedOf<Key, Left, Right, outer>;
   using Base = JoinNode<IntervalJoinNode, Left, Right, Out>;
 
  public:
@@ -78,9 +62,7 @@ class IntervalJoinNode final
     // An element of the other side whose time is in [from, to] is a partner.
     const EventTime from = I == 0 ? time + bounds_.lower : time - bounds_.upper;
     const EventTime to = I == 0 ? time + bounds_.upper : time - bounds_.lower;
-    if (max_held_ != 0 && held_ == max_held_) {
-      throw Overflow(this->info().label() + ": " + std::to_string(held_) + " elements wait for partners, which is max_held");
-    }
+    this->check_room(held_, max_held_);
     auto& sides = sides_[key];
     const auto mine = side<I>(sides).emplace(time, Item<std::conditional_t<I == 0, Left, Right>>{
                                                        std::forward<V>(value), without_time(context), next_++});
@@ -115,8 +97,8 @@ class IntervalJoinNode final
   /// been joined with.
   EventTime held_back(EventTime frontier) const noexcept {
     EventTime back = 0;
-    if (outer != Outer::none) back = std::max(back, bounds_.upper);
-    if (outer == Outer::both) back = std::max(back, -bounds_.lower);
+    if (left_alone(outer)) back = std::max(back, bounds_.upper);
+    if (right_alone(outer)) back = std::max(back, -bounds_.lower);
     return earlier_by(frontier, back);
   }
   void drop_all(const char* reason) noexcept {
@@ -178,11 +160,8 @@ class IntervalJoinNode final
   template <class L, class R>
   void pair(const Key& key, L l, R r) {
     l->second.paired = r->second.paired = true;
-    Context context = l->second.context;
-    context.append(r->second.context);
-    context.event_time(std::max(l->first, r->first));
     const auto make = [&] { return Out{key, l->second.value, r->second.value}; };
-    this->put(make, std::move(context));
+    this->put(make, joined_context(l->second.context, r->second.context, std::max(l->first, r->first)));
   }
   template <std::size_t I>
   void drop_item(Sides& sides, const Due& due) {
@@ -190,7 +169,7 @@ class IntervalJoinNode final
     auto at = items.lower_bound(due.time);
     while (at->second.number != due.number) ++at;
     auto& item = at->second;
-    if constexpr (I == 0 ? outer != Outer::none : outer == Outer::both) {
+    if constexpr (I == 0 ? left_alone(outer) : right_alone(outer)) {
       if (!item.paired) {
         Context context = item.context;
         context.event_time(due.time);
@@ -219,26 +198,6 @@ class IntervalJoinNode final
 
 }  // namespace detail
 
-/// What interval_join returns: pairs, and beside them the elements that came too late.
-template <element Out, element Left, element Right>
-class JoinedStream : public Stream<Out> {
- public:
-  template <class Node>
-  explicit JoinedStream(Node& node) : Stream<Out>(node.outlet), left_(&node.left.late), right_(&node.right.late) {}
-
-  Stream<Late<Left>> late_left() const { return Stream<Late<Left>>{*left_}; }
-  Stream<Late<Right>> late_right() const { return Stream<Late<Right>>{*right_}; }
-
-  JoinedStream named(std::string name) const {
-    this->rename(std::move(name));
-    return *this;
-  }
-
- private:
-  Outlet<Late<Left>>* left_;
-  Outlet<Late<Right>>* right_;
-};
-
 /// Joins elements of two streams that have one key and times that are near each other: for every pair with
 /// l.time + lower <= r.time <= l.time + upper a Joined{key, left, right}.
 ///
@@ -248,7 +207,8 @@ class JoinedStream : public Stream<Out> {
 ///     out          c10 o25
 ///
 /// @tparam outer    `Outer::left`: an element of the left stream without a partner comes out too, with nothing on the right,
-///                  when the frontier has passed all that it could have been joined with. `Outer::both`: of either stream.
+///                  when the frontier has passed all that it could have been joined with. `Outer::right`: one of the right
+///                  stream; `Outer::both`: of either.
 /// @param left      a stream with a key, see key_by; so is `right`.
 /// @param bounds    `between(lower, upper)`.
 /// @param max_held  elements that wait for partners; one more throws Overflow. 0: no bound.
@@ -265,23 +225,19 @@ class JoinedStream : public Stream<Out> {
 ///                of as long as the frontier is behind.
 /// Recovery:      state: the elements that wait.
 /// Example:       examples/11_event_time/interval_join.cpp
-/// See also:      key_by, window, zip
+/// See also:      asof_join, window_join, enrich, key_by
 template <Outer outer = Outer::none, element Left, element Right, class LeftKey, class RightKey>
 auto interval_join(const KeyedStream<Left, LeftKey>& left, const KeyedStream<Right, RightKey>& right, Between bounds,
                    std::size_t max_held = 0) {
   using Key = typename KeyedStream<Left, LeftKey>::key_type;
-  constexpr bool one_key = std::same_as<Key, typename KeyedStream<Right, RightKey>::key_type>;
+  constexpr bool one_key = detail::same_keys<KeyedStream<Left, LeftKey>, KeyedStream<Right, RightKey>>;
   static_assert(one_key, "interval_join: the keys of both streams must have one type");
   constexpr bool copies = detail::can_copy<Left> && detail::can_copy<Right>;
   static_assert(copies, "interval_join: the elements must be copyable, since each may have several partners");
   if constexpr (one_key && copies) {
     using Joiner = detail::IntervalJoinNode<Left, Right, LeftKey, RightKey, Key, outer>;
-    Graph& graph = Graph::merge(left.stream().graph(), right.stream().graph());
-    const Hold hold{graph.loop()};
-    Joiner& node = graph.add(std::make_unique<Joiner>(left.key(), right.key(), bounds, max_held));
-    graph.connect(left.stream().outlet(), node.left);
-    graph.connect(right.stream().outlet(), node.right);
-    return JoinedStream<typename Joiner::Result, Left, Right>{node};
+    return JoinedStream<typename Joiner::Result, Left, Right>{
+        detail::join_streams<Joiner>(left.stream(), right.stream(), left.key(), right.key(), bounds, max_held)};
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,14 @@ struct FixedWindows {
   EventTime size;
   EventTime slide;
   EventTime offset;
+
+  /// The latest start at or before `time` when there is one every `step`.
+  EventTime start_of(EventTime time, EventTime step) const noexcept {
+    return detail::floor_div(time - offset, step) * step + offset;
+  }
+  /// The starts of the first and the last window that `time` is in.
+  EventTime first_start(EventTime time) const noexcept { return start_of(time - size, slide) + slide; }
+  EventTime last_start(EventTime time) const noexcept { return start_of(time, slide); }
 };
 /// Windows that last as long as elements come with no more than `gap` between them. Made by `session`.
 struct SessionWindows {
@@ -44,6 +53,26 @@ struct DynamicSessions {
 struct GlobalWindow {};
 
 namespace detail {
+
+/// Calls `fn(start)` for the windows that have something in them, end after `from` and not after `to`, in order.
+/// @param slots  ordered, by their starts.
+/// @param reach  how much of the time behind its start a window takes slots from.
+template <class Slots, class Fn>
+void each_window(const Slots& slots, const FixedWindows& windows, EventTime reach, EventTime from, EventTime to, Fn fn) {
+  if (slots.empty()) return;
+  const auto first_of = [&](EventTime slot) { return reach == 1 ? slot : windows.first_start(slot); };
+  EventTime start = first_of(slots.begin()->first);
+  if (from > -farthest_time) start = std::max(start, windows.first_start(from));
+  for (auto at = slots.lower_bound(start); at != slots.end(); at = slots.lower_bound(start)) {
+    if (at->first >= start + reach) {
+      start = first_of(at->first);  // leaps over what is empty
+      continue;
+    }
+    if (start + windows.size > to) return;
+    fn(start);
+    start += windows.slide;
+  }
+}
 
 /// The offset brought to less than a slide, which says the same.
 inline FixedWindows checked(FixedWindows windows, const char* name) {

@@ -35,11 +35,17 @@ class BurstNode : public LineNode<Self, Out> {
       this->info().passed();
       first_ = Receipt{this->outlet.push(std::move(out), context.or_null())};
       if (!first_.pending()) first_ = {};
+      emitted_ = true;  // what was emitted may have brought something about here, and ended that burst
     } catch (...) {
       // What the others have gathered is theirs: the burst goes on.
       context.fail(std::current_exception());
-      if (!error_) error_ = std::current_exception();
+      failed(std::current_exception());
     }
+  }
+  /// Something has failed that is to fail whoever has brought the burst about.
+  void failed(std::exception_ptr error) noexcept {
+    emitted_ = true;
+    if (!error_) error_ = std::move(error);
   }
   /// Calls a function that calls `put`, where no element brought that about.
   template <class Fn>

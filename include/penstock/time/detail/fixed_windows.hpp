@@ -78,7 +78,8 @@ class FixedWindowNode final
       fire_changed(from, to);
     } else {
       const EventTime shift = options_.output == Output::append ? lateness_ : 0;
-      fire(from == no_frontier ? from : earlier_by(from, shift), end ? to : earlier_by(to, shift));
+      each_window(slots_, windows_, shared_ ? windows_.size : 1, from == no_frontier ? from : earlier_by(from, shift),
+                  end ? to : earlier_by(to, shift), [this](EventTime start) { fire_window(start); });
     }
     clean(end ? to : earlier_by(to, lateness_));
   }
@@ -115,20 +116,13 @@ class FixedWindowNode final
 
   // --- where an element belongs
 
-  EventTime start_of(EventTime time, EventTime step) const noexcept {
-    return floor_div(time - windows_.offset, step) * step + windows_.offset;
-  }
-  /// The first window that reaches beyond `time`.
-  EventTime first_window(EventTime time) const noexcept {
-    return start_of(time - windows_.size, windows_.slide) + windows_.slide;
-  }
   Slot& slot_at(EventTime start) {
     const auto [at, is_new] = slots_.try_emplace(start);
     Slot& slot = at->second;
     if (is_new) {
       slot.start = start;
-      slot.first_end = shared_ ? first_window(start) + windows_.size : start + windows_.size;
-      slot.last_end = shared_ ? start_of(start, windows_.slide) + windows_.size : start + windows_.size;
+      slot.first_end = shared_ ? windows_.first_start(start) + windows_.size : start + windows_.size;
+      slot.last_end = shared_ ? windows_.last_start(start) + windows_.size : start + windows_.size;
       this->gauges_.windows.set(slots_.size());
     }
     return slot;
@@ -147,21 +141,21 @@ class FixedWindowNode final
 
   template <class V>
   [[gnu::noinline]] void add_with_care(V&& value, EventTime time, const Context& context) {
-    const EventTime newest = start_of(time, windows_.slide);
+    const EventTime newest = windows_.last_start(time);
     const EventTime gone = earlier_by(this->frontier(), lateness_);  // windows that end here or before are over
-    if (newest + windows_.size <= gone) return this->came_too_late(std::forward<V>(value), time, context);
-    if (newest + windows_.size <= this->frontier() || first_window(time) + windows_.size <= this->frontier()) {
+    if (newest + windows_.size <= gone) return this->came_too_late(std::forward<V>(value), context);
+    if (newest + windows_.size <= this->frontier() || windows_.first_start(time) + windows_.size <= this->frontier()) {
       this->gauges_.late.add();
     }
     const Key key(this->run(key_, std::as_const(value)));
     if (several_ && !shared_) {
-      for (EventTime start = first_window(time); start <= newest; start += windows_.slide) {
+      for (EventTime start = windows_.first_start(time); start <= newest; start += windows_.slide) {
         if (start + windows_.size > gone) add_to(slot_at(start), key, value, context);
       }
     } else {
-      add_to(slot_at(start_of(time, slot_)), key, value, context);
+      add_to(slot_at(windows_.start_of(time, slot_)), key, value, context);
     }
-    for (EventTime start = first_window(time); start <= newest; start += windows_.slide) {
+    for (EventTime start = windows_.first_start(time); start <= newest; start += windows_.slide) {
       if (start + windows_.size > gone) came(start, key);
     }
   }
@@ -186,23 +180,6 @@ class FixedWindowNode final
 
   // --- results
 
-  /// Windows that end after `from`, and not after `to`.
-  void fire(EventTime from, EventTime to) {
-    if (slots_.empty()) return;
-    EventTime start = first_start(slots_.begin()->first);
-    if (from > -farthest_time) start = std::max(start, first_window(from));
-    for (auto at = first_in(start); at != slots_.end(); at = first_in(start)) {
-      if (at->first >= start + (shared_ ? windows_.size : 1)) {
-        start = first_start(at->first);  // leaps over what is empty
-        continue;
-      }
-      if (start + windows_.size > to) return;
-      fire_window(start);
-      start += windows_.slide;
-    }
-  }
-  /// The first window that has something of the slot.
-  EventTime first_start(EventTime slot) const noexcept { return shared_ ? first_window(slot) : slot; }
   auto first_in(EventTime start) { return slots_.lower_bound(start); }
 
   void fire_window(EventTime start) {
@@ -212,9 +189,8 @@ class FixedWindowNode final
     std::vector<typename ByKey<State>::value_type*> sorted;
     sorted.reserve(states.size());
     for (auto& item : states) sorted.push_back(&item);
-    const WindowHash<Key> hash;
     std::sort(sorted.begin(), sorted.end(),
-              [&](const auto* a, const auto* b) { return key_before(a->first, b->first, hash); });
+              [](const auto* a, const auto* b) { return key_before(a->first, b->first); });
     for (auto* item : sorted) emit_result(start, item->first, item->second, Timing::on_time);
     if (options_.discarding) forget(start);
   }
@@ -260,8 +236,7 @@ class FixedWindowNode final
     std::vector<const Key*> sorted;
     sorted.reserve(keys.size());
     for (const Key& key : keys) sorted.push_back(&key);
-    const WindowHash<Key> hash;
-    std::sort(sorted.begin(), sorted.end(), [&](const Key* a, const Key* b) { return key_before(*a, *b, hash); });
+    std::sort(sorted.begin(), sorted.end(), [](const Key* a, const Key* b) { return key_before(*a, *b); });
     for (const Key* key : sorted) fire_one(start, *key, timing);
   }
   void emit_result(EventTime start, const Key& key, const State& state, Timing timing) {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <string>
 #include <utility>
 
-#include "penstock/core/signal.hpp"
 #include "penstock/time/detail/burst_node.hpp"
-#include "penstock/time/gauges.hpp"
-#include "penstock/time/window_result.hpp"
+#include "penstock/time/detail/late.hpp"
+#include "penstock/time/detail/two_sides.hpp"
 
 // Not an operator: what the joins of two streams in event time have in common.
 
@@ -18,132 +17,116 @@ namespace penstock::detail {
 
 inline constexpr const char* too_late_to_join = "it came too late to be joined";
 
-/// One input of a JoinNode.
-template <class Owner, element T, std::size_t I>
-class JoinSide final : public Receiver<T, JoinSide<Owner, T, I>> {
- public:
-  explicit JoinSide(Owner& owner) noexcept : owner_(owner) {}
-
-  template <class V>
-  Pending* take(V&& value, const Context* context) {
-    return owner_.template take<I>(std::forward<V>(value), context);
-  }
-  Outlet<Late<T>> late;
-
- protected:
-  Pending* take_signal(const Signal& signal) override { return owner_.signal(I, signal); }
-
- private:
-  Owner& owner_;
-};
-
-/// Takes elements with an event time from two streams, whose frontier is the least one of theirs. `Self` has
+/// Takes elements with an event time from two streams. The frontier of a side is that of its stream, or that of both
+/// together where the stream is idle and behind it; the node's is the least one of the sides. `Self` has
 ///
 ///     void add<I>(V&& value, EventTime time, const Context& context);   // I: 0 left, 1 right
-///     void advance(EventTime to);
+///     bool too_late<I>(EventTime time) const;
+///     void advance(EventTime to);                                       // the node's frontier has moved
+///     void side_advanced();                                             // that of a side has
 ///     void drop_all(const char* reason) noexcept;
 ///     EventTime held_back(EventTime frontier) const;
 template <class Self, element Left, element Right, element Out>
-class JoinNode : public BurstNode<Self, Out> {
-  using Burst = BurstNode<Self, Out>;
+class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>> {
+  using Base = TwoSides<Self, Left, Right, BurstNode<Self, Out>>;
 
  public:
-  JoinSide<JoinNode, Left, 0> left{*this};
-  JoinSide<JoinNode, Right, 1> right{*this};
+  Outlet<Late<Left>> late_left;
+  Outlet<Late<Right>> late_right;
 
   const TimeGauges* time_gauges() const noexcept override { return &gauges_; }
 
   template <std::size_t I, class V>
   Pending* take(V&& value, const Context* context) {
     this->info().took();
-    if (!context || context->event_time() == no_event_time) {
-      misuse(this->info().label() + ": the elements have no event time; put event_time(...) before");
-    }
+    if (!has_event_time(context)) [[unlikely]] no_event_time_in(this->info());
     const EventTime time = context->event_time();
     if (time > gauges_.newest.get()) gauges_.newest.set(time);
-    if (time < frontier_) return came_too_late<I>(std::forward<V>(value), time, *context);
+    if (self().template too_late<I>(time)) {
+      return came_too_late(this->info(), gauges_, late<I>(), std::forward<V>(value), frontier_of(I), *context, too_late_to_join);
+    }
     self().template add<I>(std::forward<V>(value), time, *context);
     return this->emitted() ? this->end_burst() : nullptr;
   }
   Pending* signal(std::size_t i, const Signal& signal) {
     Join join{this->strand()};
-    signals_.take(i, signal, [&](const Signal& merged) {
-      if (merged.kind == Signal::watermark) {
-        frontier_ = merged.value;
-        gauges_.frontier.set(frontier_);
-        self().advance(frontier_);
-        join.add(this->behind_burst({Signal::watermark, self().held_back(frontier_)}));
-      } else {
-        join.add(Burst::add(merged));
-      }
-    });
-    if (signal.kind == Signal::end && signals_.all_ended() && !std::exchange(over_, true)) {
+    if (signal.kind == Signal::watermark) sides_[i] = std::max(sides_[i], signal.value);
+    if (signal.kind == Signal::end) sides_[i] = frontier_at_end;
+    if (signal.kind == Signal::reopen) sides_[i] = no_frontier;
+    this->signals_.take(i, signal, [&](const Signal& merged) { join.add(pass_on(merged)); });
+    self().side_advanced();
+    if (this->emitted()) join.add(this->end_burst());
+    if (signal.kind == Signal::end && this->signals_.all_ended() && !std::exchange(over_, true)) {
       self().advance(frontier_at_end);
-      join.add(left.late.signal(signal));
-      join.add(right.late.signal(signal));
+      join.add(late_left.signal(signal));
+      join.add(late_right.signal(signal));
       join.add(this->behind_burst(signal));
     }
     if (signal.kind == Signal::reopen && std::exchange(over_, false)) {
-      join.add(left.late.signal(signal));
-      join.add(right.late.signal(signal));
-      join.add(Burst::add(signal));
+      join.add(late_left.signal(signal));
+      join.add(late_right.signal(signal));
+      join.add(Base::add(signal));
     }
     return join.finish();
-  }
-  void disconnected(InletBase& inlet) override {
-    if (!inlet.upstreams().empty()) return;
-    const std::size_t i = &inlet == &static_cast<InletBase&>(left) ? 0 : 1;
-    if (!signals_.ended(i)) static_cast<void>(Receipt{signal(i, {Signal::end})});
   }
 
   void shut_down() noexcept override {
     self().drop_all("the join that held it was stopped");
-    Burst::shut_down();
+    Base::shut_down();
   }
 
+  // What most joins do.
+  template <std::size_t I>
+  bool too_late(EventTime time) const noexcept {
+    return time < frontier_;
+  }
+  void side_advanced() const noexcept {}
+
  protected:
-  explicit JoinNode(Info info) : Burst(std::move(info)) {
-    this->port(static_cast<InletBase&>(left));
-    this->port(static_cast<InletBase&>(right));
+  explicit JoinNode(Info info) : Base(std::move(info)) {
     this->port(this->outlet);
-    this->port(left.late);
-    this->port(right.late);
+    this->port(late_left);
+    this->port(late_right);
   }
 
   EventTime frontier() const noexcept { return frontier_; }
+  EventTime frontier_of(std::size_t i) const noexcept { return std::max(sides_[i], frontier_); }
   void holds(std::size_t n) noexcept {
     gauges_.entries.set(n);
     this->besides(n);
+  }
+  void check_room(std::size_t held, std::size_t max_held) const {
+    if (max_held == 0 || held < max_held) return;
+    throw Overflow(this->infos().back().label() + ": " + std::to_string(held) + " elements wait to be joined, which is max_held");
   }
   TimeGauges gauges_;
 
  private:
   Self& self() noexcept { return static_cast<Self&>(*this); }
-
-  template <std::size_t I, class V>
-  [[gnu::noinline]] Pending* came_too_late(V&& value, EventTime time, const Context& context) {
-    const auto by = static_cast<std::uint64_t>(frontier_ - time);
-    gauges_.late_dropped.add();
-    gauges_.late_by_all.add(by);
-    if (by > gauges_.late_by_most.get()) gauges_.late_by_most.set(by);
-    auto& late = [this]() -> auto& {
-      if constexpr (I == 0) {
-        return left.late;
-      } else {
-        return right.late;
-      }
-    }();
-    if (late.branches().empty()) {
-      context.drop(too_late_to_join);
-      this->info().drops();
-      return nullptr;
+  template <std::size_t I>
+  auto& late() noexcept {
+    if constexpr (I == 0) {
+      return late_left;
+    } else {
+      return late_right;
     }
-    this->info().leaves_out();
-    using T = std::conditional_t<I == 0, Left, Right>;
-    return late.push(Late<T>{T(std::forward<V>(value)), time, frontier_}, &context);
   }
 
-  InputSignals signals_{2};
+  Pending* pass_on(const Signal& signal) {
+    if (signal.kind != Signal::watermark) {
+      Join join{this->strand()};
+      join.add(this->at_barrier(signal));
+      join.add(Base::add(signal));
+      return join.finish();
+    }
+    if (signal.value <= frontier_) return nullptr;
+    frontier_ = signal.value;
+    gauges_.frontier.set(frontier_);
+    self().advance(frontier_);
+    return this->behind_burst({Signal::watermark, self().held_back(frontier_)});
+  }
+
+  EventTime sides_[2] = {no_frontier, no_frontier};
   EventTime frontier_ = no_frontier;
   bool over_ = false;
 };

@@ -66,7 +66,7 @@ class SessionWindowNode final
       }
     }
     if (window.end <= earlier_by(this->frontier(), lateness_)) {
-      return this->came_too_late(std::forward<V>(value), time, context);
+      return this->came_too_late(std::forward<V>(value), context);
     }
     if (window.end <= this->frontier()) this->gauges_.late.add();
     std::vector<Session>& list = known != sessions_.end() ? known->second : sessions_[key];
@@ -99,11 +99,10 @@ class SessionWindowNode final
         look_again(*session, known->first);
       }
     }
-    const WindowHash<Key> hash;
-    const auto before = [&](const Ripe& a, const Ripe& b) {
+    const auto before = [](const Ripe& a, const Ripe& b) {
       if (a.window.end != b.window.end) return a.window.end < b.window.end;
       if (a.window.start != b.window.start) return a.window.start < b.window.start;
-      return key_before(*a.key, *b.key, hash);
+      return key_before(*a.key, *b.key);
     };
     std::sort(ripe.begin(), ripe.end(), before);
     for (const Ripe& one : ripe) {
@@ -263,10 +262,9 @@ class SessionWindowNode final
           if (session.news && session.window.end > this->frontier()) news.push_back({session.window, &key});
         }
       }
-      const WindowHash<Key> hash;
-      std::sort(news.begin(), news.end(), [&](const Ripe& a, const Ripe& b) {
+        std::sort(news.begin(), news.end(), [](const Ripe& a, const Ripe& b) {
         if (a.window != b.window) return std::pair(a.window.end, a.window.start) < std::pair(b.window.end, b.window.start);
-        return key_before(*a.key, *b.key, hash);
+        return key_before(*a.key, *b.key);
       });
       for (const Ripe& one : news) {
         auto& list = sessions_.find(*one.key)->second;

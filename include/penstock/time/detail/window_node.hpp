@@ -11,24 +11,13 @@
 
 #include "penstock/core/stream.hpp"
 #include "penstock/time/detail/burst_node.hpp"
-#include "penstock/time/gauges.hpp"
-#include "penstock/time/window_result.hpp"
+#include "penstock/time/detail/late.hpp"
 
 // Not an operator: what all operators have in common that keep elements until the frontier has passed them.
 
 namespace penstock::detail {
 
 inline constexpr const char* too_late = "it came too late for all of its windows";
-
-/// For keys that have no `<` the order of their hashes has to do.
-template <class Key, class Hash>
-bool key_before(const Key& a, const Key& b, const Hash& hash) {
-  if constexpr (requires { static_cast<bool>(a < b); }) {
-    return a < b;
-  } else {
-    return hash(a) < hash(b);
-  }
-}
 
 /// Takes elements with an event time and signals, and emits results in bursts. `Self` has
 ///
@@ -48,7 +37,7 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self> {
   template <class V>
   [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
     this->info().took();
-    if (!context || context->event_time() == no_event_time) [[unlikely]] no_time();
+    if (!has_event_time(context)) [[unlikely]] no_event_time_in(this->info());
     const EventTime time = context->event_time();
     if (time > newest_) {
       newest_ = time;
@@ -73,6 +62,7 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self> {
 
   Pending* take_signal(const Signal& signal) override {
     Join join{this->strand()};
+    join.add(this->at_barrier(signal));
     switch (signal.kind) {
       case Signal::watermark:
         if (signal.value <= frontier_) return nullptr;
@@ -102,18 +92,8 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self> {
   }
 
   template <class V>
-  [[gnu::noinline]] void came_too_late(V&& value, EventTime time, const Context& context) {
-    const auto by = static_cast<std::uint64_t>(frontier_ - time);
-    gauges_.late_dropped.add();
-    gauges_.late_by_all.add(by);
-    if (by > gauges_.late_by_most.get()) gauges_.late_by_most.set(by);
-    if (late.branches().empty()) {
-      context.drop(too_late);
-      this->info().drops();
-      return;
-    }
-    this->info().leaves_out();
-    late_ = late.push(Late<T>{T(std::forward<V>(value)), time, frontier_}, &context);
+  void came_too_late(V&& value, const Context& context) {
+    late_ = detail::came_too_late(this->info(), gauges_, late, std::forward<V>(value), frontier_, context, too_late);
   }
 
   EventTime frontier() const noexcept { return frontier_; }
@@ -121,10 +101,6 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self> {
 
  private:
   Self& self() noexcept { return static_cast<Self&>(*this); }
-
-  [[noreturn, gnu::cold]] void no_time() {
-    misuse(this->info().label() + ": the elements have no event time; put event_time(...) before");
-  }
 
   EventTime frontier_ = no_frontier;
   EventTime newest_ = no_frontier;

@@ -28,6 +28,16 @@ template <>
 struct WindowHash<Keyless> {
   std::size_t operator()(Keyless) const noexcept { return 0; }
 };
+/// The order of results of several keys. For keys that have no `<` that of their hashes has to do.
+template <class Key>
+bool key_before(const Key& a, const Key& b) {
+  if constexpr (requires { static_cast<bool>(a < b); }) {
+    return a < b;
+  } else {
+    const WindowHash<Key> hash;
+    return hash(a) < hash(b);
+  }
+}
 template <class Key>
 using ShownKey = std::conditional_t<std::is_same_v<Key, Keyless>, void, Key>;
 

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <utility>
+
+#include <boost/unordered/unordered_map.hpp>
+
+#include "penstock/core/error.hpp"
+#include "penstock/state/keyed_state.hpp"
+#include "penstock/time/detail/agenda.hpp"
+#include "penstock/time/detail/window_node.hpp"
+#include "penstock/time/detail/window_parts.hpp"
+#include "penstock/time/gauges.hpp"
+
+// Not an operator: the keys that something is known of, with their states and timers.
+
+namespace penstock::detail {
+
+/// A change of the timers of a key.
+struct TimerChange {
+  TimeDomain domain;
+  bool set;           // or taken back: of processing time all of them
+  std::int64_t time;
+};
+
+/// `Cells` is a tuple of StateCell. Items stay where they are.
+template <class Key, class Cells>
+class KeyTable {
+ public:
+  struct Entry {
+    Cells cells;
+    Agenda event{};
+    Agenda processing{};
+  };
+  using Entries = boost::unordered_map<Key, Entry, WindowHash<Key>>;
+  using Item = typename Entries::value_type;
+  static constexpr std::size_t states = std::tuple_size_v<Cells>;
+  using Domains = std::array<TimeDomain, states>;
+
+  KeyTable(const Domains& domains, TimeGauges& gauges) : domains_(domains), gauges_(gauges) {}
+
+  Item* find(const Key& key) {
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? nullptr : &*found;
+  }
+  Item& add(const Key& key, Cells&& cells) {
+    Item& item = *entries_.emplace(key, Entry{std::move(cells)}).first;
+    gauges_.entries.set(entries_.size());
+    return item;
+  }
+  const Entries& entries() const noexcept { return entries_; }
+  static bool empty(const Cells& cells) {
+    return std::apply([](const auto&... cell) { return (cell.empty() && ...); }, cells);
+  }
+
+  void change(Item& item, const TimerChange& change) {
+    Agenda& agenda = change.domain == TimeDomain::event ? item.second.event : item.second.processing;
+    const std::size_t before = agenda.timers.size();
+    if (change.set) {
+      agenda.add(change.time);
+    } else if (change.domain == TimeDomain::event) {
+      agenda.remove(change.time);
+    } else {
+      agenda.timers.clear();
+    }
+    count(change.domain, before, agenda.timers.size());
+  }
+
+  /// To be called behind every change of an item: says when it has to be looked at. It goes when nothing is left of it.
+  void settle(Item& item) {
+    std::int64_t event = item.second.event.first_timer();
+    std::int64_t processing = item.second.processing.first_timer();
+    for_each_cell(item.second.cells, [&](const auto& cell, TimeDomain domain) {
+      std::int64_t& first = domain == TimeDomain::event ? event : processing;
+      if (cell.ends < first) first = cell.ends;
+    });
+    if (event == never && processing == never && empty(item.second.cells)) {
+      event_.set(item, never);
+      processing_.set(item, never);
+      entries_.erase(entries_.find(item.first));
+      return gauges_.entries.set(entries_.size());
+    }
+    // One that is looked at too early is put in again then: what prolongs a life costs no change here.
+    if (event < item.second.event.wake) event_.set(item, event);
+    if (processing < item.second.processing.wake) processing_.set(item, processing);
+  }
+
+  std::int64_t first_wake(TimeDomain domain) const noexcept {
+    return domain == TimeDomain::event ? event_.first_wake() : processing_.first_wake();
+  }
+  /// Goes through all that comes up to `upto`, in the order of time and key: `call(item, time)` for timers, which ends with
+  /// `settle`; behind those of one time and key the states that end then.
+  template <TimeDomain domain, class Call>
+  void advance(std::int64_t upto, Call call) {
+    auto& queue = this->template queue<domain>();
+    while (queue.first_wake() <= upto && !queue.empty()) {
+      Item& item = queue.front();
+      Agenda& agenda = domain == TimeDomain::event ? item.second.event : item.second.processing;
+      const std::int64_t at = agenda.wake;
+      queue.set(item, never);
+      if (agenda.first_timer() <= at) {
+        agenda.timers.pop_back();
+        count(domain, agenda.timers.size() + 1, agenda.timers.size());
+        call(item, at);
+      } else {
+        for_each_cell(item.second.cells, [&](auto& cell, TimeDomain its) {
+          if (its == domain && cell.ends <= at) cell = {};
+        });
+        settle(item);
+      }
+    }
+  }
+
+  std::size_t processing_timers() const noexcept { return processing_timers_; }
+  void clear() noexcept {
+    event_.clear();
+    processing_.clear();
+    entries_.clear();
+    processing_timers_ = 0;
+    gauges_.entries.set(0);
+    gauges_.timers.set(0);
+  }
+
+ private:
+  struct EventAgenda {
+    Agenda& operator()(Item& item) const noexcept { return item.second.event; }
+  };
+  struct ProcessingAgenda {
+    Agenda& operator()(Item& item) const noexcept { return item.second.processing; }
+  };
+  struct KeyBefore {
+    bool operator()(const Key& a, const Key& b) const { return key_before(a, b, WindowHash<Key>{}); }
+  };
+
+  template <TimeDomain domain>
+  auto& queue() noexcept {
+    if constexpr (domain == TimeDomain::event) {
+      return event_;
+    } else {
+      return processing_;
+    }
+  }
+  template <class Fn>
+  void for_each_cell(Cells& cells, Fn fn) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (fn(std::get<I>(cells), domains_[I]), ...); }(
+        std::make_index_sequence<states>{});
+  }
+  void count(TimeDomain domain, std::size_t before, std::size_t after) noexcept {
+    gauges_.timers.add(after - before);
+    if (domain == TimeDomain::processing) processing_timers_ += after - before;
+  }
+
+  Domains domains_;
+  TimeGauges& gauges_;
+  Entries entries_;
+  WakeQueue<Item, EventAgenda, KeyBefore> event_;
+  WakeQueue<Item, ProcessingAgenda, KeyBefore> processing_;
+  std::size_t processing_timers_ = 0;
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/error.hpp"
+#include "penstock/ops/detail/alarm.hpp"
+#include "penstock/ops/detail/key.hpp"
+#include "penstock/time/detail/burst_node.hpp"
+#include "penstock/time/detail/key_table.hpp"
+#include "penstock/time/detail/process_parts.hpp"
+
+// Not an operator: a user's function with states and timers for each key.
+
+namespace penstock::detail {
+
+/// The states of the function are handles: before it is called they are bound to the cells of the key whose turn it is. What
+/// it writes is undone when it throws; what it emits and sets waits until it has returned, so that nothing behind can see
+/// or change a key that is half done.
+template <element T, class KeyFn, class Key, class Fn>
+class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typename ProcessOutput<Fn, T>::type>,
+                          public Receiver<T, ProcessNode<T, KeyFn, Key, Fn>> {
+ public:
+  using Result = typename ProcessOutput<Fn, T>::type;
+  using Ctx = ProcessContext<ProcessNode>;
+  static constexpr bool event_timers = has_timer<Fn, Ctx>;
+  static constexpr bool processing_timers = has_processing_timer<Fn, Ctx>;
+
+ private:
+  friend Ctx;
+  using Burst = BurstNode<ProcessNode, Result>;
+  using States = decltype(states_of(std::declval<Fn&>()));
+  using Sides = decltype(sides_of(std::declval<Fn&>()));
+  using Cells = typename CellsOf<States>::type;
+  using Ports = typename PortsOf<Sides>::type;
+  using Keys = KeyTable<Key, Cells>;
+  using Item = typename Keys::Item;
+
+ public:
+  ProcessNode(KeyFn key, Fn function)
+      : Burst(Info{"process", {}, Shape::state}),
+        key_(std::move(key)),
+        function_(std::move(function)),
+        keys_(domains(), gauges_) {
+    this->port(static_cast<InletBase&>(*this));
+    this->port(this->outlet);
+    for_each_pair(ports_, sides_, [this](auto& port, auto& side) {
+      this->port(port.outlet);
+      side.bind(port);
+    });
+    for_each_in(states_, [this](const auto& state) { check(state.options()); });
+    if (processing_timers) loop_for_ = "process: a processing_timer";
+  }
+
+  const char* needs_loop() const noexcept override { return loop_for_; }
+  const TimeGauges* time_gauges() const noexcept override { return &gauges_; }
+  bool busy() const noexcept override { return Burst::busy() || keys_.processing_timers() != 0; }
+  Fn& function() noexcept { return function_; }
+
+  template <class V>
+  Pending* take(V&& value, const Context* context) {
+    this->info().took();
+    const EventTime time = context ? context->event_time() : no_event_time;
+    if (time > newest_) {
+      newest_ = time;
+      gauges_.newest.set(time);
+    }
+    const T& element = value;
+    const auto& key = this->run(key_, element);
+    Item* item = keys_.find(key);
+    time_now_ = time;
+    life_from_ = time > frontier_ ? time : frontier_;
+    const Staging staging = begin(key, item ? item->second.cells : fresh_);
+    try {
+      function_.element(element, ctx_);
+      check_times();
+    } catch (...) {
+      take_back(staging);
+      throw;
+    }
+    commit(key, item);
+    hand_on(staging, context, time);
+    if (keys_.first_wake(TimeDomain::event) <= frontier_) [[unlikely]] pass_event_time(frontier_);
+    return this->emitted() || waiting_.state() ? end_turn() : nullptr;
+  }
+
+  void shut_down() noexcept override {
+    alarm_.cancel();
+    keys_.clear();
+    Burst::shut_down();
+  }
+
+  // For the alarm.
+  void rang() {
+    this->in_background([this] {
+      pass_processing_time(processing_now().time_since_epoch().count());
+      if (keys_.first_wake(TimeDomain::event) <= frontier_) pass_event_time(frontier_);
+    });
+    waiting_ = {};  // nobody waits
+    set_alarm();
+    this->graph().rested();
+  }
+
+ protected:
+  Pending* take_signal(const Signal& signal) override {
+    if (signal.kind == Signal::watermark) {
+      if (signal.value <= frontier_) return nullptr;
+      frontier_ = signal.value;
+      gauges_.frontier.set(frontier_);
+      pass_event_time(frontier_);
+    }
+    if (signal.kind == Signal::end) pass_all_time();
+    Join join{this->strand()};
+    join.add(this->at_barrier(signal));
+    if (signal.kind != Signal::barrier) {
+      for_each_in(ports_, [&](auto& port) { guard([&] { join.add(port.outlet.signal(signal)); }); });
+    }
+    join.add(std::exchange(waiting_, {}).release());
+    join.add(this->behind_burst(signal));
+    return join.finish();
+  }
+
+ private:
+  /// Where what a call emits begins, beside what is being emitted of the call that has brought it about.
+  struct Staging {
+    std::size_t main;
+    std::array<std::size_t, std::tuple_size_v<Ports>> sides;
+  };
+
+  // --- one call of the function
+
+  Staging begin(const Key& key, Cells& cells) {
+    if (key_now_) misuse(this->info().label() + ": the function emits into its own stream; what it emits goes through ctx");
+    key_now_ = &key;
+    for_each_pair(states_, cells, [](auto& state, auto& cell) { state.bind(cell); });
+    Staging staging{staged_.size(), {}};
+    std::size_t i = 0;
+    for_each_in(ports_, [&](const auto& port) { staging.sides[i++] = port.staged.size(); });
+    return staging;
+  }
+  [[gnu::noinline]] void take_back(const Staging& staging) {
+    this->info().fails();
+    key_now_ = nullptr;
+    for_each_in(states_, [](auto& state) { state.rollback(); });
+    shorten(staged_, staging.main);
+    std::size_t i = 0;
+    for_each_in(ports_, [&](auto& port) { shorten(port.staged, staging.sides[i++]); });
+    staged_timers_.clear();
+  }
+  void check_times() const {
+    for_each_in(states_, [this](const auto& state) {
+      const StateOptions& options = state.options();
+      if (!state.written() || options.time_to_live == Duration::zero() || options.domain != TimeDomain::event) return;
+      if (life_from_ == no_event_time) needs_event_time("a time to live");
+    });
+  }
+  void commit(const Key& key, Item* item) {
+    key_now_ = nullptr;
+    bool written = !staged_timers_.empty();
+    for_each_in(states_, [&](const auto& state) { written = written || state.written(); });
+    if (!written) return;
+    Cells& cells = item ? item->second.cells : fresh_;
+    for_each_pair(states_, cells, [this](auto& state, auto& cell) {
+      if (!state.written()) return;
+      cell.ends = cell.empty() ? never : end_of_life(state.options());
+      state.commit();
+    });
+    if (!item) {
+      if (staged_timers_.empty() && Keys::empty(cells)) return;
+      item = &keys_.add(key, std::exchange(fresh_, Cells{}));
+    }
+    for (const TimerChange& change : staged_timers_) keys_.change(*item, change);
+    staged_timers_.clear();
+    keys_.settle(*item);
+    if (loop_for_) set_alarm();
+  }
+  std::int64_t end_of_life(const StateOptions& options) const {
+    if (options.time_to_live == Duration::zero()) return never;
+    if (options.domain == TimeDomain::event) return later_by(life_from_, span_of(options.time_to_live));
+    return (processing_now() + options.time_to_live).time_since_epoch().count();
+  }
+
+  // --- time
+
+  void pass_event_time(EventTime to) {
+    keys_.template advance<TimeDomain::event>(to, [this](Item& item, EventTime at) {
+      life_from_ = at;
+      call_timer(item, at, [this] {
+        if constexpr (event_timers) function_.timer(ctx_);
+      });
+    });
+  }
+  void pass_processing_time(std::int64_t to) {
+    keys_.template advance<TimeDomain::processing>(to, [this](Item& item, std::int64_t) {
+      life_from_ = frontier_;
+      // What the clock has brought about comes behind all that the frontier has passed.
+      call_timer(item, frontier_, [this] {
+        if constexpr (processing_timers) function_.processing_timer(ctx_);
+      });
+    });
+  }
+  /// There is no later time: all timers come now, and all states end.
+  void pass_all_time() {
+    at_end_ = true;
+    pass_event_time(farthest_time);
+    pass_processing_time(never - 1);
+    pass_event_time(farthest_time);
+    at_end_ = false;
+    keys_.clear();
+    alarm_.cancel();
+  }
+  template <class Call>
+  void call_timer(Item& item, EventTime time, Call call) {
+    time_now_ = time;
+    const Staging staging = begin(item.first, item.second.cells);
+    try {
+      call();
+      check_times();
+    } catch (...) {
+      take_back(staging);
+      this->failed(std::current_exception());
+      return keys_.settle(item);
+    }
+    commit(item.first, &item);
+    hand_on(staging, nullptr, time);
+  }
+  template <class Time>
+  void stage_timer(const Time& time, bool set) {
+    static_assert(tells_time<Time>(), "process: the time of a timer is a time point of the system's clock, or microseconds");
+    const auto at = event_time_of(time);
+    if (!at) bad_argument("process: the time of a timer must be less than 73 000 years away");
+    staged_timers_.push_back({TimeDomain::event, set, *at});
+  }
+  TimePoint processing_now() const { return this->loop() ? this->loop()->turn_time() : TimePoint{}; }
+  void set_alarm() {
+    const std::int64_t first = keys_.first_wake(TimeDomain::processing);
+    if (first == never) return alarm_.cancel();
+    const TimePoint at{Duration{first}};
+    if (!alarm_.active() || alarm_.deadline() != at) this->clock().set(alarm_, at);
+  }
+  [[noreturn, gnu::cold]] void needs_event_time(const char* what) const {
+    misuse(std::string("process: ") + what + " needs elements with an event time; put event_time(...) before");
+  }
+
+  // --- results
+
+  /// Those of one call. What comes in meanwhile stages its own behind them, and is through with them before we go on.
+  [[gnu::always_inline]] void hand_on(const Staging& staging, const Context* context, EventTime time) {
+    if (staged_.size() != staging.main) {
+      drain(staged_, staging.main, [&](Result&& value) {
+        this->put([&]() -> Result&& { return std::move(value); }, beside(context, time));
+      });
+    }
+    std::size_t i = 0;
+    for_each_in(ports_, [&](auto& port) {
+      const std::size_t from = staging.sides[i++];
+      if (port.staged.size() == from) return;
+      drain(port.staged, from, [&](auto&& value) {
+        guard([&] {
+          Join both{this->strand()};
+          both.add(waiting_.share());
+          const Context own = beside(context, time);
+          both.add(port.outlet.push(std::move(value), own.or_null()));
+          waiting_ = Receipt{both.finish()};
+        });
+      });
+    });
+  }
+  static Context beside(const Context* context, EventTime time) {
+    Context own = Context::of(context);
+    own.event_time(time);
+    return own;
+  }
+  template <class O, class Push>
+  static void drain(std::vector<Staged<O>>& staged, std::size_t from, Push push) {
+    const std::size_t to = staged.size();
+    for (std::size_t i = from; i < to; ++i) {
+      O value = std::move(staged[i].value);
+      push(std::move(value));
+    }
+    shorten(staged, from);
+  }
+  template <class O>
+  static void shorten(std::vector<O>& staged, std::size_t size) {
+    staged.erase(staged.begin() + static_cast<std::ptrdiff_t>(size), staged.end());
+  }
+  /// An error of what is behind a side output fails the element, and not the function.
+  template <class Push>
+  void guard(Push push) {
+    try {
+      push();
+    } catch (...) {
+      this->failed(std::current_exception());
+    }
+  }
+  [[gnu::noinline]] Pending* end_turn() {
+    Join join{this->strand()};
+    join.add(std::exchange(waiting_, {}).release());
+    join.add(this->end_burst());
+    return join.finish();
+  }
+
+  void check(const StateOptions& options) {
+    if (options.time_to_live < Duration::zero()) bad_argument("process: a time to live must not be negative");
+    if (options.time_to_live != Duration::zero() && options.domain == TimeDomain::processing) {
+      loop_for_ = "process: a time to live in processing time";
+    }
+  }
+  typename Keys::Domains domains() const {
+    typename Keys::Domains domains{};
+    std::size_t i = 0;
+    for_each_in(states_, [&](const auto& state) { domains[i++] = state.options().domain; });
+    return domains;
+  }
+
+  KeyOf<KeyFn> key_;
+  Fn function_;
+  States states_ = states_of(function_);
+  Sides sides_ = sides_of(function_);
+  Ctx ctx_{*this};
+  Ports ports_;
+  TimeGauges gauges_;
+  Keys keys_;
+  Cells fresh_{};  // of a key that nothing is known of yet
+  EventTime frontier_ = no_frontier;
+  EventTime newest_ = no_frontier;
+  bool at_end_ = false;
+
+  const Key* key_now_ = nullptr;  // while the function runs
+  EventTime time_now_ = no_event_time;
+  EventTime life_from_ = no_event_time;  // of what is written now
+  std::vector<Staged<Result>> staged_;
+  std::vector<TimerChange> staged_timers_;
+
+  Receipt waiting_;  // of side outputs
+  const char* loop_for_ = nullptr;
+  Alarm<ProcessNode> alarm_{*this};
+};
+
+}  // namespace penstock::detail
