@@ -9,6 +9,7 @@ namespace penstock {
 
 class StateReader;
 class StateWriter;
+class Ref;
 struct Info;
 
 /// What an operator does when a checkpoint passes it.
@@ -60,7 +61,8 @@ class Epochs {
   /// Keeps a change of the graph until no barrier is under way; false when there is none.
   virtual bool puts_off(Task& change) noexcept = 0;
   /// A source is about to emit: what was saved last is out of date.
-  virtual void stirs() noexcept = 0;
+  /// @returns  the Ref that the element has to carry; null for none.
+  virtual const Ref* stirs(const Info& source) = 0;
 
  protected:
   ~Epochs() = default;

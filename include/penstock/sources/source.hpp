@@ -73,7 +73,7 @@ class SourceBase : public Node {
     }
     asleep_ = false;
     alarm_.cancel();
-    if (Epochs* epochs = graph().epochs()) [[unlikely]] epochs->stirs();
+    if (Epochs* epochs = graph().epochs(); epochs && !stopped()) [[unlikely]] carried_ = epochs->stirs(info());
     return !stopped() && emit_next(receipt);
   }
   void pumped(std::exception_ptr error) noexcept {
@@ -126,6 +126,7 @@ class SourceBase : public Node {
 
   Receipt between_elements() { return Node::send_barrier(barrier_); }
 
+  const Ref* carried_ = nullptr;  // by the next element
   Signal barrier_;
   Receipt barrier_sent_;  // of a barrier that waits for its turn
   detail::Pump<SourceBase> pump_{*this};
@@ -191,6 +192,7 @@ class SourceNode : public SourceBase {
     if (!value) return !asleep_ && end(receipt);
     reopen();
     info().passed();
+    if (carried_) context.add(*carried_);
     // The context goes along: what is emitted may end the graph, and this with it.
     receipt = context.empty() ? detail::offer(outlet, std::move(*value))
                               : detail::offer(outlet, std::move(*value), Context{std::move(context)});
@@ -204,10 +206,22 @@ class SourceNode : public SourceBase {
       constexpr int turn = detail::Pump<SourceBase>::turn;
       if (this->loop() && now.end - now.next > turn) now.end = now.next + turn;
       const Used used{batch, now, *this};
+      if (carried_) now.end = now.next + 1;
       if constexpr (requires { self().emitting(now); }) self().emitting(now);
-      return Receipt{outlet.push_all(now)};
+      return carried_ ? one_of(now) : Receipt{outlet.push_all(now)};
     });
     return true;
+  }
+  /// Nothing travels beside the elements of a batch.
+  Receipt one_of(Batch<T>& batch) {
+    const Context carried{*carried_};
+    carried.bind(this->strand());
+    try {
+      return Receipt{outlet.push(batch.take(), &carried)};
+    } catch (...) {
+      carried.fail(std::current_exception());
+      throw;
+    }
   }
   struct Used {
     Batch<T>& batch;

@@ -13,6 +13,15 @@
 
 namespace penstock {
 
+/// What a graph goes on from after a crash.
+enum class CheckpointMode : std::uint8_t {
+  /// What every operator remembers, saved together with the positions of the sources. Any graph; exact.
+  snapshot,
+  /// Positions alone: each source reads again from before the first element that is not through, as its Ref tells. For
+  /// graphs that remember nothing but elements on their way; those are read, and written, again.
+  replay
+};
+
 /// Of Checkpoints and `run`.
 struct CheckpointOptions {
   std::filesystem::path directory;                          ///< where snapshots are kept; made when it is not there
@@ -20,6 +29,7 @@ struct CheckpointOptions {
   Duration min_pause{};                                     ///< at least that long from the end of one to the start of the next
   Duration timeout = std::chrono::minutes{10};              ///< a barrier that takes longer is given up; 0: never
   std::size_t keep = 3;                                     ///< snapshots that are kept, at least 2
+  CheckpointMode mode = CheckpointMode::snapshot;
   Guarantee guarantee = Guarantee::at_least_once;           ///< what the graph has to promise: checked before it runs
   std::string savepoint{};                                  ///< go on from this one, and not from the newest snapshot
   bool allow_dropped_state = false;                         ///< a snapshot may hold the state of operators that are gone

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -17,6 +18,7 @@
 #include "penstock/state/checkpoint_options.hpp"
 #include "penstock/state/codec.hpp"
 #include "penstock/state/detail/promises.hpp"
+#include "penstock/state/detail/replay.hpp"
 #include "penstock/state/failpoint.hpp"
 #include "penstock/state/snapshot.hpp"
 #include "penstock/state/snapshot_store.hpp"
@@ -85,11 +87,11 @@ class Coordinator final : public Epochs {
  public:
   Coordinator(const Handle& of, CheckpointOptions options, std::unique_ptr<SnapshotStore> store)
       : handle_(of), options_(std::move(options)), store_(std::move(store)) {
-    check_promises(graph(), options_.guarantee);
+    check_promises(graph(), options_.mode, options_.guarantee);
     const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
     for (Node* node : nodes) {
       if (node->destroyed()) continue;
-      if (Alignment* alignment = align(*node)) alignments_.push_back(alignment);
+      if (Alignment* alignment = replays() ? nullptr : align(*node)) alignments_.push_back(alignment);
     }
     restore();
     graph().epochs(this);
@@ -149,10 +151,15 @@ class Coordinator final : public Epochs {
     changes_.push(change);
     return true;
   }
-  void stirs() noexcept override {
-    if (std::exchange(stirred_, true)) return;
-    graph().when_idle(idle_);
-    if (state_ == State::rests && !alarm_.active()) schedule();
+  const Ref* stirs(const Info& source) override {
+    if (!std::exchange(stirred_, true)) {
+      graph().when_idle(idle_);
+      if (state_ == State::rests && !alarm_.active()) schedule();
+    }
+    if (!replays()) return nullptr;
+    auto& positions = positions_[&source];
+    if (!positions) positions = std::make_unique<ReplayPositions>(*source.state);
+    return &positions->next();
   }
 
  private:
@@ -222,6 +229,7 @@ class Coordinator final : public Epochs {
     began_ = loop ? loop->now() : TimePoint{};
     if (loop && options_.timeout > Duration::zero()) loop->set(alarm_, began_ + options_.timeout);
     PENSTOCK_FAILPOINT("checkpoint.begin");
+    if (replays()) return replay_from();
     const Signal barrier{Signal::barrier, static_cast<std::int64_t>(epoch_)};
     try {
       Join join{graph().strand()};
@@ -241,6 +249,20 @@ class Coordinator final : public Epochs {
     }
   }
 
+  /// Replay mode: positions first, so that what they leave behind is in what the sinks make durable then.
+  void replay_from() {
+    try {
+      for (const auto& [source, positions] : positions_) {
+        entries_.push_back({source->name, source->op, positions->position()});
+        saved_.push_back(source);
+      }
+    } catch (...) {
+      return give_up(std::current_exception());
+    }
+    went_through();
+  }
+  bool replays() const noexcept { return options_.mode == CheckpointMode::replay; }
+
   void save(const Info& info) {
     StateWriter writer;
     info.state->save(writer);
@@ -256,6 +278,7 @@ class Coordinator final : public Epochs {
     try {
       // What has ended gets no barrier, and does not change any more.
       for (const Info* info : managed_of(graph())) {
+        if (replays() && info->shape != Shape::source && info->shape != Shape::sink) continue;
         if (std::find(saved_.begin(), saved_.end(), info) == saved_.end()) save(*info);
       }
     } catch (...) {
@@ -432,6 +455,7 @@ class Coordinator final : public Epochs {
   CheckpointOptions options_;
   std::unique_ptr<SnapshotStore> store_;
   std::vector<Alignment*> alignments_;
+  std::map<const Info*, std::unique_ptr<ReplayPositions>> positions_;  // in replay mode
   CheckpointStats stats_;
 
   State state_ = State::rests;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/state/checkpoint_options.hpp"
 #include "penstock/state/detail/gate.hpp"
 
 // What a graph can promise when it is killed: looked at before it runs, and refused in a sentence.
@@ -34,14 +35,21 @@ inline bool is_entrance(const Node& node) noexcept {
 }
 
 /// Throws std::logic_error when the operator cannot do what was asked for.
-inline void check_promise(const Node& node, const Info& info, Guarantee asked) {
+inline void check_promise(const Node& node, const Info& info, CheckpointMode mode, Guarantee asked) {
+  const bool remembers = info.recovery == Recovery::state && info.shape != Shape::sink;
+  if (mode == CheckpointMode::replay && remembers && (info.shape == Shape::state || node.time_gauges())) {
+    refuse(info, "remembers more than elements on their way, which replay mode would lose; use snapshot mode");
+  }
+  if (mode == CheckpointMode::replay && asked > Guarantee::at_least_once) {
+    refuse(info, "may get elements again in replay mode, so the graph can promise at_least_once only");
+  }
   switch (info.recovery) {
     case Recovery::refused: refuse(info, "keeps what no snapshot can hold");
     case Recovery::lossy:
       if (asked > Guarantee::at_most_once) refuse(info, "may drop elements, so the graph can promise at_most_once only");
       break;
     case Recovery::state:
-      if (!info.state) {
+      if (!info.state && mode == CheckpointMode::snapshot) {
         refuse(info, "remembers something of a type that cannot be written into a snapshot; see Codec in state/codec.hpp");
       }
       break;
@@ -71,10 +79,10 @@ inline std::vector<Info*> managed_of(const Graph& graph) {
   return found;
 }
 
-inline void check_promises(const Graph& graph, Guarantee asked) {
+inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee asked) {
   for (const Node* node : graph.nodes()) {
     if (node->destroyed()) continue;
-    for (const Info& info : node->infos()) check_promise(*node, info, asked);
+    for (const Info& info : node->infos()) check_promise(*node, info, mode, asked);
     for (const OutletBase* outlet : node->outlets()) {
       if (outlet->closes_cycle()) refuse(node->infos().back(), "closes a cycle, and what goes round in it is in no snapshot");
     }
