@@ -19,6 +19,8 @@ namespace detail {
 template <class T>
 class Ring {
  public:
+  using value_type = T;
+
   Ring() = default;
   Ring(Ring&& other) noexcept
       : items_(std::exchange(other.items_, nullptr)),
