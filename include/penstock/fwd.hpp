@@ -114,6 +114,8 @@ template <class Fn>
 auto key_by(Fn key);
 template <class Windows, class... Options>
 auto window(Windows windows, Options... options);
+template <class Fn>
+auto process(Fn function);
 
 // Waiting
 template <class... Options>
@@ -150,6 +152,8 @@ template <class Path, class... Options>
 auto sink_to_csv(Path file, Options... options);
 template <class Path, class... Options>
 auto sink_to_jsonl(Path file, Options... options);
+template <class Path, class... Args>
+auto upsert_csv(Path file, Args... args);
 
 // On streams
 template <class S, class T, class Context, class Token>

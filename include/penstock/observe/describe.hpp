@@ -83,6 +83,7 @@ std::string describe_counters(const OperatorStats& stats) {
   if (time.lag()) text += ", lag " + describe_span(*time.lag());
   add_unless_0("windows", time.windows);
   add_unless_0("entries", time.entries);
+  add_unless_0("timers", time.timers);
   add_unless_0("late", time.late);
   add_unless_0("too late", time.late_dropped);
   add_unless_0("too far ahead", time.ahead);

@@ -21,7 +21,8 @@ struct EventTimeStats {
   EventTime frontier = no_frontier;     ///< no later element has a time before it
   EventTime newest = no_frontier;       ///< the latest time that has come
   std::uint64_t windows = 0;            ///< open
-  std::uint64_t entries = 0;            ///< open pairs of a key and a window
+  std::uint64_t entries = 0;            ///< open pairs of a key and a window, or keys that a function knows something of
+  std::uint64_t timers = 0;             ///< set by process functions
   std::uint64_t late = 0;               ///< elements that came late and still counted
   std::uint64_t late_dropped = 0;       ///< elements that came too late
   EventTime late_by_most = 0;           ///< by which the latest of those was behind the frontier
@@ -216,6 +217,7 @@ class SnapshotTaker {
     stats.newest = gauges->newest.get();
     stats.windows = gauges->windows.get();
     stats.entries = gauges->entries.get();
+    stats.timers = gauges->timers.get();
     stats.late = gauges->late.get();
     stats.late_dropped = gauges->late_dropped.get();
     stats.late_by_most = static_cast<EventTime>(gauges->late_by_most.get());

@@ -27,7 +27,8 @@ struct TimeGauges {
   TimeGauge frontier;      ///< no later element has a time before it; `no_frontier` before the first
   TimeGauge newest;        ///< the latest time that has come; the frontier's lag is what lies between
   Counter windows;         ///< open windows
-  Counter entries;         ///< open pairs of a key and a window
+  Counter entries;         ///< open pairs of a key and a window; of a process function keys that it knows something of
+  Counter timers;          ///< that process functions have set
   Counter late;            ///< elements that came behind the end of a window of theirs and still counted
   Counter late_dropped;    ///< elements that came too late for all of their windows
   Counter late_by_most;    ///< microseconds by which the latest of those was behind the frontier

@@ -32,6 +32,11 @@ class KeyedStream {
   auto window(Windows windows, detail::Later<WindowOptions, S> options) const {
     return penstock::window(std::move(windows), std::move(options))(*this);
   }
+  /// See process.
+  template <class Function>
+  auto process(Function function) const {
+    return penstock::process(std::move(function))(*this);
+  }
 
  private:
   Stream<T> stream_;

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "penstock/core/error.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/ops/detail/key.hpp"
-#include "penstock/time/detail/burst_node.hpp"
-#include "penstock/time/detail/key_table.hpp"
+#include "penstock/time/detail/key_states.hpp"
 #include "penstock/time/detail/process_parts.hpp"
+#include "penstock/time/detail/staged_node.hpp"
 
 // Not an operator: a user's function with states and timers for each key.
 
@@ -25,8 +23,10 @@ namespace penstock::detail {
 /// it writes is undone when it throws; what it emits and sets waits until it has returned, so that nothing behind can see
 /// or change a key that is half done.
 template <element T, class KeyFn, class Key, class Fn>
-class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typename ProcessOutput<Fn, T>::type>,
-                          public Receiver<T, ProcessNode<T, KeyFn, Key, Fn>> {
+class ProcessNode final
+    : public StagedNode<ProcessNode<T, KeyFn, Key, Fn>, typename ProcessOutput<Fn, T>::type, SidePortsOf<Fn>>,
+      public Receiver<T, ProcessNode<T, KeyFn, Key, Fn>>,
+      public Managed {
  public:
   using Result = typename ProcessOutput<Fn, T>::type;
   using Ctx = ProcessContext<ProcessNode>;
@@ -35,33 +35,30 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
 
  private:
   friend Ctx;
-  using Burst = BurstNode<ProcessNode, Result>;
+  using Base = StagedNode<ProcessNode, Result, SidePortsOf<Fn>>;
   using States = decltype(states_of(std::declval<Fn&>()));
   using Sides = decltype(sides_of(std::declval<Fn&>()));
   using Cells = typename CellsOf<States>::type;
-  using Ports = typename PortsOf<Sides>::type;
-  using Keys = KeyTable<Key, Cells>;
+  using Keys = KeyStates<Key, Cells>;
   using Item = typename Keys::Item;
 
  public:
   ProcessNode(KeyFn key, Fn function)
-      : Burst(Info{"process", {}, Shape::state}),
+      : Base(Info{"process", {}, Shape::state}),
         key_(std::move(key)),
         function_(std::move(function)),
         keys_(domains(), gauges_) {
     this->port(static_cast<InletBase&>(*this));
-    this->port(this->outlet);
-    for_each_pair(ports_, sides_, [this](auto& port, auto& side) {
-      this->port(port.outlet);
-      side.bind(port);
-    });
-    for_each_in(states_, [this](const auto& state) { check(state.options()); });
+    for_each_pair(this->ports_, sides_, [](auto& port, auto& side) { side.bind(port); });
+    for_each_in(states_, [&](const auto& state) { loop_for_ = checked(state.options(), loop_for_); });
     if (processing_timers) loop_for_ = "process: a processing_timer";
+    this->info().recovery = Recovery::state;
+    if constexpr (Keys::can_save) this->info().state = this;
   }
 
   const char* needs_loop() const noexcept override { return loop_for_; }
   const TimeGauges* time_gauges() const noexcept override { return &gauges_; }
-  bool busy() const noexcept override { return Burst::busy() || keys_.processing_timers() != 0; }
+  bool busy() const noexcept override { return Base::busy() || keys_.processing_timers() != 0; }
   Fn& function() noexcept { return function_; }
 
   template <class V>
@@ -77,24 +74,42 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
     Item* item = keys_.find(key);
     time_now_ = time;
     life_from_ = time > frontier_ ? time : frontier_;
-    const Staging staging = begin(key, item ? item->second.cells : fresh_);
+    const auto staging = begin(key, item ? item->second.cells : fresh_);
     try {
       function_.element(element, ctx_);
       check_times();
     } catch (...) {
-      take_back(staging);
+      undo(staging);
       throw;
     }
     commit(key, item);
-    hand_on(staging, context, time);
+    this->hand_on(staging, context, time);
     if (keys_.first_wake(TimeDomain::event) <= frontier_) [[unlikely]] pass_event_time(frontier_);
-    return this->emitted() || waiting_.state() ? end_turn() : nullptr;
+    return this->brought_about() ? this->end_turn() : nullptr;
   }
 
   void shut_down() noexcept override {
     alarm_.cancel();
     keys_.clear();
-    Burst::shut_down();
+    Base::shut_down();
+  }
+
+  void save(StateWriter& to) const override {
+    if constexpr (Keys::can_save) {
+      to.put(frontier_);
+      keys_.save(to, state_names(), processing_now().time_since_epoch().count());
+    }
+  }
+  void load(StateReader& from) override {
+    if constexpr (Keys::can_save) {
+      frontier_ = from.get<EventTime>();
+      gauges_.frontier.set(frontier_);
+      keys_.load(from, state_names(), processing_now().time_since_epoch().count());
+    }
+  }
+  void loaded() override {
+    const std::int64_t first = keys_.first_wake(TimeDomain::processing);
+    if (first != never) set_at_wiring(this->clock(), alarm_, TimePoint{Duration{first}});
   }
 
   // For the alarm.
@@ -103,7 +118,7 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
       pass_processing_time(processing_now().time_since_epoch().count());
       if (keys_.first_wake(TimeDomain::event) <= frontier_) pass_event_time(frontier_);
     });
-    waiting_ = {};  // nobody waits
+    this->end_background_turn();
     set_alarm();
     this->graph().rested();
   }
@@ -117,42 +132,24 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
       pass_event_time(frontier_);
     }
     if (signal.kind == Signal::end) pass_all_time();
-    Join join{this->strand()};
-    join.add(this->at_barrier(signal));
-    if (signal.kind != Signal::barrier) {
-      for_each_in(ports_, [&](auto& port) { guard([&] { join.add(port.outlet.signal(signal)); }); });
-    }
-    join.add(std::exchange(waiting_, {}).release());
-    join.add(this->behind_burst(signal));
-    return join.finish();
+    return this->signal_behind(signal);
   }
 
  private:
-  /// Where what a call emits begins, beside what is being emitted of the call that has brought it about.
-  struct Staging {
-    std::size_t main;
-    std::array<std::size_t, std::tuple_size_v<Ports>> sides;
-  };
-
   // --- one call of the function
 
-  Staging begin(const Key& key, Cells& cells) {
+  auto begin(const Key& key, Cells& cells) {
     if (key_now_) misuse(this->info().label() + ": the function emits into its own stream; what it emits goes through ctx");
     key_now_ = &key;
     for_each_pair(states_, cells, [](auto& state, auto& cell) { state.bind(cell); });
-    Staging staging{staged_.size(), {}};
-    std::size_t i = 0;
-    for_each_in(ports_, [&](const auto& port) { staging.sides[i++] = port.staged.size(); });
-    return staging;
+    return this->begin_staging();
   }
-  [[gnu::noinline]] void take_back(const Staging& staging) {
+  [[gnu::noinline]] void undo(const typename Base::Staging& staging) {
     this->info().fails();
     key_now_ = nullptr;
     for_each_in(states_, [](auto& state) { state.rollback(); });
-    shorten(staged_, staging.main);
-    std::size_t i = 0;
-    for_each_in(ports_, [&](auto& port) { shorten(port.staged, staging.sides[i++]); });
     staged_timers_.clear();
+    this->take_back(staging);
   }
   void check_times() const {
     for_each_in(states_, [this](const auto& state) {
@@ -192,7 +189,7 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
   void pass_event_time(EventTime to) {
     keys_.template advance<TimeDomain::event>(to, [this](Item& item, EventTime at) {
       life_from_ = at;
-      call_timer(item, at, [this] {
+      call_timer(item, at, [&] {
         if constexpr (event_timers) function_.timer(ctx_);
       });
     });
@@ -201,7 +198,7 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
     keys_.template advance<TimeDomain::processing>(to, [this](Item& item, std::int64_t) {
       life_from_ = frontier_;
       // What the clock has brought about comes behind all that the frontier has passed.
-      call_timer(item, frontier_, [this] {
+      call_timer(item, frontier_, [&] {
         if constexpr (processing_timers) function_.processing_timer(ctx_);
       });
     });
@@ -219,17 +216,17 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
   template <class Call>
   void call_timer(Item& item, EventTime time, Call call) {
     time_now_ = time;
-    const Staging staging = begin(item.first, item.second.cells);
+    const auto staging = begin(item.first, item.second.cells);
     try {
       call();
       check_times();
     } catch (...) {
-      take_back(staging);
+      undo(staging);
       this->failed(std::current_exception());
       return keys_.settle(item);
     }
     commit(item.first, &item);
-    hand_on(staging, nullptr, time);
+    this->hand_on(staging, nullptr, time);
   }
   template <class Time>
   void stage_timer(const Time& time, bool set) {
@@ -249,69 +246,17 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
     misuse(std::string("process: ") + what + " needs elements with an event time; put event_time(...) before");
   }
 
-  // --- results
+  // --- what it is made of
 
-  /// Those of one call. What comes in meanwhile stages its own behind them, and is through with them before we go on.
-  [[gnu::always_inline]] void hand_on(const Staging& staging, const Context* context, EventTime time) {
-    if (staged_.size() != staging.main) {
-      drain(staged_, staging.main, [&](Result&& value) {
-        this->put([&]() -> Result&& { return std::move(value); }, beside(context, time));
-      });
-    }
-    std::size_t i = 0;
-    for_each_in(ports_, [&](auto& port) {
-      const std::size_t from = staging.sides[i++];
-      if (port.staged.size() == from) return;
-      drain(port.staged, from, [&](auto&& value) {
-        guard([&] {
-          Join both{this->strand()};
-          both.add(waiting_.share());
-          const Context own = beside(context, time);
-          both.add(port.outlet.push(std::move(value), own.or_null()));
-          waiting_ = Receipt{both.finish()};
-        });
-      });
-    });
-  }
-  static Context beside(const Context* context, EventTime time) {
-    Context own = Context::of(context);
-    own.event_time(time);
-    return own;
-  }
-  template <class O, class Push>
-  static void drain(std::vector<Staged<O>>& staged, std::size_t from, Push push) {
-    const std::size_t to = staged.size();
-    for (std::size_t i = from; i < to; ++i) {
-      O value = std::move(staged[i].value);
-      push(std::move(value));
-    }
-    shorten(staged, from);
-  }
-  template <class O>
-  static void shorten(std::vector<O>& staged, std::size_t size) {
-    staged.erase(staged.begin() + static_cast<std::ptrdiff_t>(size), staged.end());
-  }
-  /// An error of what is behind a side output fails the element, and not the function.
-  template <class Push>
-  void guard(Push push) {
-    try {
-      push();
-    } catch (...) {
-      this->failed(std::current_exception());
-    }
-  }
-  [[gnu::noinline]] Pending* end_turn() {
-    Join join{this->strand()};
-    join.add(std::exchange(waiting_, {}).release());
-    join.add(this->end_burst());
-    return join.finish();
-  }
-
-  void check(const StateOptions& options) {
+  static const char* checked(const StateOptions& options, const char* loop_for) {
     if (options.time_to_live < Duration::zero()) bad_argument("process: a time to live must not be negative");
-    if (options.time_to_live != Duration::zero() && options.domain == TimeDomain::processing) {
-      loop_for_ = "process: a time to live in processing time";
-    }
+    if (options.time_to_live == Duration::zero() || options.domain == TimeDomain::event) return loop_for;
+    return "process: a time to live in processing time";
+  }
+  std::vector<std::string> state_names() const {
+    std::vector<std::string> names;
+    for_each_in(states_, [&](const auto& state) { names.emplace_back(state.name()); });
+    return names;
   }
   typename Keys::Domains domains() const {
     typename Keys::Domains domains{};
@@ -322,10 +267,9 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
 
   KeyOf<KeyFn> key_;
   Fn function_;
-  States states_ = states_of(function_);
+  States states_ = states_of(function_);  // references to its members
   Sides sides_ = sides_of(function_);
   Ctx ctx_{*this};
-  Ports ports_;
   TimeGauges gauges_;
   Keys keys_;
   Cells fresh_{};  // of a key that nothing is known of yet
@@ -336,10 +280,8 @@ class ProcessNode final : public BurstNode<ProcessNode<T, KeyFn, Key, Fn>, typen
   const Key* key_now_ = nullptr;  // while the function runs
   EventTime time_now_ = no_event_time;
   EventTime life_from_ = no_event_time;  // of what is written now
-  std::vector<Staged<Result>> staged_;
   std::vector<TimerChange> staged_timers_;
 
-  Receipt waiting_;  // of side outputs
   const char* loop_for_ = nullptr;
   Alarm<ProcessNode> alarm_{*this};
 };

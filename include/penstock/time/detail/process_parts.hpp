@@ -1,38 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <boost/pfr/core.hpp>
 
-#include "penstock/core/outlet.hpp"
 #include "penstock/state/keyed_state.hpp"
+#include "penstock/time/detail/staged_node.hpp"
 #include "penstock/time/instant.hpp"
 
 // Not an operator: what a process function is made of.
 
 namespace penstock {
-namespace detail {
-
-/// What a function emits waits here until it has returned.
-template <class T>
-struct Staged {
-  T value;
-};
-/// A second output of an operator.
-template <element T>
-struct SidePort {
-  Outlet<T> outlet;
-  std::vector<Staged<T>> staged;
-};
-
-}  // namespace detail
-
 /// A second output of a process function, as a member of it: `ctx.emit(alerts, alert)`. What comes out is
 /// `stream.side(&Fn::alerts)`.
 template <element T>
@@ -54,7 +38,7 @@ template <class Fn>
 concept names_its_members = requires(Fn& fn) { fn.members(); };
 /// All that a function has to be looked through for states and side outputs.
 template <class Fn>
-auto members_of(Fn& fn) {
+auto parts_of(Fn& fn) {
   if constexpr (names_its_members<Fn>) {
     return fn.members();
   } else {
@@ -87,11 +71,11 @@ auto side_or_nothing(M& member) {
 }
 template <class Fn>
 auto states_of(Fn& fn) {
-  return std::apply([](auto&... members) { return std::tuple_cat(state_or_nothing(members)...); }, members_of(fn));
+  return std::apply([](auto&... members) { return std::tuple_cat(state_or_nothing(members)...); }, parts_of(fn));
 }
 template <class Fn>
 auto sides_of(Fn& fn) {
-  return std::apply([](auto&... members) { return std::tuple_cat(side_or_nothing(members)...); }, members_of(fn));
+  return std::apply([](auto&... members) { return std::tuple_cat(side_or_nothing(members)...); }, parts_of(fn));
 }
 
 template <class States>
@@ -122,8 +106,11 @@ concept has_timer = requires(Fn& fn, Ctx& ctx) { fn.timer(ctx); };
 template <class Fn, class Ctx>
 concept has_processing_timer = requires(Fn& fn, Ctx& ctx) { fn.processing_timer(ctx); };
 
-template <class... Ts, class Fn>
-void for_each_in(std::tuple<Ts...>& tuple, Fn fn) {
+template <class Fn>
+using SidePortsOf = typename PortsOf<decltype(sides_of(std::declval<Fn&>()))>::type;
+
+template <class Tuple, class Fn>
+[[gnu::always_inline]] inline void for_each_in(Tuple& tuple, Fn fn) {
   std::apply([&](auto&... each) { (fn(each), ...); }, tuple);
 }
 /// Calls `fn(a, b)` for what stands at the same place in both.
@@ -175,7 +162,7 @@ class ProcessContext {
   /// The same so much event time after that of the element.
   template <class Rep, class Period>
   void timer_after(std::chrono::duration<Rep, Period> span) {
-    node_.needs_event_time("a timer some time after an element");
+    if (time() == no_event_time) node_.needs_event_time("a timer some time after an element");
     timer_at(detail::later_by(time(), detail::span_of(span)));
   }
   template <class Time>

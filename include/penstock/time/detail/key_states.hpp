@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <boost/unordered/unordered_map.hpp>
 
 #include "penstock/core/error.hpp"
+#include "penstock/state/codec.hpp"
 #include "penstock/state/keyed_state.hpp"
 #include "penstock/time/detail/agenda.hpp"
-#include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/gauges.hpp"
 
@@ -27,9 +30,14 @@ struct TimerChange {
   std::int64_t time;
 };
 
+template <class Cells>
+inline constexpr bool cells_have_codecs = false;
+template <class... Contents>
+inline constexpr bool cells_have_codecs<std::tuple<StateCell<Contents>...>> = (has_codec<Contents> && ...);
+
 /// `Cells` is a tuple of StateCell. Items stay where they are.
 template <class Key, class Cells>
-class KeyTable {
+class KeyStates {
  public:
   struct Entry {
     Cells cells;
@@ -41,7 +49,7 @@ class KeyTable {
   static constexpr std::size_t states = std::tuple_size_v<Cells>;
   using Domains = std::array<TimeDomain, states>;
 
-  KeyTable(const Domains& domains, TimeGauges& gauges) : domains_(domains), gauges_(gauges) {}
+  KeyStates(const Domains& domains, TimeGauges& gauges) : domains_(domains), gauges_(gauges) {}
 
   Item* find(const Key& key) {
     const auto found = entries_.find(key);
@@ -52,7 +60,6 @@ class KeyTable {
     gauges_.entries.set(entries_.size());
     return item;
   }
-  const Entries& entries() const noexcept { return entries_; }
   static bool empty(const Cells& cells) {
     return std::apply([](const auto&... cell) { return (cell.empty() && ...); }, cells);
   }
@@ -115,6 +122,43 @@ class KeyTable {
     }
   }
 
+  static constexpr bool can_save = has_codec<Key> && cells_have_codecs<Cells>;
+
+  /// In the order of keys, so that the same contents give the same bytes. Of processing time, what is left from `now` on.
+  void save(StateWriter& to, const std::vector<std::string>& names, std::int64_t now) const {
+    std::vector<const Item*> sorted;
+    sorted.reserve(entries_.size());
+    for (const Item& item : entries_) sorted.push_back(&item);
+    std::sort(sorted.begin(), sorted.end(), [](const Item* a, const Item* b) { return KeyBefore{}(a->first, b->first); });
+    to.put(names);
+    to.put(static_cast<std::uint64_t>(sorted.size()));
+    for (const Item* item : sorted) {
+      to.put(item->first);
+      for_each_cell(item->second.cells, [&](const auto& cell, TimeDomain domain) {
+        to.put(cell.content);
+        to.put(shifted(cell.ends, domain == TimeDomain::event ? 0 : -now));
+      });
+      to.put(item->second.event.timers);
+      to.put(shifted(item->second.processing.timers, -now));
+    }
+  }
+  void load(StateReader& from, const std::vector<std::string>& names, std::int64_t now) {
+    const auto saved = from.get<std::vector<std::string>>();
+    if (saved != names) from.fail("it has the states " + listed(saved) + ", and the function has " + listed(names));
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+      Item& item = add(from.get<Key>(), {});
+      for_each_cell(item.second.cells, [&](auto& cell, TimeDomain domain) {
+        from.get(cell.content);
+        cell.ends = shifted(from.get<std::int64_t>(), domain == TimeDomain::event ? 0 : now);
+      });
+      from.get(item.second.event.timers);
+      item.second.processing.timers = shifted(from.get<std::vector<std::int64_t>>(), now);
+      count(TimeDomain::event, 0, item.second.event.timers.size());
+      count(TimeDomain::processing, 0, item.second.processing.timers.size());
+      settle(item);
+    }
+  }
+
   std::size_t processing_timers() const noexcept { return processing_timers_; }
   void clear() noexcept {
     event_.clear();
@@ -133,7 +177,7 @@ class KeyTable {
     Agenda& operator()(Item& item) const noexcept { return item.second.processing; }
   };
   struct KeyBefore {
-    bool operator()(const Key& a, const Key& b) const { return key_before(a, b, WindowHash<Key>{}); }
+    bool operator()(const Key& a, const Key& b) const { return key_before(a, b); }
   };
 
   template <TimeDomain domain>
@@ -144,10 +188,20 @@ class KeyTable {
       return processing_;
     }
   }
-  template <class Fn>
-  void for_each_cell(Cells& cells, Fn fn) {
+  template <class Some, class Fn>
+  void for_each_cell(Some& cells, Fn fn) const {
     [&]<std::size_t... I>(std::index_sequence<I...>) { (fn(std::get<I>(cells), domains_[I]), ...); }(
         std::make_index_sequence<states>{});
+  }
+  static std::int64_t shifted(std::int64_t time, std::int64_t by) noexcept { return time == never ? never : time + by; }
+  static std::vector<std::int64_t> shifted(std::vector<std::int64_t> times, std::int64_t by) {
+    for (std::int64_t& time : times) time = shifted(time, by);
+    return times;
+  }
+  static std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text.empty() ? "none" : text;
   }
   void count(TimeDomain domain, std::size_t before, std::size_t after) noexcept {
     gauges_.timers.add(after - before);
