@@ -157,7 +157,10 @@ class Graph {
   /// An error of background work: to the handler, or to the loop.
   [[gnu::noinline]] void report(std::exception_ptr error, Info& where) noexcept {
     where.late_errors.add();
-    if (!handler_) return strand_->report(std::move(error));
+    if (!handler_) {
+      if (epochs_) epochs_->fails(error);
+      return strand_->report(std::move(error));
+    }
     try {
       handler_->handle(std::move(error), where);
     } catch (...) {

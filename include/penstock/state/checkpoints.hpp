@@ -31,7 +31,9 @@ namespace penstock {
 /// Errors: std::logic_error for a graph that cannot do what was asked for, and for a snapshot that does not fit the graph;
 ///         StateError for one that cannot be read; std::system_error for the directory. An epoch that fails or takes
 ///         too long is given up and counted, and the graph goes on; more than `tolerated_failures` in a row are
-///         reported like errors of background work.
+///         reported like errors of background work. An element that fails where nobody deals with it, as no error policy and
+///         no `on_background_error` of the graph does, stops the sources and ends the run: it is in no snapshot, so that
+///         the next run gets it again.
 /// Cost:   nothing an element; per epoch one barrier through the graph, the writing of all that is remembered on the strand,
 ///         and one durable write beside it.
 class Checkpoints {

@@ -113,6 +113,7 @@ class Coordinator final : public Epochs {
 
   /// Asks for a snapshot; the receipt settles when it is durable.
   Receipt take(std::string savepoint = {}) {
+    if (failed_) std::rethrow_exception(failed_);
     Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::barrier);
     wanted_.push_back({receipt, std::move(savepoint)});
     if (state_ == State::rests) begin();
@@ -145,6 +146,14 @@ class Coordinator final : public Epochs {
   void passes(const Info& info, std::int64_t epoch) override {
     if (state_ != State::passes || epoch != static_cast<std::int64_t>(epoch_)) return;  // one that was given up
     save(info);
+  }
+  void fails(const std::exception_ptr& error) noexcept override {
+    if (failed_) return;
+    failed_ = error;
+    graph().stop();
+    alarm_.cancel();
+    if (state_ == State::passes) return give_up(error);
+    if (state_ == State::rests) rest(error);
   }
   bool puts_off(Task& change) noexcept override {
     if (state_ != State::passes) return false;
@@ -346,7 +355,7 @@ class Coordinator final : public Epochs {
     for (Alignment* alignment : alignments_) alignment->give_up(static_cast<std::int64_t>(epoch_));
     for (const Info* info : managed_of(graph())) info->state->aborted(epoch_);
     ++stats_.given_up;
-    const bool tell = ++failures_ > options_.tolerated_failures && !closed_;
+    const bool tell = ++failures_ > options_.tolerated_failures && !closed_ && !failed_;
     make_changes();
     rest(error);
     if (tell) graph().report(error, handle_.node().info());
@@ -356,6 +365,10 @@ class Coordinator final : public Epochs {
     state_ = State::rests;
     for (Wanted& request : std::exchange(requests_, {})) request.receipt.settle(error);
     if (closed_) return;
+    if (failed_) {
+      for (Wanted& request : std::exchange(wanted_, {})) request.receipt.settle(failed_);
+      return over().settle(failed_);
+    }
     if (!wanted_.empty()) return begin();
     if (ends_) return over().settle(error);
     if (stirred_ || fed_by_hand()) schedule();
@@ -370,7 +383,7 @@ class Coordinator final : public Epochs {
       drains_ = false;
       graph().when_idle(idle_);
       for (Node* node : open_entrances()) end(*node);
-    } else if (!ends_ && open_entrances().empty()) {
+    } else if (!ends_ && !failed_ && open_entrances().empty()) {
       take_last();
     }
   }
@@ -467,6 +480,7 @@ class Coordinator final : public Epochs {
   TaskQueue changes_;             // of the graph, that wait for the barrier
   TimePoint began_{};
   unsigned failures_ = 0;  // in a row
+  std::exception_ptr failed_;
   bool stirred_ = false;   // since it was idle
   bool drains_ = false;
   bool ends_ = false;      // the epoch under way is the last one
