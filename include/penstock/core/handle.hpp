@@ -92,6 +92,7 @@ class Handle {
     fn();
   }
   void rename(std::string name) const { handle_->info().name = std::move(name); }
+  void promise(Guarantee guarantee) const { handle_->info().guarantee = guarantee; }
 
  private:
   detail::NodeHandle handle_;
@@ -103,6 +104,12 @@ class Sink : public Handle {
   explicit Sink(Node& node) : Handle(node) {}
   Sink named(std::string name) const {
     rename(std::move(name));
+    return *this;
+  }
+  /// What comes of an element that is written again after a crash, which is known to you alone: a function that puts rows into a
+  /// table by their key can promise `exactly_once`. Without it a function promises `at_least_once`.
+  Sink promises(Guarantee guarantee) const {
+    promise(guarantee);
     return *this;
   }
 };
