@@ -13,6 +13,7 @@
 #include "penstock/sinks/print.hpp"
 #include "penstock/sinks/sink_to_csv.hpp"
 #include "penstock/sinks/sink_to_textfile.hpp"
+#include "penstock/sinks/upsert_csv.hpp"
 #include "penstock/sources/csv.hpp"
 #include "penstock/sources/filenames.hpp"
 #include "penstock/sources/from_csv.hpp"

@@ -235,6 +235,8 @@ class Operators {
   /// Writes every element as a line of JSON.
   PENSTOCK_MEMBER(sink_to_jsonl, (class Path, class... Options), (Path file, Options... options), (std::move(file), std::move(options)...))
   PENSTOCK_MEMBER(sink_to_jsonl, (class Path, class S = Self), (Path file, detail::Later<JsonlFile, S> options), (std::move(file), std::move(options)))
+  /// Keeps a table by key in a CSV file.
+  PENSTOCK_MEMBER(upsert_csv, (class Path, class... Args), (Path file, Args... args), (std::move(file), std::move(args)...))
 
 #undef PENSTOCK_MEMBER
 #undef PENSTOCK_UNPACK

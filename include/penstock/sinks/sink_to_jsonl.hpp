@@ -152,8 +152,9 @@ class JsonlFileStep : public LineFileStep {
 ///                cannot be written, naming it; std::out_of_range through emit for a value that JSON does not
 ///                have; nothing of that row is written then.
 /// Cost:          a copy into the buffer; one write each 64 KiB or flush.
-/// Recovery:      what is written stays written; elements that come again are written again, but not to an
-///                atomic file that was not finished.
+/// Recovery:      exactly once, with checkpoints, in files of its own: a checkpoint brings them to the disk, and a run that
+///                goes on from it cuts off what was written after it; finished files that are atomic have their names
+///                when the checkpoint is durable. Without, and into a C stream, what comes again is written again.
 /// Example:       examples/09_files/jsonl.cpp
 /// See also:      from_jsonl, sink_to_csv, sink_to_textfile
 template <class Path, class... Options>

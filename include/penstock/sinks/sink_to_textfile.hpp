@@ -11,10 +11,12 @@
 #include <utility>
 
 #include "penstock/core/box.hpp"
+#include "penstock/core/managed.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/sinks/detail/file_writer.hpp"
 #include "penstock/sinks/file_policies.hpp"
+#include "penstock/state/codec.hpp"
 
 namespace penstock {
 
@@ -34,17 +36,35 @@ concept text = std::convertible_to<const T&, std::string_view>;
 
 namespace detail {
 
-/// What all sinks that write lines have in common.
-class LineFileStep : public Step {
+/// What all sinks that write lines have in common. A snapshot holds how far the file was written, and whoever goes on from
+/// it cuts off what was written after that.
+class LineFileStep : public Step, public Managed {
  public:
   template <class In>
   using output = void;
 
   void place(Node& node, Info& info) noexcept {
     Step::place(node, info);
-    file_.start();
+    file_.start(node);
     if (timing_) timing_->step = this;
+    if (!file_.can_go_back()) return;
+    info.state = this;
+    info.recovery = Recovery::state;
+    info.guarantee = Guarantee::exactly_once;
   }
+
+  void at_barrier(const Signal& signal) {
+    if (signal.kind == Signal::barrier && info().state) prepare();
+    Step::at_barrier(signal);
+  }
+  void save(StateWriter& to) const override { to.put(file_.mark()); }
+  void load(StateReader& from) override { file_.go_back(from.get<FileMark>()); }
+  void committed(std::uint64_t) override {
+    const CountHeld count{*this};
+    file_.publish();
+    if (file_.has_notice()) node().graph().report(file_.notice(), info());
+  }
+  void aborted(std::uint64_t) noexcept override { file_.unseal(); }
 
   /// The end closes the file: that is when what is left is written. A stream that is reopened goes on behind
   /// it.
@@ -74,6 +94,15 @@ class LineFileStep : public Step {
         timing_(file_.policies().timed() ? new Timing : nullptr) {}
 
   void head(std::string text) { file_.head(std::move(text)); }
+  /// `fn` puts another file in the place of this one.
+  template <class Fn>
+  void replace(Fn fn) {
+    const CountHeld count{*this};
+    if (file_.finished()) return fn();
+    file_.flush();
+    fn();
+    file_.replaced();
+  }
   [[gnu::always_inline]] void write(std::string_view line, const Context* context) {
     const CountHeld count{*this};
     file_.write(line, context);
@@ -142,6 +171,10 @@ class LineFileStep : public Step {
     if (error) node().graph().report(std::move(error), info());
   }
 
+  void prepare() {
+    const CountHeld count{*this};
+    file_.prepare();
+  }
   void cancel() noexcept {
     if (!timing_) return;
     timing_->flush.cancel();
@@ -226,8 +259,9 @@ class TextFileStep : public LineFileStep {
 ///                removed, as an error of background work. std::logic_error here when a time in the options
 ///                finds no event loop; std::invalid_argument for options that make no sense.
 /// Cost:          a copy into the buffer; one write each 64 KiB or flush. A Ref that is held costs a pointer.
-/// Recovery:      what is written stays written; elements that come again are written again, but not to an
-///                atomic file that was not finished.
+/// Recovery:      exactly once, with checkpoints, in files of its own: a checkpoint brings them to the disk, and a run that
+///                goes on from it cuts off what was written after it; finished files that are atomic have their names
+///                when the checkpoint is durable. Without, and into a C stream, what comes again is written again.
 /// Example:       examples/02_operators/sink_to_textfile.cpp
 /// See also:      sink, from_textfile
 template <class Path, class... Options>

@@ -20,10 +20,10 @@
 #include <utility>
 #include <vector>
 
-#include "penstock/core/context.hpp"
-#include "penstock/sinks/detail/numbered_names.hpp"
+#include "penstock/core/graph.hpp"
+#include "penstock/sinks/detail/descriptor.hpp"
+#include "penstock/sinks/detail/finished_files.hpp"
 #include "penstock/sinks/file_policies.hpp"
-#include "penstock/sources/detail/file.hpp"
 
 // Not an operator: how records get into files.
 
@@ -46,30 +46,6 @@ struct FilePolicies {
   bool timed() const noexcept { return flush.time() != Duration::zero() || rotate.every != Duration::zero(); }
 };
 
-/// A file of the operating system, owned.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { static_cast<void>(close()); }
-
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  int get() const noexcept { return fd_; }
-  /// False, with `errno` set, when the file could not be closed in good order. It is closed all the same.
-  bool close() noexcept {
-    const int fd = std::exchange(fd_, -1);
-    return fd < 0 || ::close(fd) == 0;
-  }
-
- private:
-  int fd_ = -1;
-};
-
 /// Writes records into a file, or one file after the other, as the policies say. It has a buffer of its own
 /// for files that it opened itself, because a C stream forgets what it could not write; what is in the
 /// buffer is tried again with the next record, and a record that is refused has left nothing behind.
@@ -78,13 +54,9 @@ class FileWriter {
   FileWriter(const char* who, std::string path, FilePolicies policies)
       : who_(who), path_(std::move(path)), policies_(std::move(policies)) {
     check();
-    if (policies_.rotates()) {
-      names_.emplace(
-          who_, policies_.rotate.name.empty() ? NumberedNames::pattern_of(path_) : policies_.rotate.name);
-    }
+    if (policies_.rotates()) finished_files_.emplace(who_, path_, policies_.rotate);
     current_ = policies_.atomic ? path_ + ".part" : path_;
-    const std::size_t slash = path_.rfind('/');
-    directory_ = slash == path_.npos ? std::string{"./"} : path_.substr(0, slash + 1);
+    directory_ = directory_of(path_);
     open();
   }
   FileWriter(const char* who, std::FILE* file, FilePolicies policies)
@@ -101,9 +73,11 @@ class FileWriter {
     // A pipe has no place; what goes into it begins here.
     if (given_ && (std::fseek(given_, 0, SEEK_END) != 0 || std::ftell(given_) <= 0)) put(head_);
   }
-  /// Once all is wired: until then a file that is there is not touched.
-  void start() noexcept {
-    if (!given_) begin();
+  /// Once all is wired: until then a file that is there is not touched. One that is to be replaced is not touched before
+  /// something is to be written, since a snapshot may say that it goes on.
+  void start(Node& node) noexcept {
+    node_ = &node;
+    if (!given_ && !fresh_) begin();
   }
 
   const FilePolicies& policies() const noexcept { return policies_; }
@@ -126,7 +100,7 @@ class FileWriter {
       ++unflushed_;
       if (unflushed_ >= flush_at_) flush();
     } else {
-      if (!file_ || buffer_.size() + size > room || size_ + size > size_limit()) [[unlikely]] make_room(size);
+      if (!file_ || buffer_.size() + size > room_ || size_ + size > size_limit()) [[unlikely]] make_room(size);
       buffer_.append(line).append(policies_.end);
       size_ += size;
       ++records_;
@@ -141,25 +115,79 @@ class FileWriter {
   }
 
   /// Writes what is in the buffer, and syncs it where that is said.
-  void flush() {
-    write_out();
-    unflushed_ = 0;
-    if (policies_.sync == Sync::at_flush) sync();
-    if (!policies_.atomic) release();
-  }
+  void flush() { flush_and_sync(policies_.sync == Sync::at_flush); }
 
-  /// Finishes the file, and is ready for the next one.
+  /// Finishes the file, and is ready for the next one. With checkpoints an atomic one has its name only when the next
+  /// checkpoint is durable.
   void rotate() {
     if (!file_ || !has_records()) return;
-    const std::string name = free_name();
+    const std::string name = finished_files_->free_name(begun_);
+    const bool parks = waits_for_checkpoints();
     write_out();
     try {
-      finish_as(directory_ + name);
+      finish_as(directory_ + name + (parks ? ".part" : ""));
     } catch (...) {
-      if (!file_) remember(name);
+      if (!file_) finished_files_->remember(name, parks, notice_);
       throw;
     }
-    remember(name);
+    finished_files_->remember(name, parks, notice_);
+    size_ = 0;
+  }
+
+  // --- checkpoints ---
+
+  /// Whether there is a file that a snapshot can go back to.
+  bool can_go_back() const noexcept { return can_go_back_; }
+  /// Before a snapshot: everything so far is on the disk.
+  void prepare() {
+    if (waits_for_checkpoints()) {
+      rotate();
+    } else if (file_) {
+      begin_if_fresh();
+      flush_and_sync(true);
+    }
+    if (finished_files_) finished_files_->seal();
+  }
+  FileMark mark() const {
+    FileMark mark = finished_files_ ? finished_files_->mark() : FileMark{};
+    if (!waits_for_checkpoints() && (file_ || finished_)) mark.size = size_;
+    return mark;
+  }
+  /// The snapshot that has the mark is durable.
+  void publish() {
+    if (finished_files_) finished_files_->publish(notice_);
+  }
+  void unseal() noexcept {
+    if (finished_files_) finished_files_->unseal();
+  }
+  /// As at the mark: what was written after that comes again.
+  void go_back(const FileMark& mark) {
+    static_cast<void>(file_.close());
+    buffer_.clear();
+    written_ = 0;
+    buffered_ = unflushed_ = 0;
+    if (finished_files_) finished_files_->go_back(mark, path_, policies_.atomic);
+    std::error_code ignored;
+    if (policies_.atomic && !policies_.rotates() && !std::filesystem::exists(current_, ignored)) {
+      std::filesystem::copy_file(path_, current_, ignored);  // it was finished after the snapshot
+    }
+    file_ = Descriptor{::open(current_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+    if (!file_) file_error(std::string{who_} + ": cannot open", current_);
+    struct ::stat found {};
+    if (::fstat(file_.get(), &found) != 0) fail("look at");
+    if (static_cast<std::uint64_t>(found.st_size) < mark.size) {
+      throw StateError(std::string{who_} + ": " + current_ + " has " + std::to_string(found.st_size) +
+                       " bytes, and had " + std::to_string(mark.size) + " when the snapshot was taken");
+    }
+    if (::ftruncate(file_.get(), static_cast<::off_t>(mark.size)) != 0) fail("go back in");
+    fresh_ = false;
+    begin();
+  }
+  /// Another file has taken the place of this one, all of which was flushed.
+  void replaced() {
+    static_cast<void>(file_.close());
+    open();
+    begin();
   }
 
   /// The end of all: nothing can be written any more, unless it is opened again.
@@ -175,6 +203,7 @@ class FileWriter {
         drop_part();
       }
     } else if (file_) {
+      begin_if_fresh();
       write_out();
       finish_as(path_);
     }
@@ -184,6 +213,11 @@ class FileWriter {
   /// elements it has.
   std::uint64_t leave() {
     if (finished_) return 0;
+    if (file_ && room_ == 0) {  // nothing was written: what was to be replaced stays
+      static_cast<void>(file_.close());
+      finished_ = true;
+      return 0;
+    }
     if (!policies_.atomic) {
       finish();
       return 0;
@@ -221,7 +255,6 @@ class FileWriter {
   bool has_notice() const noexcept { return notice_ != nullptr; }
 
  private:
-  static constexpr std::size_t room = std::size_t{64} * 1024;
   static constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
   void check() {
@@ -232,6 +265,8 @@ class FileWriter {
       wrong(": to rotate, say after how many bytes or how much time");
     }
     if (const std::size_t n = policies_.flush.elements(); n != 0) flush_at_ = n;
+    struct ::stat found {};
+    can_go_back_ = !given_ && (::stat(path_.c_str(), &found) != 0 || S_ISREG(found.st_mode));
     holds_ = policies_.atomic || policies_.flush.time() != Duration::zero() || flush_at_ != no_limit ||
              policies_.sync == Sync::at_flush;
   }
@@ -260,6 +295,7 @@ class FileWriter {
     policies_.append = true;  // what this one has written stays
     begun_ = std::time(nullptr);
     damaged_ = false;
+    room_ = 0;
   }
   /// The head, into a file that has nothing. What is no regular file has nothing.
   void begin() {
@@ -268,11 +304,25 @@ class FileWriter {
     size_ = regular_ && !(fresh_ && ::ftruncate(file_.get(), 0) == 0)
                 ? static_cast<std::uint64_t>(found.st_size)
                 : 0;
+    room_ = std::size_t{64} * 1024;
     records_ = 0;
     had_ = size_ != 0;
     if (had_) return;
     buffer_ = head_;
     size_ = head_.size();
+  }
+
+  void begin_if_fresh() {
+    if (room_ == 0) begin();
+  }
+  bool waits_for_checkpoints() const noexcept {
+    return policies_.atomic && policies_.rotates() && node_ && node_->graph().epochs();
+  }
+  void flush_and_sync(bool syncs) {
+    write_out();
+    unflushed_ = 0;
+    if (syncs) sync();
+    if (!policies_.atomic) release();
   }
 
   std::uint64_t size_limit() const noexcept {
@@ -282,11 +332,9 @@ class FileWriter {
   [[gnu::noinline]] void make_room(std::size_t size) {
     if (finished_) misuse(who_, ": its file was finished, and nothing can be written to it any more");
     if (file_ && size_ + size > size_limit()) rotate();
-    if (!file_) {
-      open();
-      begin();
-    }
-    if (buffer_.size() + size <= room) return;
+    if (!file_) open();
+    begin_if_fresh();
+    if (buffer_.size() + size <= room_) return;
     if (policies_.sync == Sync::at_flush) {
       flush();
     } else {
@@ -365,63 +413,24 @@ class FileWriter {
       fail("finish");
     }
     if (lasting) sync();
-    if (name != current_ && ::rename(current_.c_str(), name.c_str()) != 0) {
-      file_error(std::string{who_} + ": cannot rename " + current_ + " to", name);
-    }
+    if (name != current_) rename_file(who_, current_, name);
     unflushed_ = 0;
     had_ = false;
     records_ = 0;
     ++files_;
     try {
       if (!file_.close()) fail("close");
-      if (lasting) sync_directory();
+      if (lasting) sync_directory(who_, directory_);
     } catch (...) {
       lose(std::current_exception());
       throw;
     }
     release();
   }
-  void sync_directory() {
-    const Descriptor directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!directory || ::fsync(directory.get()) != 0)
-      file_error(std::string{who_} + ": cannot sync", directory_);
-  }
   void drop_part() {
     static_cast<void>(file_.close());
     static_cast<void>(::unlink(current_.c_str()));
     buffer_.clear();
-  }
-
-  // --- one file after the other ---
-
-  std::string free_name() {
-    if (!looked_) {
-      there_ = names_->in(directory_);
-      next_ = there_.empty() ? 1 : there_.back().number + 1;
-      if (policies_.rotate.keep == 0) there_.clear();
-      looked_ = true;
-    }
-    for (;; ++next_) {
-      std::string name = names_->name(next_, begun_);
-      struct ::stat found {};
-      if (::lstat((directory_ + name).c_str(), &found) != 0) return name;
-    }
-  }
-  void remember(const std::string& name) noexcept {
-    const std::size_t keep = policies_.rotate.keep;
-    try {
-      ++next_;
-      if (keep == 0) return;
-      there_.push_back({next_ - 1, name});
-      while (there_.size() > keep) {
-        const std::string old = directory_ + there_.front().name;
-        there_.erase(there_.begin());
-        if (::unlink(old.c_str()) != 0 && errno != ENOENT)
-          file_error(std::string{who_} + ": cannot remove", old);
-      }
-    } catch (...) {
-      notice_ = std::current_exception();
-    }
   }
 
   // --- a C stream ---
@@ -467,13 +476,13 @@ class FileWriter {
   bool damaged_ = false;
   bool finished_ = false;
 
-  std::optional<NumberedNames> names_;
-  std::vector<NumberedNames::Found> there_;  // finished files, when only some are kept
-  std::uint64_t next_ = 1;
+  std::optional<FinishedFiles> finished_files_;
   std::uint64_t files_ = 0;
   std::time_t begun_ = 0;
-  bool looked_ = false;
   std::exception_ptr notice_;
+  Node* node_ = nullptr;
+  std::size_t room_ = 0;      // for records in the buffer; 0: the file was opened, and not begun
+  bool can_go_back_ = false;
 };
 
 }  // namespace penstock::detail

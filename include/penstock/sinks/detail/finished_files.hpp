@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "penstock/sinks/detail/descriptor.hpp"
+#include "penstock/sinks/detail/numbered_names.hpp"
+#include "penstock/sinks/file_policies.hpp"
+#include "penstock/state/codec.hpp"
+
+// Not an operator: the files that were finished one after the other, and those that wait for a checkpoint.
+
+namespace penstock::detail {
+
+/// How far files were written when a snapshot was taken.
+struct FileMark {
+  std::uint64_t size = 0;              ///< of the file that was being written
+  std::uint64_t next = 0;              ///< the number of the next finished file
+  std::vector<std::string> waiting{};  ///< finished files that get their names when the snapshot is durable
+
+  static auto fields(auto& self) { return std::tie(self.size, self.next, self.waiting); }
+};
+
+class FinishedFiles {
+ public:
+  FinishedFiles(const char* who, const std::string& path, const Rotate& rotate)
+      : who_(who),
+        directory_(directory_of(path)),
+        names_(who, rotate.name.empty() ? NumberedNames::pattern_of(path) : rotate.name),
+        keep_(rotate.keep) {}
+
+  std::string free_name(std::time_t begun) {
+    look();
+    for (;; ++next_) {
+      std::string name = names_.name(next_, begun);
+      if (!exists(name)) return name;
+    }
+  }
+  /// One was finished under this name, or is to have it. What goes wrong with an old one is told in `notice`.
+  void remember(const std::string& name, bool waits, std::exception_ptr& notice) noexcept {
+    try {
+      ++next_;
+      if (waits) {
+        waiting_.push_back(name);
+      } else {
+        keep(next_ - 1, name);
+      }
+    } catch (...) {
+      notice = std::current_exception();
+    }
+  }
+
+  /// What waits now gets its names with the next snapshot.
+  void seal() {
+    look();
+    sealed_ = waiting_.size();
+  }
+  void unseal() noexcept { sealed_ = 0; }
+  /// Twice is as good as once.
+  void publish(std::exception_ptr& notice) {
+    if (sealed_ == 0) return;
+    while (sealed_ != 0) {
+      const std::string& name = waiting_.front();
+      // One that is gone has its name already, or did when it was told before.
+      if (exists(name + ".part")) rename_file(who_, directory_ + name + ".part", directory_ + name);
+      try {
+        if (const auto number = names_.number_in(name)) keep(*number, name);
+      } catch (...) {
+        notice = std::current_exception();
+      }
+      waiting_.erase(waiting_.begin());
+      --sealed_;
+    }
+    sync_directory(who_, directory_);
+  }
+
+  FileMark mark() const { return {0, next_, waiting_}; }
+  /// Only what was finished before the mark was. The file that was being written then has its old name again.
+  void go_back(const FileMark& mark, const std::string& path, bool atomic) {
+    if (atomic) {
+      remove_parts(mark.waiting);
+    } else {
+      bool any = false;
+      bool found = false;
+      for (const auto& [number, name] : names_.in(directory_)) {
+        if (number < mark.next) continue;
+        any = true;
+        if (number == mark.next) {
+          found = true;
+          rename_file(who_, directory_ + name, path);
+        } else {
+          remove(name);
+        }
+      }
+      if (any && !found) std::filesystem::remove(path);
+    }
+    waiting_ = mark.waiting;
+    looked_ = false;
+    seal();
+    next_ = mark.next;
+  }
+
+ private:
+  void look() {
+    if (std::exchange(looked_, true)) return;
+    there_ = names_.in(directory_);
+    next_ = there_.empty() ? 1 : there_.back().number + 1;
+    if (keep_ == 0) there_.clear();
+  }
+  bool exists(const std::string& name) const {
+    struct ::stat found {};
+    return ::lstat((directory_ + name).c_str(), &found) == 0;
+  }
+  void keep(std::uint64_t number, const std::string& name) {
+    if (keep_ == 0) return;
+    there_.push_back({number, name});
+    while (there_.size() > keep_) {
+      const std::string old = there_.front().name;
+      there_.erase(there_.begin());
+      remove(old);
+    }
+  }
+  void remove(const std::string& name) const {
+    if (::unlink((directory_ + name).c_str()) != 0 && errno != ENOENT) {
+      file_error(std::string{who_} + ": cannot remove", directory_ + name);
+    }
+  }
+  /// What was finished after the snapshot comes again.
+  void remove_parts(const std::vector<std::string>& but) const {
+    std::vector<std::string> old;
+    for (const auto& entry : std::filesystem::directory_iterator{directory_}) {
+      std::string name = entry.path().filename().string();
+      if (!name.ends_with(".part")) continue;
+      name.resize(name.size() - std::string_view{".part"}.size());
+      if (names_.number_in(name) && std::find(but.begin(), but.end(), name) == but.end()) old.push_back(name + ".part");
+    }
+    for (const std::string& name : old) remove(name);
+  }
+
+  const char* who_;
+  std::string directory_;  // with a slash
+  NumberedNames names_;
+  std::size_t keep_;
+  std::vector<NumberedNames::Found> there_;  // finished files, when only some are kept
+  std::vector<std::string> waiting_;
+  std::size_t sealed_ = 0;                   // of these, those in the snapshot
+  std::uint64_t next_ = 1;
+  bool looked_ = false;
+};
+
+}  // namespace penstock::detail
