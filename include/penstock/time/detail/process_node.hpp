@@ -158,11 +158,12 @@ class ProcessNode final
       if (life_from_ == no_event_time) needs_event_time("a time to live");
     });
   }
-  void commit(const Key& key, Item* item) {
+  /// True when there was something; then the item may be gone.
+  bool commit(const Key& key, Item* item) {
     key_now_ = nullptr;
     bool written = !staged_timers_.empty();
     for_each_in(states_, [&](const auto& state) { written = written || state.written(); });
-    if (!written) return;
+    if (!written) return false;
     Cells& cells = item ? item->second.cells : fresh_;
     for_each_pair(states_, cells, [this](auto& state, auto& cell) {
       if (!state.written()) return;
@@ -170,13 +171,14 @@ class ProcessNode final
       state.commit();
     });
     if (!item) {
-      if (staged_timers_.empty() && Keys::empty(cells)) return;
+      if (staged_timers_.empty() && Keys::empty(cells)) return false;
       item = &keys_.add(key, std::exchange(fresh_, Cells{}));
     }
     for (const TimerChange& change : staged_timers_) keys_.change(*item, change);
     staged_timers_.clear();
     keys_.settle(*item);
     if (loop_for_) set_alarm();
+    return true;
   }
   std::int64_t end_of_life(const StateOptions& options) const {
     if (options.time_to_live == Duration::zero()) return never;
@@ -225,7 +227,7 @@ class ProcessNode final
       this->failed(std::current_exception());
       return keys_.settle(item);
     }
-    commit(item.first, &item);
+    if (!commit(item.first, &item)) keys_.settle(item);
     this->hand_on(staging, nullptr, time);
   }
   template <class Time>

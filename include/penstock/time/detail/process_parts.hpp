@@ -174,10 +174,10 @@ class ProcessContext {
   void processing_timer_after(Duration span) {
     static_assert(Node::processing_timers,
                   "process: ctx.processing_timer_after needs a member `void processing_timer(auto& ctx)` in the function");
-    if (!at_end()) node_.staged_timers_.push_back({(now() + span).time_since_epoch().count(), TimeDomain::processing, true});
+    if (!at_end()) node_.staged_timers_.push_back({TimeDomain::processing, true, (now() + span).time_since_epoch().count()});
   }
   /// All of this key.
-  void cancel_processing_timers() { node_.staged_timers_.push_back({detail::never, TimeDomain::processing, false}); }
+  void cancel_processing_timers() { node_.staged_timers_.push_back({TimeDomain::processing, false, detail::never}); }
 
  private:
   Node& node_;
