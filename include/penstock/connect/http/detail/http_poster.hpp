@@ -285,7 +285,7 @@ class HttpPoster : public Node {
           if (!*alive) co_return attempt;
           stream.emplace(std::move(made));
         }
-        co_await exchange(*stream, message, reader);
+        co_await exchange(*stream, message, reader, options_.send_time, options_.answer_time);
         if (!*alive) co_return attempt;
         judge(reader.answer(), attempt);
         if (!reader.keep_alive()) stream.reset();
@@ -301,11 +301,12 @@ class HttpPoster : public Node {
     }
   }
 
-  /// Writes the request and reads the answer.
-  Async<> exchange(ByteStream& stream, const std::string& message, ResponseReader& reader) {
+  /// Writes the request and reads the answer. The node may end meanwhile, also when the connection had no time to notice.
+  static Async<> exchange(ByteStream& stream, const std::string& message, ResponseReader& reader, Duration send_time,
+                          Duration answer_time) {
     boost::system::error_code broken;
     {
-      Limit limit{clock_of(stream), stream, options_.send_time};
+      Limit limit{clock_of(stream), stream, send_time};
       for (std::size_t at = 0; at < message.size() && !broken;) {
         const asio::const_buffer rest(message.data() + at, message.size() - at);
         at += co_await stream.async_write_some(rest, asio::redirect_error(awaited, broken));
@@ -313,7 +314,7 @@ class HttpPoster : public Node {
       if (limit.expired) throw boost::system::system_error(asio::error::timed_out, "not sent in time");
     }
     // A server that has heard enough answers and ends the connection: what it says explains why.
-    Limit limit{clock_of(stream), stream, options_.answer_time};
+    Limit limit{clock_of(stream), stream, answer_time};
     for (;;) {
       boost::system::error_code error;
       const std::size_t n =
