@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/error.hpp"
+#include "penstock/state/snapshot.hpp"
+
+namespace penstock {
+
+/// Keeps snapshots beyond the end of the program. Whoever has one has it alone: a second one for the same place is refused.
+///
+/// Snapshots stand in the order in which they were written. A run that goes on from an older one writes epochs again: what
+/// is then written takes the place of all that has the same epoch or a later one.
+///
+/// Errors: StateError for what cannot be read, std::system_error for the system under it, with sentences that name the
+///         place. A write that has failed has changed nothing, or not so that it could be seen.
+/// Not for several threads at once.
+class SnapshotStore {
+ public:
+  SnapshotStore() = default;
+  SnapshotStore(const SnapshotStore&) = delete;
+  SnapshotStore& operator=(const SnapshotStore&) = delete;
+  virtual ~SnapshotStore() = default;
+
+  /// When this returns, no loss of power can take the snapshot away. Forgets all but the last few.
+  /// @return its size in bytes.
+  virtual std::uint64_t write(const Snapshot& snapshot) = 0;
+
+  /// The one that was written last; nothing when there is none. One that is damaged is refused, since sinks may have
+  /// published what came after the one before: `allow_fallback` takes an older one all the same.
+  virtual std::optional<Snapshot> newest(bool allow_fallback) = 0;
+  std::optional<Snapshot> newest() { return newest(false); }
+  /// The one of an epoch; refuses when it is not there.
+  virtual Snapshot load(std::uint64_t epoch) = 0;
+  /// Those that are there, readable or not, in the order in which they were written.
+  virtual std::vector<std::uint64_t> epochs() = 0;
+
+  /// Keeps one under a name, in place of what has that name, until it is removed by it.
+  virtual void save_as(const std::string& name, const Snapshot& snapshot) = 0;
+  virtual Snapshot load_savepoint(const std::string& name) = 0;
+  virtual void remove_savepoint(const std::string& name) = 0;
+  /// Their names in alphabetical order.
+  virtual std::vector<std::string> savepoints() = 0;
+};
+
+namespace detail {
+
+/// Savepoints have names that are good for a file.
+inline void check_savepoint_name(const std::string& name) {
+  const bool good = !name.empty() && name.size() <= 128 && name[0] != '.' && name.find_first_not_of(
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == name.npos;
+  if (!good) bad_argument("checkpoint: the name of a savepoint is of letters, digits, '.', '_' and '-', and '" + name + "' is not");
+}
+
+/// What a store has, by the order of writing: which of it to forget when one of `epoch` has been written as the last.
+struct StoredEpoch {
+  std::uint64_t sequence;
+  std::uint64_t epoch;
+};
+inline std::vector<StoredEpoch> to_forget(const std::vector<StoredEpoch>& stored, std::size_t keep) {
+  std::vector<StoredEpoch> forgotten;
+  if (stored.empty()) return forgotten;
+  // Of what was there before the last one, epochs that are no earlier were written by a run that was given up. They must
+  // not count: else the one that a sink still names could go while what follows it is not yet real.
+  std::size_t kept = 1;
+  for (std::size_t i = stored.size() - 1; i-- > 0;) {
+    if (stored[i].epoch >= stored.back().epoch || ++kept > keep) forgotten.push_back(stored[i]);
+  }
+  return forgotten;
+}
+
+/// What a snapshot is called in sentences.
+inline std::string told_epochs(const std::vector<StoredEpoch>& stored) {
+  std::string text;
+  for (const StoredEpoch& each : stored) text += (text.empty() ? "" : ", ") + std::to_string(each.epoch);
+  return text.empty() ? "none" : text;
+}
+template <class Names>
+std::string told_names(const Names& names) {
+  std::string text;
+  for (const auto& each : names) text += (text.empty() ? "'" : ", '") + each + "'";
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace detail
+}  // namespace penstock
