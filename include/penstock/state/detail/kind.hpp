@@ -26,7 +26,7 @@ namespace penstock {
 ///     struct penstock::Codec<Account> {
 ///       static constexpr std::uint32_t version = 2;
 ///       static void write(StateWriter& to, const Account& account);
-///       static Account read(StateReader& from, std::uint32_t version);  // of a version up to this one
+///       static Account read(StateReader& from, std::uint32_t saved_by);  // this version or an older one
 ///     };
 ///
 /// It stands where `Account` is defined, so that nobody sees the one without the other. The name by which snapshots know

@@ -18,18 +18,24 @@ template <class Whole>
 struct AnyMember {
   template <class M>
     requires(!std::is_base_of_v<M, Whole>)
-  operator M() const;
+  operator M() const {
+    __builtin_unreachable();  // is asked about and never called
+  }
 };
 struct AnyUnion {
   template <class M>
     requires(std::is_union_v<M>)
-  operator M() const;
+  operator M() const {
+    __builtin_unreachable();
+  }
 };
 template <class Whole>
 struct AnyBase {
   template <class M>
     requires(std::is_base_of_v<M, Whole> && !std::is_same_v<M, Whole>)
-  operator M() const;
+  operator M() const {
+    __builtin_unreachable();
+  }
 };
 template <class T, std::size_t>
 using AnyOf = AnyMember<T>;
