@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "penstock/core.hpp"
+#include "penstock/ops/frequencies.hpp"
 #include "streamz/streamz.hpp"
 
 namespace bench::streamz {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "penstock/core.hpp"
+#include "penstock/ops/frequencies.hpp"
 
 int main() {
   penstock::Stream<std::string> words;

@@ -18,7 +18,6 @@
 #include "penstock/ops/delay.hpp"
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/flatten.hpp"
-#include "penstock/ops/frequencies.hpp"
 #include "penstock/ops/keep_one_per.hpp"
 #include "penstock/ops/latest.hpp"
 #include "penstock/ops/map.hpp"

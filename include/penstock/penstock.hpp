@@ -9,6 +9,7 @@
 #include "penstock/exec/event_loop.hpp"
 #include "penstock/exec/sleep.hpp"
 #include "penstock/observe/visualize.hpp"
+#include "penstock/ops/frequencies.hpp"
 #include "penstock/ops/hop.hpp"
 #include "penstock/sinks/print.hpp"
 #include "penstock/sinks/sink_to_csv.hpp"

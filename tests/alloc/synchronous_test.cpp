@@ -14,6 +14,7 @@
 
 #include "catch.hpp"
 #include "penstock/core.hpp"
+#include "penstock/ops/frequencies.hpp"
 #include "penstock/testing/virtual_loop.hpp"
 
 namespace {

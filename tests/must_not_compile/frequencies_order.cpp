@@ -3,6 +3,7 @@
 #include <compare>
 
 #include "penstock/core.hpp"
+#include "penstock/ops/frequencies.hpp"
 
 struct Colour {
   int rgb;

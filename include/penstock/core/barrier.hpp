@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <utility>
 
 #include "penstock/core/graph.hpp"
@@ -16,6 +17,17 @@ namespace detail {
   if (!from.pending()) return to.settle(from.error());
   auto settled = [from, to] { to.settle(from.error()); };
   from.state()->then(*new FunctionTask<decltype(settled)>(std::move(settled)));
+}
+
+/// Sends a barrier that has stood in a line, and settles the receipt of whoever sent it as that settles. What stands behind
+/// it need not wait until then.
+template <class Send>
+void send_behind(const Receipt& receipt, Send send) noexcept {
+  try {
+    pass_on(send(), receipt);
+  } catch (...) {
+    receipt.settle(std::current_exception());
+  }
 }
 
 }  // namespace detail

@@ -152,11 +152,7 @@ class LineBase : public Node {
   /// What stands behind a barrier need not wait until that has gone through.
   [[gnu::noinline]] bool send_barrier_on(Item& item) {
     owner().leaving(item);
-    try {
-      pass_on(owner().emit(item), item.receipt);
-    } catch (...) {
-      item.receipt.settle(std::current_exception());
-    }
+    send_behind(item.receipt, [&] { return owner().emit(item); });
     return true;
   }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +9,7 @@
 
 #include "penstock/observe/describe.hpp"
 #include "penstock/observe/stats.hpp"
+#include "penstock/ops/detail/table.hpp"
 
 namespace penstock {
 
@@ -53,12 +53,12 @@ struct Drawing {
       std::size_t all = 0;
       std::size_t numbered = 0;
     };
-    std::map<std::string, Uses> uses;
-    for (const OperatorStats& stats : operators) ++uses[clean_text(describe(stats))].all;
+    Table<std::string, Uses> uses;
+    for (const OperatorStats& stats : operators) ++uses.value_of(clean_text(describe(stats))).all;
     for (const OperatorStats& stats : operators) {
       const std::string text = describe(stats);
       const std::string name = clean_text(text);
-      Uses& use = uses[name];
+      Uses& use = uses.value_of(name);
       std::string number;
       if (use.all > 1) number = '-' + std::to_string(++use.numbered);
       labels.push_back(text + number);

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include "penstock/core/handle.hpp"
 #include "penstock/core/search.hpp"
+#include "penstock/ops/detail/table.hpp"
 #include "penstock/time/gauges.hpp"
 
 namespace penstock {
@@ -127,7 +127,8 @@ class SnapshotTaker {
     while (!open.empty()) {
       const Node* node = open.back();
       open.pop_back();
-      if (node->destroyed() || !first_.try_emplace(node, 0).second) continue;
+      if (node->destroyed() || first_.find(node) != first_.nowhere) continue;
+      first_.add(node);
       order_.push_back(node);
       for (auto outlet = node->outlets().rbegin(); outlet != node->outlets().rend(); ++outlet) {
         const auto& branches = (*outlet)->branches();
@@ -157,13 +158,13 @@ class SnapshotTaker {
 
   void add_operators(const Node& node) {
     const std::size_t number = numbered_++;
-    first_[&node] = snapshot_.operators.size();
+    first_.value_of(&node) = snapshot_.operators.size();
     std::optional<std::uint64_t> in;
     if (const std::uint64_t counted = node.infos().front().in.get(); counted > 0 || edges_into(node) > 0) {
       in = counted;
     }
     const std::vector<Info>& infos = node.infos();
-    const std::size_t begin = first_[&node];
+    const std::size_t begin = first_.value_of(&node);
     for (std::size_t i = 0; i < infos.size(); ++i) {
       const Info& info = infos[i];
       OperatorStats stats;
@@ -235,7 +236,7 @@ class SnapshotTaker {
 
   void add_edges(const Node& node) {
     const std::vector<Info>& infos = node.infos();
-    const std::size_t begin = first_[&node];
+    const std::size_t begin = first_.value_of(&node);
     const std::size_t last = begin + static_cast<std::size_t>(&last_of(infos) - infos.data());
     for (std::size_t i = 1; i < infos.size(); ++i) {
       const std::size_t from = i - infos[i].after;
@@ -248,12 +249,12 @@ class SnapshotTaker {
         const auto found = find_item(target.inlets(), branch.inlet);
         const auto inlet = static_cast<std::size_t>(found - target.inlets().begin());
         snapshot_.edges.push_back(
-            {last, first_[&target], i, node.outlets().size(), inlet, target.inlets().size(), false});
+            {last, first_.value_of(&target), i, node.outlets().size(), inlet, target.inlets().size(), false});
       }
     }
   }
 
-  std::map<const Node*, std::size_t> first_;  // where the operators of a node begin in the snapshot
+  Table<const Node*, std::size_t> first_;  // where the operators of a node begin in the snapshot
   std::vector<const Node*> order_;
   std::size_t numbered_ = 0;
   GraphSnapshot snapshot_;

@@ -9,6 +9,7 @@
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/lent.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 
@@ -100,7 +101,7 @@ struct FoldResult<true, State, Returned> {
 };
 
 template <class Fn, class State, class Result, bool Started, bool Returns, bool With, class... Args>
-class AccumulateStep : public Step {
+class AccumulateStep : public StateStep<AccumulateStep<Fn, State, Result, Started, Returns, With, Args...>> {
  public:
   template <class>
   using output = std::conditional_t<With, std::pair<State, Result>, Result>;
@@ -129,7 +130,28 @@ class AccumulateStep : public Step {
     }
   }
 
+  static constexpr bool saved = has_codec<State>;
+  void write(StateWriter& to) const {
+    if constexpr (!Started) to.put(state_.has_value());
+    if (there()) to.put(state_->get());
+  }
+  void read(StateReader& from) {
+    if constexpr (!Started) {
+      state_.reset();
+      if (from.get<bool>()) state_.emplace(from.get<State>());
+    } else {
+      from.get(state_->own());
+    }
+  }
+
  private:
+  bool there() const noexcept {
+    if constexpr (Started) {
+      return true;
+    } else {
+      return state_.has_value();
+    }
+  }
   template <std::size_t... I>
   AccumulateStep(Fn fn, std::tuple<State, Args...>&& start, std::index_sequence<I...>)
       : fn_(std::move(fn)),
@@ -176,6 +198,7 @@ class AccumulateStep : public Step {
     There() = delete;
     There(std::in_place_t, State&& state) : FoldState<State>(std::move(state)) {}
     There* operator->() noexcept { return this; }
+    const There* operator->() const noexcept { return this; }
   };
 
   [[no_unique_address]] Fn fn_;
@@ -268,7 +291,7 @@ auto make_accumulate(const char* name, Fn fn, Options... given) {
 /// Errors:        what `fn` throws comes back through emit: the element has failed and the state is as before
 ///                it.
 /// Cost:          the call of `fn`; no copy of the state.
-/// Recovery:      state: the last state.
+/// Recovery:      state: the last one.
 /// Example:       examples/02_operators/accumulate.cpp
 /// See also:      frequencies, sliding_window, map
 template <class Fn, class... Options>
@@ -283,7 +306,7 @@ auto accumulate(Fn fn, Options... options) {
 /// Errors:        what `fn` throws comes back through emit: the element has failed and the state is as before
 ///                it.
 /// Cost:          the call of `fn`; no copy of the state.
-/// Recovery:      state: the last state.
+/// Recovery:      state: the last one.
 /// Example:       examples/02_operators/accumulate.cpp
 /// See also:      accumulate
 template <class Fn, class... Options>

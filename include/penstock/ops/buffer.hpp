@@ -85,6 +85,8 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
     PENSTOCK_KEEPS("buffer", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    const bool keeps_all = options.overflow == WhenFull::wait || options.overflow == WhenFull::fail;
+    this->info().recovery = keeps_all && !Index::keyed ? Recovery::drained : Recovery::lossy;
   }
 
   template <class V>
@@ -224,7 +226,7 @@ struct KeepOnePer;
 /// Metadata:      held until emitted; a dropped or replaced element's ends as dropped.
 /// Errors:        std::invalid_argument here when n is 0; what goes wrong behind is reported and the queue drains on.
 /// Cost:          O(1) an element; no allocation once the queue has grown; one receipt an element that waits.
-/// Recovery:      drained before a checkpoint.
+/// Recovery:      drained before a checkpoint; lossy with a policy that drops, and with keep_one_per.
 /// Example:       examples/02_operators/buffer.cpp
 /// See also:      latest, delay, rate_limit
 template <class... Options>

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -10,18 +11,23 @@
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/joined.hpp"
+#include "penstock/state/detail/remembers.hpp"
+#include "penstock/state/detail/gate.hpp"
 
 namespace penstock {
 namespace detail {
 
 template <element T>
-class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
+class CollectNode final : public Node,
+                          public AlignedReceiver<T, CollectNode<T>>,
+                          public Remembers<CollectNode<T>> {
  public:
   CollectNode() : Node(Info{"collect", {}, Shape::collect}) {
     this->info().one_to_one = false;
     PENSTOCK_KEEPS("collect", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(outlet);
+    this->remember(this->info());
   }
 
   void shut_down() noexcept override {
@@ -68,10 +74,17 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
     return inlet;
   }
 
+  auto state() noexcept { return std::tie(items_, context_); }
+  void restored() noexcept {
+    size_ = items_.size();
+    info().holds(size_);
+  }
+
   Outlet<std::vector<T>> outlet;
 
  protected:
   Pending* take_signal(const Signal& signal) override {
+    static_cast<void>(this->at_barrier(signal));  // there is no other outlet
     if (signal.kind != Signal::end || items_.empty()) return outlet.signal(signal);
     return signal_after(
         strand(), [&](Join& join) { join.add(flush()); }, [&] { return outlet.signal(signal); });
@@ -82,7 +95,7 @@ class CollectNode final : public Node, public Receiver<T, CollectNode<T>> {
     virtual ~AnyTrigger() = default;
   };
   template <element A>
-  class Trigger final : public Receiver<A, Trigger<A>>, public AnyTrigger {
+  class Trigger final : public AlignedReceiver<A, Trigger<A>>, public AnyTrigger {
    public:
     explicit Trigger(CollectNode& node) : node_(node) {}
     template <class V>

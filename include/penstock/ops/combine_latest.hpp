@@ -85,7 +85,7 @@ namespace detail {
 inline constexpr const char* combine_over = "combine_latest: a stream has ended without an element";
 
 template <class Owner, std::size_t I, class T>
-class CombineSide final : public Receiver<T, CombineSide<Owner, I, T>> {
+class CombineSide final : public AlignedReceiver<T, CombineSide<Owner, I, T>> {
  public:
   explicit CombineSide(Owner* owner) : owner_(*owner) {}
   template <class V>
@@ -103,7 +103,7 @@ class CombineSide final : public Receiver<T, CombineSide<Owner, I, T>> {
 };
 
 template <class... Ts>
-class CombineLatestNode final : public Node {
+class CombineLatestNode final : public Node, public Remembers<CombineLatestNode<Ts...>> {
  public:
   using Out = std::tuple<Ts...>;
 
@@ -114,6 +114,7 @@ class CombineLatestNode final : public Node {
     each_side([&](auto, auto& side) { port(static_cast<InletBase&>(side)); });
     PENSTOCK_KEEPS("combine_latest", std::tuple<Ts...>);
     port(outlet);
+    this->remember(info());
   }
 
   void connect(Graph& graph, Stream<Ts>&... streams) {
@@ -135,7 +136,10 @@ class CombineLatestNode final : public Node {
 
   Pending* signal(std::size_t i, const Signal& signal) {
     Join join{strand()};
-    signals_.take(i, signal, [&](const Signal& merged) { join.add(outlet.signal(merged)); });
+    signals_.take(i, signal, [&](const Signal& merged) {
+      join.add(this->at_barrier(merged));
+      join.add(outlet.signal(merged));
+    });
     if (over_ && !over()) {
       over_ = false;
       join.add(outlet.signal({Signal::reopen}));
@@ -158,6 +162,16 @@ class CombineLatestNode final : public Node {
   }
 
   void shut_down() noexcept override { drop_all("the operator that held it was stopped"); }
+
+  auto state() noexcept {
+    return std::apply([](auto&... sides) { return std::tuple_cat(sides.newest.state()...); }, sides_);
+  }
+  void restored() noexcept {
+    missing_ = sizeof...(Ts);
+    each_side([&](auto, auto& side) { missing_ -= !side.newest.empty(); });
+    review();
+    info().holds(sizeof...(Ts) - missing_);
+  }
 
   Outlet<Out> outlet;
 
@@ -283,7 +297,7 @@ auto combine_argument(T&& arg) {
 /// Errors:        std::invalid_argument here when emit_on names what is not an input; std::logic_error when
 ///                the streams belong to different event loops.
 /// Cost:          O(inputs) an element: a copy of each of the newest.
-/// Recovery:      the newest element of each stream is saved.
+/// Recovery:      state: the newest element of each stream.
 /// Example:       examples/02_operators/combine_latest.cpp
 /// See also:      combine_latest_all, zip_latest, zip
 template <class... Inputs>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -17,10 +18,11 @@ namespace detail {
 
 /// Emits past its line, except for a vector that is complete because a side went.
 template <element T>
-class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std::vector<T>> {
+class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std::vector<T>>,
+                                   public Remembers<CombineLatestAllNode<T>> {
   using Line = LineNode<CombineLatestAllNode<T>, std::vector<T>>;
 
-  class Side final : public Receiver<T, Side> {
+  class Side final : public AlignedReceiver<T, Side> {
    public:
     Side(CombineLatestAllNode& owner, OutletBase& source, bool makes_emit)
         : from(source), emits(makes_emit), owner_(owner) {}
@@ -47,6 +49,7 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
       : Line(Info{"combine_latest_all", {}, Shape::join}), all_emit_(all_emit) {
     PENSTOCK_KEEPS("combine_latest_all", T);
     this->port(this->outlet);
+    this->remember(this->info());
   }
 
   bool all_emit() const noexcept { return all_emit_; }
@@ -116,7 +119,10 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
     std::size_t place = 0;
     while (sides_[place].get() != &side) ++place;
     Join join{this->strand()};
-    signals_.take(place, signal, [&](const Signal& merged) { join.add(this->add(merged)); });
+    signals_.take(place, signal, [&](const Signal& merged) {
+      join.add(this->at_barrier(merged));
+      join.add(this->add(merged));
+    });
     if (over_ && !over()) {
       over_ = false;
       join.add(this->add(Signal{Signal::reopen}));
@@ -129,6 +135,23 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
   void shut_down() noexcept override {
     drop_all("the operator that held it was stopped");
     Line::shut_down();
+  }
+
+  static constexpr bool saved = has_codec<T>;
+  void write(StateWriter& to) {
+    to.put(std::uint64_t{sides_.size()});
+    for (const auto& side : sides_) write_tied(to, side->newest.state());
+    to.put(owed_);
+  }
+  void read(StateReader& from) {
+    if (from.get<std::uint64_t>() != sides_.size()) from.fail("it is that of another number of streams");
+    missing_ = sides_.size();
+    for (const auto& side : sides_) {
+      read_tied(from, side->newest.state());
+      missing_ -= !side->newest.empty();
+    }
+    from.get(owed_);
+    count_held();
   }
 
  private:
@@ -261,7 +284,7 @@ class CombineLatestAll : public Stream<std::vector<T>> {
 /// Errors:        std::invalid_argument here when there is no stream, or emit_on names what is not an input;
 ///                std::logic_error when streams belong to different event loops.
 /// Cost:          O(streams) an element: a copy of each of the newest, and one allocation.
-/// Recovery:      the newest element of each stream is saved.
+/// Recovery:      state: the newest element of each stream.
 /// Example:       examples/02_operators/combine_latest_all.cpp
 /// See also:      combine_latest, zip_all
 template <element T>

@@ -64,7 +64,7 @@ class DebounceNode final : public NewestNode<DebounceNode<T>, T> {
 /// Errors:        std::invalid_argument here for a wrong time, std::logic_error here without an event loop;
 ///                what goes wrong behind is reported.
 /// Cost:          O(1) an element and a look at the clock, no allocation.
-/// Recovery:      the element it holds is emitted before a checkpoint.
+/// Recovery:      lossy; a checkpoint waits for the element it holds.
 /// Example:       examples/02_operators/debounce.cpp
 /// See also:      sample, latest
 template <class>

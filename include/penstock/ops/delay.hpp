@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 
@@ -23,7 +25,9 @@ struct Due {
 };
 
 template <element T>
-class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T, DelayNode<T>> {
+class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
+                        public Receiver<T, DelayNode<T>>,
+                        public Remembers<DelayNode<T>> {
   using Line = LineNode<DelayNode, T, Due>;
 
  public:
@@ -32,6 +36,11 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T
     PENSTOCK_KEEPS("delay", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    if constexpr (saved) {
+      this->remember(this->info());
+    } else {
+      this->info().recovery = Recovery::drained;
+    }
   }
 
   const char* needs_loop() const noexcept override { return "delay"; }
@@ -60,8 +69,35 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T
   }
   void rang() { this->pump_.go(); }
 
+  // Elements with the time that is left to them.
+  static constexpr bool saved = has_codec<T>;
+  void write(StateWriter& to) const {
+    const TimePoint now = this->clock().now();
+    to.put(std::uint64_t{this->elements_});
+    for (std::size_t i = 0; i < this->line_.size(); ++i) {
+      const auto& item = this->line_[i];
+      if (!item.value) continue;
+      to.put(Duration{item.mark.at > now ? item.mark.at - now : Duration::zero()});
+      to.put(*item.value);
+      to.put(item.context);
+    }
+  }
+  void read(StateReader& from) {
+    const TimePoint now = this->clock().now();
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+      const TimePoint at = now + from.get<Duration>();
+      T value = from.get<T>();
+      this->add(std::move(value), from.get<Context>(), {at});
+    }
+  }
+
  protected:
-  Pending* take_signal(const Signal& signal) override { return this->Line::add(signal); }
+  Pending* take_signal(const Signal& signal) override {
+    if (!saved || signal.kind != Signal::barrier) return this->Line::add(signal);
+    // What is held is in the snapshot, and comes behind the barrier.
+    static_cast<void>(this->at_barrier(signal));
+    return this->outlet.signal(signal);
+  }
 
  private:
   Duration time_;
@@ -89,7 +125,8 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>, public Receiver<T
 /// Errors:        std::invalid_argument here for a wrong time or bound, std::logic_error here without an
 ///                event loop; what goes wrong behind is reported and the next element comes through.
 /// Cost:          O(1) an element and a look at the clock, no allocation once the queue has grown; one timer.
-/// Recovery:      drained before a checkpoint.
+/// Recovery:      state: the elements, each with the time that is left to it; of a type without a codec drained before a
+///                checkpoint.
 /// Example:       examples/02_operators/delay.cpp
 /// See also:      rate_limit, buffer, debounce
 template <class... Options>

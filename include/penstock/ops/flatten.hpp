@@ -72,6 +72,7 @@ class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark
     PENSTOCK_KEEPS("flatten", Item);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    this->info().recovery = Recovery::drained;
   }
 
   template <class V>
@@ -213,7 +214,7 @@ inline auto make_flatten(const char* name) {
 /// Errors:        an item that fails further down takes the rest of its range with it; the element has
 ///                failed.
 /// Cost:          one call an item; memory only for what waits.
-/// Recovery:      state: the items that wait.
+/// Recovery:      drained: a checkpoint waits for the items that wait.
 /// Example:       examples/02_operators/flatten.cpp
 /// See also:      map, partition
 template <class>
@@ -229,7 +230,7 @@ auto flatten() {
 /// Errors:        an item that fails further down takes the rest of its range with it; the element has
 ///                failed.
 /// Cost:          one call an item; memory only for what waits.
-/// Recovery:      state: the items that wait.
+/// Recovery:      drained: a checkpoint waits for the items that wait.
 /// Example:       examples/02_operators/flatten.cpp
 /// See also:      flatten
 template <class>

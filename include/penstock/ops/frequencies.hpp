@@ -9,6 +9,7 @@
 
 #include "penstock/core/stream.hpp"
 #include "penstock/ops/detail/lent.hpp"
+#include "penstock/state/detail/remembers.hpp"
 #include "penstock/ops/detail/table.hpp"
 
 namespace penstock {
@@ -21,7 +22,7 @@ struct Frequencies {
 namespace detail {
 
 template <class T>
-class FrequenciesStep : public Step {
+class FrequenciesStep : public StateStep<FrequenciesStep<T>> {
  public:
   template <class>
   using output = std::map<T, std::size_t>;
@@ -36,6 +37,8 @@ class FrequenciesStep : public Step {
     return counts_.lend([&](const std::map<T, std::size_t>& lent) { return next(lent, context); });
   }
 
+  auto state() { return std::tie(counts_.own(), recent_); }
+
  private:
   [[gnu::noinline]] void forget_oldest(std::map<T, std::size_t>& counts, const T& newest) {
     if (const auto place = recent_.find(newest); place != recent_.nowhere) {
@@ -43,9 +46,10 @@ class FrequenciesStep : public Step {
       return;
     }
     recent_.add(newest);
-    if (recent_.size() <= maxsize_) return;
-    counts.erase(recent_[recent_.oldest()].key);
-    recent_.erase(recent_.oldest());
+    while (recent_.size() > maxsize_) {
+      counts.erase(recent_[recent_.oldest()].key);
+      recent_.erase(recent_.oldest());
+    }
   }
 
   Lent<std::map<T, std::size_t>> counts_;

@@ -32,7 +32,7 @@ class LatestNode final : public NewestNode<LatestNode<T>, T> {
 /// Metadata:      held until emitted; a replaced element's ends as dropped.
 /// Errors:        what goes wrong behind is reported and the next element comes through.
 /// Cost:          O(1) an element, no allocation.
-/// Recovery:      the element it holds is emitted before a checkpoint.
+/// Recovery:      lossy; a checkpoint waits for the element it holds.
 /// Example:       examples/02_operators/latest.cpp
 /// See also:      buffer, sample, debounce
 template <class>

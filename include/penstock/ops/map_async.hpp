@@ -98,6 +98,7 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
     this->port(static_cast<InletBase&>(*this));
     this->port(outlet);
     info().one_to_one = false;
+    info().recovery = Recovery::drained;
   }
   ~MapAsyncNode() override { fn_->release(); }
 
@@ -181,6 +182,10 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
     if (line_[place].mark == Mark::signal) {
       Item item = line_.pop();
       --started_;
+      if (item.signal.kind == Signal::barrier) {
+        send_behind(item.receipt, [&] { return strand().descend([&] { return Receipt{pass(item.signal)}; }); });
+        return true;
+      }
       under_way_ = std::move(item.receipt);
       receipt = strand().descend([&] { return Receipt{pass(item.signal)}; });
       return true;
@@ -224,7 +229,9 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
   Pending* take_signal(const Signal& signal) override {
     if (line_.empty() && !pump_.active()) return pass(signal);
     Receipt receipt;
-    if (signal.kind == Signal::end) receipt = Receipt::waiting(strand(), &info(), Why::order);
+    if (signal.kind == Signal::end || signal.kind == Signal::barrier) {
+      receipt = Receipt::waiting(strand(), &info(), Why::order);
+    }
     if (started_ == line_.size()) ++started_;
     line_.push(nullptr, Mark::signal, signal, receipt);
     pump_.wake();
@@ -374,6 +381,12 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
     return {};
   }
   Pending* pass(const Signal& signal) {
+    if (signal.kind == Signal::barrier) {
+      Join join{strand()};
+      join.add(this->at_barrier(signal));
+      join.add(outlet.signal(signal));
+      return join.finish();
+    }
     if constexpr (can_copy<T>) {
       if (guard_ && guard_->letters && (signal.kind == Signal::end || signal.kind == Signal::reopen)) {
         Join join{strand()};
@@ -585,7 +598,7 @@ auto without_options(Arg&& arg) {
 ///                stop_on_exception the operator stops there, keeps what it holds, and goes on with the next
 ///                element at `start()` of its handle.
 /// Cost:          one pooled block an element; a function that does not wait costs no turn of the loop.
-/// Recovery:      no state; elements under way are lost.
+/// Recovery:      drained: a checkpoint waits for the calls under way.
 /// Example:       examples/02_operators/map_async.cpp
 /// See also:      map, on_error, sink, buffer
 template <class Fn, class... Options>

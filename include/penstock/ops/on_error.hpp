@@ -88,6 +88,7 @@ class Guarded {
   void place(Node& node, Info& info) noexcept { step_.place(node, info); }
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
+    if constexpr (std::is_base_of_v<Managed, S>) step_.at_barrier(signal);
     return step_.signal(signal, next);
   }
   void shut_down() noexcept { step_.shut_down(); }
@@ -198,7 +199,10 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
   const char* needs_loop() const noexcept override {
     return backoff_.needs_loop() ? "on_error: a retry with a back-off" : nullptr;
   }
-  void added() override { step_.place(*this, this->info()); }
+  void added() override {
+    this->info().recovery = Recovery::drained;
+    step_.place(*this, this->info());
+  }
   bool busy() const noexcept override { return Line::busy() || current_; }
   void shut_down() noexcept override {
     alarm_.cancel();
@@ -244,8 +248,13 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
       if (this->line_.empty()) return false;
       Item item = this->line_.pop();
       if (!item.value) {
-        this->under_way_ = std::move(item.receipt);
-        receipt = this->strand().descend([&] { return Receipt{pass(item.signal)}; });
+        const auto send = [&] { return this->strand().descend([&] { return Receipt{pass(item.signal)}; }); };
+        if (item.signal.kind == Signal::barrier) {
+          send_behind(item.receipt, send);
+        } else {
+          this->under_way_ = std::move(item.receipt);
+          receipt = send();
+        }
         return true;
       }
       this->elements(this->elements_ - 1);
@@ -273,24 +282,20 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
   }
   Pending* pass(const Signal& signal) {
     Join join{this->strand()};
+    join.add(this->at_barrier(signal));
+    join.add(step_.signal(signal, tail_));
     if constexpr (diverts) {
-      if (signal.kind == Signal::end || signal.kind == Signal::reopen) {
-        join.add(step_.signal(signal, tail_));
-        join.add(letters_.outlet.signal(signal));
-        return join.finish();
-      }
+      // A checkpoint's has gone to all outlets but the first.
+      const bool first = signal.kind == Signal::barrier && std::is_void_v<Out>;
+      if (signal.kind == Signal::end || signal.kind == Signal::reopen || first) join.add(letters_.outlet.signal(signal));
     }
-    return step_.signal(signal, tail_);
+    return join.finish();
   }
   void rang() { this->pump_.go(); }
 
  protected:
   Pending* take_signal(const Signal& signal) override {
-    if (!current_) return this->Line::add(signal);
-    Receipt receipt;
-    if (signal.kind == Signal::end) receipt = Receipt::waiting(this->strand(), &this->info(), Why::order);
-    this->line_.push(std::optional<In>(), Context{}, signal, receipt, Attempts{});
-    return receipt.release();
+    return current_ ? this->Line::queue(signal) : this->Line::add(signal);
   }
 
  private:
@@ -522,7 +527,7 @@ inline constexpr bool is_error_policies<ErrorPolicies<retries, Final>> = true;
 /// Errors:        std::invalid_argument here for a wrong number, std::logic_error here for a back-off without an event loop;
 ///                what is left after the policy comes back through emit or the receipt.
 /// Cost:          nothing for skip until something throws; a copy of the element and a node for retry and divert_to.
-/// Recovery:      an element that is tried again is drained before a checkpoint.
+/// Recovery:      drained: a checkpoint waits for an element that is tried again. Beside that, of the operator before it.
 /// Example:       examples/02_operators/on_error.cpp
 /// See also:      map, map_async, sink, timeout
 template <class... Policies>

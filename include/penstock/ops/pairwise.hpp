@@ -3,17 +3,19 @@
 
 #include <concepts>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/joined.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 namespace detail {
 
 template <class T>
-class PairwiseStep : public Step {
+class PairwiseStep : public StateStep<PairwiseStep<T>> {
  public:
   template <class>
   using output = std::pair<T, T>;
@@ -24,13 +26,13 @@ class PairwiseStep : public Step {
     if (!before_) [[unlikely]] {
       before_.emplace(std::as_const(value));
       context_ = Context::of(context);
-      info().holds(1);
+      this->info().holds(1);
       return nullptr;
     }
     T kept(std::as_const(value));
     std::pair<T, T> pair(std::move(*before_), std::forward<V>(value));
     *before_ = std::move(kept);
-    info().passed();
+    this->info().passed();
     if (!context && context_.empty()) [[likely]] return next(std::move(pair), nullptr);
     return emit(std::move(pair), context, next);
   }
@@ -45,6 +47,9 @@ class PairwiseStep : public Step {
     let_go();
   }
 
+  auto state() noexcept { return std::tie(before_, context_); }
+  void restored() noexcept { this->info().holds(before_ ? 1 : 0); }
+
  private:
   template <class Next>
   [[gnu::noinline]] Pending* emit(std::pair<T, T>&& pair, const Context* context, Next& next) {
@@ -55,7 +60,7 @@ class PairwiseStep : public Step {
   void let_go() noexcept {
     before_.reset();
     context_.clear();
-    info().holds(0);
+    this->info().holds(0);
   }
 
   std::optional<T> before_;

@@ -19,6 +19,7 @@
 #include "penstock/ops/detail/block.hpp"
 #include "penstock/ops/detail/joined.hpp"
 #include "penstock/ops/detail/key.hpp"
+#include "penstock/state/detail/remembers.hpp"
 #include "penstock/ops/detail/table.hpp"
 
 namespace penstock {
@@ -80,6 +81,10 @@ class OwnedItems {
   decltype(auto) give(Fn fn) {
     return fn(take());
   }
+  template <class Fn>
+  void each(Fn fn) const {
+    for (std::size_t i = 0; i < size(); ++i) fn(static_cast<const T&>(items_[i]));
+  }
   Out take() noexcept {
     if constexpr (plain) items_.resize(size());
     at_ = limit_ = {};
@@ -121,6 +126,10 @@ class LentItems {
     } const back{block_, std::move(block_)};
     return fn(View<T>{back.items.begin(), back.items.size()});
   }
+  template <class Fn>
+  void each(Fn fn) const {
+    for (const T& item : block_) fn(item);
+  }
 
  private:
   Block<T> block_;
@@ -142,6 +151,19 @@ class Group {
     const std::size_t doubled = items.size() * 2;
     const std::size_t enough = doubled < largest_reserve ? largest_reserve : doubled;
     items.grow(n < enough ? n : enough);
+  }
+
+  void write(StateWriter& to) const {
+    to.put(std::uint64_t{items.size()});
+    items.each([&](const auto& item) { to.put(item); });
+    to.put(context);
+  }
+  template <class T>
+  void read(StateReader& from, std::size_t n) {
+    const auto saved = from.get<std::uint64_t>();
+    if (saved >= n) from.fail("it holds " + std::to_string(saved) + " elements of a vector that has " + std::to_string(n) + " now");
+    for (auto left = saved; left > 0; --left) static_cast<void>(add(from.get<T>(), nullptr, n));
+    from.get(context);
   }
 
   Items items;
@@ -173,7 +195,7 @@ class Watermarks {
 };
 
 template <class T, class Items>
-class PartitionStep : public Step {
+class PartitionStep : public StateStep<PartitionStep<T, Items>> {
  public:
   template <class>
   using output = typename Items::Out;
@@ -187,7 +209,7 @@ class PartitionStep : public Step {
     }
     group_.items.put(std::forward<V>(value));
     if (group_.items.full()) return flush_full(next);
-    info().holds(group_.items.size());
+    this->info().holds(group_.items.size());
     return nullptr;
   }
 
@@ -195,7 +217,7 @@ class PartitionStep : public Step {
   Pending* signal(const Signal& signal, Next& next) {
     if (signal.kind == Signal::end && group_.items.size() != 0) {
       return signal_after(
-          node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
+          this->node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
     }
     return watermarks_.pass(
         signal, [&](auto look) { look(group_.context); },
@@ -203,28 +225,36 @@ class PartitionStep : public Step {
   }
   void shut_down() noexcept {
     group_.context.drop(stopped_partition);
-    info().drops(group_.items.size());
-    info().holds(0);
+    this->info().drops(group_.items.size());
+    this->info().holds(0);
     group_ = {};
+  }
+
+  static constexpr bool saved = has_codec<T>;
+  void write(StateWriter& to) const { group_.write(to); }
+  void read(StateReader& from) {
+    group_ = {};
+    group_.template read<T>(from, n_);
+    this->info().holds(group_.items.size());
   }
 
  private:
   template <class V, class Next>
   [[gnu::noinline]] Pending* take(Aside<V> value, const Context* context, Next& next) {
     if (group_.add(std::forward<V>(value), context, n_)) return flush(next);
-    info().holds(group_.items.size());
+    this->info().holds(group_.items.size());
     return nullptr;
   }
   template <class Next>
   [[gnu::noinline]] Pending* flush_full(Next& next) {
     if (group_.items.size() == n_) return flush(next);
-    info().holds(group_.items.size());
+    this->info().holds(group_.items.size());
     return nullptr;
   }
   template <class Next>
   Pending* flush(Next& next) {
-    info().holds(0);
-    info().passed();
+    this->info().holds(0);
+    this->info().passed();
     if (group_.context.empty()) [[likely]] {
       return group_.items.give([&](auto&& items) { return next(std::move(items), nullptr); });
     }
@@ -238,7 +268,7 @@ class PartitionStep : public Step {
 };
 
 template <class T, class Fn, class Items>
-class PartitionByStep : public Step {
+class PartitionByStep : public StateStep<PartitionByStep<T, Fn, Items>> {
  public:
   template <class>
   using output = typename Items::Out;
@@ -257,7 +287,7 @@ class PartitionByStep : public Step {
       }
     }
     const bool filled = groups_[place].value.add(std::forward<V>(value), context, n_);
-    info().holds(++held_);
+    this->info().holds(++held_);
     if (!filled) return nullptr;
     Group<Items> full = std::move(groups_[place].value);
     groups_.erase(place);
@@ -285,22 +315,41 @@ class PartitionByStep : public Step {
       }
       if (error) std::rethrow_exception(error);
     };
-    return signal_after(node().strand(), flush_all, [&] { return next.signal(signal); });
+    return signal_after(this->node().strand(), flush_all, [&] { return next.signal(signal); });
   }
   void shut_down() noexcept {
     groups_.for_each([](const auto& item) { item.value.context.drop(stopped_partition); });
-    info().drops(held_);
+    this->info().drops(held_);
     held_ = 0;
-    info().holds(0);
+    this->info().holds(0);
     groups_.clear();
+  }
+
+  static constexpr bool saved = has_codec<T> && has_codec<KeyType<Fn, T>>;
+  void write(StateWriter& to) const {
+    to.put(std::uint64_t{groups_.size()});
+    groups_.for_each([&](const auto& item) {
+      to.put(item.key);
+      item.value.write(to);
+    });
+  }
+  void read(StateReader& from) {
+    groups_.clear();
+    held_ = 0;
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+      Group<Items>& group = groups_[groups_.add(from.get<KeyType<Fn, T>>())].value;
+      group.template read<T>(from, n_);
+      held_ += group.items.size();
+    }
+    this->info().holds(held_);
   }
 
  private:
   template <class Next>
   Pending* flush(Group<Items> group, Next& next) {
     held_ -= group.items.size();
-    info().holds(held_);
-    info().passed();
+    this->info().holds(held_);
+    this->info().passed();
     // What was lent leaves its memory behind, for a key that comes.
     struct Spare {
       std::vector<Items>& to;
@@ -333,7 +382,8 @@ struct OneGroup {
 /// vectors join it and elements wait for it.
 template <class T, class Fn>
 class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>>,
-                            public Receiver<T, PartitionNode<T, Fn>> {
+                            public Receiver<T, PartitionNode<T, Fn>>,
+                            public Remembers<PartitionNode<T, Fn>> {
   using Line = LineNode<PartitionNode, std::vector<T>>;
   using Key = KeyType<Fn, T>;
 
@@ -345,6 +395,7 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
         key_(std::move(key)) {
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    this->remember(this->info());
   }
 
   const char* needs_loop() const noexcept override { return "partition with a timeout"; }
@@ -377,11 +428,37 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
     std::exchange(behind_, {}).settle();
   }
 
+  // With each vector the time that is left to it.
+  static constexpr bool saved = has_codec<T> && has_codec<Key>;
+  void write(StateWriter& to) const {
+    const TimePoint now = this->clock().now();
+    to.put(std::uint64_t{groups_.size()});
+    groups_.for_each([&](const auto& item) {
+      to.put(item.key);
+      to.put(Duration{item.value->active() ? item.value->deadline() - now : Duration::zero()});
+      item.value->group.write(to);
+    });
+  }
+  void read(StateReader& from) {
+    const TimePoint now = this->clock().now();
+    groups_.clear();
+    std::size_t held = 0;
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+      Timed& timed = *groups_[open(from.get<Key>())].value;
+      const auto time = from.get<Duration>();
+      timed.group.template read<T>(from, n_);
+      held += timed.group.items.size();
+      this->clock().set(timed, now + time);
+    }
+    hold(held);
+  }
+
  protected:
   Pending* take_signal(const Signal& signal) override {
     if (signal.kind == Signal::end) {
       while (!groups_.empty()) flush(groups_.oldest());
     }
+    static_cast<void>(this->at_barrier(signal));  // there is no other outlet
     const auto held = [&](auto look) {
       groups_.for_each([&](const auto& item) { look(item.value->group.context); });
     };

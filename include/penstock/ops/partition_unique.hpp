@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/joined.hpp"
 #include "penstock/ops/detail/key.hpp"
+#include "penstock/state/detail/remembers.hpp"
 #include "penstock/ops/detail/table.hpp"
 #include "penstock/ops/keep.hpp"
 
@@ -19,7 +21,7 @@ namespace penstock {
 namespace detail {
 
 template <class T, class Fn>
-class PartitionUniqueStep : public Step {
+class PartitionUniqueStep : public StateStep<PartitionUniqueStep<T, Fn>> {
  public:
   template <class>
   using output = std::vector<T>;
@@ -31,13 +33,13 @@ class PartitionUniqueStep : public Step {
     PENSTOCK_KEEPS("partition_unique", T);
     auto&& key = this->run(key_, std::as_const(value));
     if (const auto place = elements_.find(key); place != elements_.nowhere) {
-      info().leaves_out();
+      this->info().leaves_out();
       if (keep_ == Keep::first) return nullptr;
       elements_.erase(place);
     }
     KeyType<Fn, T> kept(std::forward<decltype(key)>(key));
     elements_.add(std::move(kept), Element{std::forward<V>(value), Context::of(context)});
-    info().holds(elements_.size());
+    this->info().holds(elements_.size());
     return elements_.size() == n_ ? flush(next) : nullptr;
   }
 
@@ -45,22 +47,22 @@ class PartitionUniqueStep : public Step {
   Pending* signal(const Signal& signal, Next& next) {
     if (signal.kind != Signal::end || elements_.empty()) return next.signal(signal);
     return signal_after(
-        node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
+        this->node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
   }
   void shut_down() noexcept {
     elements_.for_each([](const auto& item) {
       item.value.context.drop("partition_unique was stopped before its vector was full");
     });
-    info().drops(elements_.size());
-    info().holds(0);
+    this->info().drops(elements_.size());
+    this->info().holds(0);
     elements_.clear();
   }
 
+  auto state() noexcept { return std::tie(elements_); }
+  void restored() noexcept { this->info().holds(elements_.size()); }
+
  private:
-  struct Element {
-    T value;
-    Context context;
-  };
+  using Element = Beside<T>;
 
   template <class Next>
   Pending* flush(Next& next) {
@@ -72,8 +74,8 @@ class PartitionUniqueStep : public Step {
       joined.append(item.value.context);
     });
     elements_.clear();
-    info().holds(0);
-    info().passed();
+    this->info().holds(0);
+    this->info().passed();
     return emit_joined(next, std::move(full), joined);
   }
 

@@ -24,6 +24,7 @@ class RateLimitNode final : public LineNode<RateLimitNode<T>, T>, public Receive
     PENSTOCK_KEEPS("rate_limit", T);
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    this->info().recovery = Recovery::drained;
   }
 
   const char* needs_loop() const noexcept override { return "rate_limit"; }

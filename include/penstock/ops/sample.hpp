@@ -67,7 +67,7 @@ class SampleNode final : public NewestNode<SampleNode<T>, T> {
 /// Errors:        std::invalid_argument here for a wrong interval, std::logic_error here without an event
 ///                loop; what goes wrong behind is reported.
 /// Cost:          O(1) an element, no allocation; one timer an interval with elements.
-/// Recovery:      the element it holds is emitted before a checkpoint.
+/// Recovery:      lossy; a checkpoint waits for the element it holds.
 /// Example:       examples/02_operators/sample.cpp
 /// See also:      debounce, latest, timed_window
 template <class>

@@ -2,15 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 namespace detail {
 
-class SkipStep : public Step {
+class SkipStep : public StateStep<SkipStep> {
  public:
   template <class In>
   using output = In;
@@ -27,8 +30,10 @@ class SkipStep : public Step {
     return next(std::forward<V>(value), context);
   }
 
+  auto state() noexcept { return std::tie(left_); }
+
  private:
-  std::size_t left_;
+  std::uint64_t left_;
 };
 
 }  // namespace detail

@@ -6,9 +6,11 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 
@@ -21,7 +23,7 @@ struct Slice {
 
 namespace detail {
 
-class SliceStep : public Step {
+class SliceStep : public StateStep<SliceStep> {
  public:
   template <class In>
   using output = In;
@@ -42,6 +44,8 @@ class SliceStep : public Step {
     next_ = end_ - next_ > step_ ? next_ + step_ : never;
     return next(std::forward<V>(value), context);
   }
+
+  auto state() noexcept { return std::tie(position_, next_); }
 
   static std::string describe(const Slice& bounds) {
     const auto text = [](const std::optional<std::int64_t>& bound) {
@@ -95,7 +99,7 @@ inline auto make_slice(const Slice& bounds) {
 /// Metadata:      follows its element; an element that is left out is done.
 /// Errors:        std::invalid_argument here when a bound is negative or the step is 0.
 /// Cost:          one comparison.
-/// Recovery:      state: the position.
+/// Recovery:      state: the position and the next one that passes.
 /// Example:       examples/02_operators/slice.cpp
 /// See also:      take, skip, filter
 template <class... Bounds>

@@ -3,7 +3,9 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "penstock/ops/detail/joined.hpp"
 #include "penstock/ops/detail/lent.hpp"
 #include "penstock/ops/detail/pick.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 
@@ -25,7 +28,7 @@ struct SlidingWindow {
 namespace detail {
 
 template <class T>
-class SlidingWindowStep : public Step {
+class SlidingWindowStep : public StateStep<SlidingWindowStep<T>> {
  public:
   template <class>
   using output = std::vector<T>;
@@ -44,9 +47,9 @@ class SlidingWindowStep : public Step {
       ++size_;
     }
     contexts_.add(context);
-    info().holds(size_ == n_ ? n_ - 1 : size_);  // the first of a full window is in no other one
+    this->info().holds(size_ == n_ ? n_ - 1 : size_);  // the first of a full window is in no other one
     if (size_ != n_ && !partial_) return nullptr;
-    info().passed();
+    this->info().passed();
     return window_.lend([&](const std::vector<T>& lent) {
       if (contexts_.empty()) [[likely]] return next(lent, nullptr);
       return emit(lent, next);
@@ -63,6 +66,16 @@ class SlidingWindowStep : public Step {
     let_go();
   }
 
+  // Of the elements of a full window all but the first are part of the next one, which is what counts.
+  auto state() { return std::tie(window_.own(), contexts_.ring()); }
+  void restored() {
+    std::vector<T>& window = window_.own();
+    if (window.size() > n_) window.erase(window.begin(), window.end() - static_cast<std::ptrdiff_t>(n_));
+    size_ = window.size();
+    contexts_.keep_last(size_);
+    this->info().holds(size_ == n_ ? n_ - 1 : size_);
+  }
+
  private:
   template <class Next>
   [[gnu::noinline]] Pending* emit(const std::vector<T>& window, Next& next) {
@@ -74,7 +87,7 @@ class SlidingWindowStep : public Step {
     window_.set({});
     size_ = 0;
     contexts_.clear();
-    info().holds(0);
+    this->info().holds(0);
   }
 
   std::size_t n_;
@@ -87,7 +100,7 @@ class SlidingWindowStep : public Step {
 /// The windows side by side in one block, each one element further than the one before. Every so many
 /// elements the last ones are carried back to the start of the block.
 template <class T>
-class SlidingViewStep : public Step {
+class SlidingViewStep : public StateStep<SlidingViewStep<T>> {
  public:
   template <class>
   using output = View<T>;
@@ -101,7 +114,7 @@ class SlidingViewStep : public Step {
     }
     if constexpr (!std::is_trivially_destructible_v<T>) block_.keep_last(n_ - 1);
     block_.add(std::forward<V>(value));
-    info().passed();
+    this->info().passed();
     const Lending lending{*this};
     return next(View<T>{block_.end() - n_, n_}, nullptr);
   }
@@ -114,6 +127,24 @@ class SlidingViewStep : public Step {
   void shut_down() noexcept {
     contexts_.drop("sliding_window was stopped while it held the element");
     let_go();
+  }
+
+  static constexpr bool saved = has_codec<T>;
+  void write(StateWriter& to) const {
+    to.put(std::uint64_t{kept()});
+    for (std::size_t i = kept(); i > 0; --i) to.put(*(block_.end() - i));
+    to.put(contexts_.ring());
+  }
+  void read(StateReader& from) {
+    let_go();
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+      if (block_.full()) block_.make_room(least);
+      block_.add(from.get<T>());
+      if (size_ != n_) ++size_;
+    }
+    from.get(contexts_.ring());
+    contexts_.keep_last(kept());
+    this->info().holds(kept());
   }
 
  private:
@@ -150,9 +181,9 @@ class SlidingViewStep : public Step {
     block_.add(std::forward<V>(value));
     if (size_ != n_) ++size_;
     contexts_.add(context);
-    info().holds(kept());
+    this->info().holds(kept());
     if (size_ != n_ && !partial_) return nullptr;
-    info().passed();
+    this->info().passed();
     const Context joined = contexts_.joined();
     if (size_ == n_) contexts_.slide(n_);
     state_ = watched;
@@ -187,7 +218,7 @@ class SlidingViewStep : public Step {
       state_ = special;
     }
     contexts_.clear();
-    info().holds(0);
+    this->info().holds(0);
   }
 
   Block<T> block_;

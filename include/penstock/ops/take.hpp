@@ -2,18 +2,20 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/state/detail/remembers.hpp"
 #include "penstock/ops/filter.hpp"
 
 namespace penstock {
 namespace detail {
 
-class TakeStep : public Step {
+class TakeStep : public StateStep<TakeStep> {
  public:
   template <class In>
   using output = In;
@@ -30,12 +32,14 @@ class TakeStep : public Step {
     return next(std::forward<V>(value), context);
   }
 
+  auto state() noexcept { return std::tie(left_); }
+
  private:
-  std::size_t left_;
+  std::uint64_t left_;
 };
 
 template <class Fn, class... Args>
-class TakeWhileStep : public Step {
+class TakeWhileStep : public StateStep<TakeWhileStep<Fn, Args...>> {
  public:
   template <class In>
   using output = In;
@@ -50,11 +54,13 @@ class TakeWhileStep : public Step {
           args_);
     }
     if (over_) {
-      info().leaves_out();
+      this->info().leaves_out();
       return nullptr;
     }
     return next(std::forward<V>(value), context);
   }
+
+  auto state() noexcept { return std::tie(over_); }
 
  private:
   [[no_unique_address]] Fn fn_;

@@ -41,6 +41,16 @@ class Gathered {
     context_.clear();
     size_ = 0;
   }
+  static constexpr bool saved = has_codec<T>;
+  void write(StateWriter& to) const {
+    to.put(values_);
+    to.put(context_);
+  }
+  void read(StateReader& from) {
+    from.get(values_);
+    from.get(context_);
+    size_ = values_.size();
+  }
 
  private:
   std::vector<T> values_;
@@ -70,7 +80,7 @@ class Gathered {
 ///                loop; what goes wrong behind is reported, the window has failed and the next one comes
 ///                through.
 /// Cost:          O(1) an element; one vector a window, grown as elements come; one timer.
-/// Recovery:      the unfinished window is saved.
+/// Recovery:      state: the unfinished window and the time that is left to it.
 /// Example:       examples/02_operators/timed_window.cpp
 /// See also:      timed_window_unique, partition, sample
 template <class... Options>

@@ -57,12 +57,12 @@ class GatheredUnique {
     items_.for_each([&](auto& item) { fn(item.value.context); });
   }
   void clear() noexcept { items_.clear(); }
+  static constexpr bool saved = has_codec<T> && has_codec<KeyType<Fn, T>>;
+  void write(StateWriter& to) const { to.put(items_); }
+  void read(StateReader& from) { from.get(items_); }
 
  private:
-  struct Item {
-    T value;
-    Context context;
-  };
+  using Item = Beside<T>;
 
   Keep keep_;
   [[no_unique_address]] KeyOf<Fn> key_;
@@ -104,7 +104,7 @@ auto window_key(Options... options) {
 ///                loop; what the key function throws comes back through emit; what goes wrong behind is
 ///                reported.
 /// Cost:          O(1) an element and a hash; one vector a window; one timer.
-/// Recovery:      the unfinished window is saved.
+/// Recovery:      state: the unfinished window and the time that is left to it.
 /// Example:       examples/02_operators/timed_window_unique.cpp
 /// See also:      timed_window, partition_unique, unique
 template <class... Options>

@@ -94,7 +94,7 @@ class TimeoutNode final : public Node, public Receiver<T, TimeoutNode<T>> {
 /// Errors:        std::invalid_argument here for a wrong limit, std::logic_error here without an event loop;
 ///                TimedOut goes to the graph's `on_background_error`, without one out of the loop's `run`.
 /// Cost:          a look at the clock an element, no allocation; one timer.
-/// Recovery:      no state.
+/// Recovery:      no state; after a restart the time runs anew.
 /// Example:       examples/02_operators/timeout.cpp
 /// See also:      debounce, on_error
 template <class>

@@ -4,11 +4,13 @@
 #include <concepts>
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "penstock/core/stream.hpp"
 #include "penstock/ops/detail/key.hpp"
+#include "penstock/state/detail/remembers.hpp"
 #include "penstock/ops/detail/table.hpp"
 
 namespace penstock {
@@ -21,7 +23,7 @@ struct Unique {
 namespace detail {
 
 template <class T, class Fn>
-class UniqueStep : public Step {
+class UniqueStep : public StateStep<UniqueStep<T, Fn>> {
  public:
   template <class>
   using output = T;
@@ -30,15 +32,20 @@ class UniqueStep : public Step {
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
-    if (!remember(std::as_const(value))) {
-      info().leaves_out();
+    if (!is_new(std::as_const(value))) {
+      this->info().leaves_out();
       return nullptr;
     }
     return next(std::forward<V>(value), context);
   }
 
+  auto state() noexcept { return std::tie(seen_); }
+  void restored() {
+    while (maxsize_ != 0 && seen_.size() > maxsize_) seen_.erase(seen_.oldest());
+  }
+
  private:
-  bool remember(const T& value) {
+  bool is_new(const T& value) {
     auto&& key = this->run(key_, value);
     if (const auto place = seen_.find(key); place != seen_.nowhere) {
       if (maxsize_ != 0) seen_.refresh(place);

@@ -32,7 +32,7 @@ struct ZipLiteral {
 };
 
 template <class Owner, std::size_t I, class T>
-class ZipSide final : public Receiver<T, ZipSide<Owner, I, T>> {
+class ZipSide final : public AlignedReceiver<T, ZipSide<Owner, I, T>> {
  public:
   explicit ZipSide(Owner* owner) : owner_(*owner) {}
   template <class V>
@@ -61,7 +61,7 @@ struct ZipPart<Owner, I, Stream<T>> {
 /// `Args` are streams and literals in the order of the tuple. At any time at least one side has nothing, so
 /// an element completes at most one tuple, and the one that completes it goes into it without being kept.
 template <class... Args>
-class ZipNode final : public Node {
+class ZipNode final : public Node, public Remembers<ZipNode<Args...>> {
  public:
   using Out = std::tuple<typename Args::value_type...>;
 
@@ -76,6 +76,7 @@ class ZipNode final : public Node {
     PENSTOCK_KEEPS("zip", std::tuple<typename Args::value_type...>);
     port(outlet);
     review();
+    this->remember(info());
   }
 
   void connect(Graph& graph, Args&... args) {
@@ -112,7 +113,10 @@ class ZipNode final : public Node {
 
   Pending* signal(std::size_t i, const Signal& signal) {
     Join join{strand()};
-    signals_.take(i, signal, [&](const Signal& merged) { join.add(outlet.signal(merged)); });
+    signals_.take(i, signal, [&](const Signal& merged) {
+      join.add(this->at_barrier(merged));
+      join.add(outlet.signal(merged));
+    });
     ended_ = any_side([&](auto place, auto&) { return signals_.ended(place); });
     review();
     if (over_ && !over()) {
@@ -136,6 +140,26 @@ class ZipNode final : public Node {
     const auto stopped = std::make_exception_ptr(Stopped(info().label() + ": stopped with elements in it"));
     each_side([&](auto, auto& side) { side.queue.stop(stopped); });
     drop_all("the operator that held it was stopped");
+  }
+
+  // Partners may be behind a barrier that is on its way.
+  void aligning(bool yes) override {
+    aligning_ = yes;
+    if (yes) each_side([](auto, auto& side) { side.queue.release(); });
+    review();
+  }
+  static constexpr bool saved = ((!is_input<Args> || has_codec<typename Args::value_type>) && ...);
+  void write(StateWriter& to) {
+    each_side([&](auto, auto& side) { side.queue.write(to); });
+  }
+  void read(StateReader& from) {
+    contexts_ = 0;
+    each_side([&](auto, auto& side) {
+      side.queue.read(from, maxsize_);
+      contexts_ += side.queue.contexts();
+    });
+    review();
+    count(0, 0, all_held());
   }
 
   Outlet<Out> outlet;
@@ -229,7 +253,14 @@ class ZipNode final : public Node {
     auto& queue = std::get<I>(parts_).queue;
     queue.push(std::forward<V>(value), context);
     contexts_ += context != nullptr;
-    Pending* pending = queue.size() > maxsize_ ? queue.wait(strand(), info()) : nullptr;
+    Pending* pending = nullptr;
+    if (queue.size() > maxsize_) {
+      if (aligning_) {
+        queue.exceed();
+      } else {
+        pending = queue.wait(strand(), info());
+      }
+    }
     review();
     count(1, 0, all_held());
     return pending;
@@ -312,6 +343,7 @@ class ZipNode final : public Node {
   std::size_t contexts_ = 0;  // elements held that have something beside them
   bool ended_ = false;  // at least one side has
   bool over_ = false;
+  bool aligning_ = false;
   InputSignals signals_{sizeof...(Args)};
   Parts parts_;
 };
@@ -378,7 +410,7 @@ Graph& zip_graph(Streams&... args) {
 /// Metadata:      held until emitted, joined in the order of the inputs; leftovers at the end are dropped.
 /// Errors:        std::logic_error here when the streams belong to different event loops.
 /// Cost:          O(1) an element, a move; nothing is allocated as long as no stream is two elements ahead.
-/// Recovery:      the elements that wait for partners are saved.
+/// Recovery:      state: the elements that wait for partners. While a checkpoint is on its way nobody waits.
 /// Example:       examples/02_operators/zip.cpp
 /// See also:      zip_all, zip_latest, combine_latest
 template <class... Inputs>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -17,10 +18,10 @@ namespace detail {
 /// A zip whose sides come and go. A side that goes may complete several tuples at once, so there is a line
 /// for them; the usual one that an element completes goes past it.
 template <element T>
-class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
+class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>>, public Remembers<ZipAllNode<T>> {
   using Line = LineNode<ZipAllNode<T>, std::vector<T>>;
 
-  class Side final : public Receiver<T, Side> {
+  class Side final : public AlignedReceiver<T, Side> {
    public:
     Side(ZipAllNode& owner, OutletBase& source) : from(source), owner_(owner) {}
     template <class V>
@@ -47,6 +48,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
       : Line(Info{"zip_all", {}, Shape::join}), maxsize_(options.maxsize) {
     PENSTOCK_KEEPS("zip_all", T);
     this->port(this->outlet);
+    this->remember(this->info());
   }
 
   void add_side(Outlet<T>& from) {
@@ -87,7 +89,10 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
     hold(held_ + 1);
     missing_ -= first;
     if (!first || missing_ != 0) {
-      return side.queue.size() > maxsize_ ? side.queue.wait(this->strand(), this->info()) : nullptr;
+      if (side.queue.size() <= maxsize_) return nullptr;
+      if (!aligning_) return side.queue.wait(this->strand(), this->info());
+      side.queue.exceed();
+      return nullptr;
     }
     Context all;
     Out out = gather(all);
@@ -112,7 +117,10 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
 
   Pending* signal(std::size_t place, const Signal& signal) {
     Join join{this->strand()};
-    signals_.take(place, signal, [&](const Signal& merged) { join.add(this->add(merged)); });
+    signals_.take(place, signal, [&](const Signal& merged) {
+      join.add(this->at_barrier(merged));
+      join.add(this->add(merged));
+    });
     if (over_ && !over()) {
       over_ = false;
       join.add(this->add(Signal{Signal::reopen}));
@@ -133,6 +141,28 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
     for (const auto& side : sides_) side->queue.stop(stopped);
     drop_all("the operator that held it was stopped");
     Line::shut_down();
+  }
+
+  // Partners may be behind a barrier that is on its way.
+  void aligning(bool yes) override {
+    aligning_ = yes;
+    if (!yes) return;
+    for (const auto& side : sides_) side->queue.release();
+  }
+  static constexpr bool saved = has_codec<T>;
+  void write(StateWriter& to) const {
+    to.put(std::uint64_t{sides_.size()});
+    for (const auto& side : sides_) side->queue.write(to);
+  }
+  void read(StateReader& from) {
+    if (from.get<std::uint64_t>() != sides_.size()) from.fail("it is that of another number of streams");
+    std::size_t held = 0;
+    for (const auto& side : sides_) {
+      side->queue.read(from, maxsize_);
+      held += side->queue.size();
+      missing_ -= !side->queue.empty();
+    }
+    hold(held);
   }
 
  private:
@@ -207,6 +237,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>> {
   std::size_t missing_ = 0;  // sides that have nothing
   std::size_t held_ = 0;     // elements on the sides
   bool over_ = false;
+  bool aligning_ = false;
 };
 
 }  // namespace detail
@@ -258,7 +289,7 @@ class ZipAll : public Stream<std::vector<T>> {
 /// Errors:        std::invalid_argument here when there is no stream; std::logic_error when streams belong to
 ///                different event loops.
 /// Cost:          O(1) an element; one allocation a vector.
-/// Recovery:      the elements that wait for partners are saved.
+/// Recovery:      state: the elements that wait for partners. While a checkpoint is on its way nobody waits.
 /// Example:       examples/02_operators/zip_all.cpp
 /// See also:      zip, combine_latest_all
 template <element T>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <tuple>
 #include <type_traits>
@@ -18,7 +19,7 @@ namespace detail {
 inline constexpr const char* zip_latest_over = "zip_latest: another stream has ended without an element";
 
 template <class Owner, std::size_t I, class T>
-class ZipLatestSide final : public Receiver<T, ZipLatestSide<Owner, I, T>> {
+class ZipLatestSide final : public AlignedReceiver<T, ZipLatestSide<Owner, I, T>> {
  public:
   explicit ZipLatestSide(Owner* owner) : owner_(*owner) {}
   template <class V>
@@ -40,7 +41,8 @@ class ZipLatestSide final : public Receiver<T, ZipLatestSide<Owner, I, T>> {
 /// empty.
 template <class T, class... Others>
 class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tuple<T, Others...>>,
-                            public Receiver<T, ZipLatestNode<T, Others...>> {
+                            public AlignedReceiver<T, ZipLatestNode<T, Others...>>,
+                            public Remembers<ZipLatestNode<T, Others...>> {
   using Line = LineNode<ZipLatestNode<T, Others...>, std::tuple<T, Others...>>;
 
  public:
@@ -52,6 +54,7 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     this->port(static_cast<InletBase&>(*this));
     each_side([&](auto, auto& side) { this->port(static_cast<InletBase&>(side)); });
     this->port(this->outlet);
+    this->remember(this->info());
   }
 
   void connect(Graph& graph, Stream<T>& first, Stream<Others>&... others) {
@@ -102,14 +105,13 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     const bool first = newest.empty();
     if (newest.replace(std::forward<V>(value), context)) this->info().leaves_out();
     if (first) --missing_;
-    plain_ = missing_ == 0;
-    each_side([&](auto, auto& side) { plain_ = plain_ && side.newest.context().empty(); });
+    review();
     if (!first) return nullptr;
     count_held();
     if (missing_ != 0 || early_.empty()) return nullptr;
     each_side([](auto, auto& side) { side.newest.emitted(true); });
     while (!early_.empty()) {
-      Early early = early_.pop();
+      Beside<T> early = early_.pop();
       Context all = joined(early.context);
       this->add(gather(std::move(early.value)), std::move(all));
     }
@@ -124,7 +126,10 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
 
   Pending* signal(std::size_t i, const Signal& signal) {
     Join join{this->strand()};
-    signals_.take(i, signal, [&](const Signal& merged) { join.add(this->add(merged)); });
+    signals_.take(i, signal, [&](const Signal& merged) {
+      join.add(this->at_barrier(merged));
+      join.add(this->add(merged));
+    });
     if (over_ && !over()) {
       over_ = false;
       join.add(this->add(Signal{Signal::reopen}));
@@ -148,15 +153,28 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     Line::shut_down();
   }
 
+  static constexpr bool saved = has_codec<T> && (has_codec<Others> && ...);
+  void write(StateWriter& to) {
+    to.put(std::uint64_t{early_.size()});
+    for (std::size_t i = 0; i < early_.size(); ++i) to.put(early_[i]);
+    each_side([&](auto, auto& side) { write_tied(to, side.newest.state()); });
+  }
+  void read(StateReader& from) {
+    early_.clear();
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) early_.push(from.get<Beside<T>>());
+    missing_ = sizeof...(Others);
+    each_side([&](auto, auto& side) {
+      read_tied(from, side.newest.state());
+      missing_ -= !side.newest.empty();
+    });
+    review();
+    count_held();
+  }
+
  protected:
   Pending* take_signal(const Signal& signal) override { return this->signal(0, signal); }
 
  private:
-  struct Early {
-    T value;
-    Context context;
-  };
-
   template <class Fn>
   void each_side(Fn fn) {
     std::size_t place = 0;
@@ -218,13 +236,17 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     plain_ = false;
     count_held();
   }
+  void review() noexcept {
+    plain_ = missing_ == 0;
+    each_side([&](auto, auto& side) { plain_ = plain_ && side.newest.context().empty(); });
+  }
   void count_held() noexcept { this->besides(early_.size() + sizeof...(Others) - missing_); }
 
   template <std::size_t... Is>
   static auto sides_type(std::index_sequence<Is...>)
       -> std::type_identity<std::tuple<ZipLatestSide<ZipLatestNode, Is, Others>...>>;
 
-  Ring<Early> early_;
+  Ring<Beside<T>> early_;
   std::size_t missing_ = sizeof...(Others);  // other streams that have had nothing yet
   bool plain_ = false;  // each of them has one, none came with a Context, and more may come
   bool over_ = false;
@@ -264,7 +286,7 @@ auto zip_latest_streams(Stream<T> first, Stream<Others>... others) {
 /// Errors:        std::logic_error here when the streams belong to different event loops.
 /// Cost:          O(inputs) an element: a copy of the newest of each of the others. Memory grows with the
 ///                elements of the first stream that come before all others have had one.
-/// Recovery:      the waiting elements and the newest of each of the others are saved.
+/// Recovery:      state: the waiting elements and the newest of each of the others.
 /// Example:       examples/02_operators/zip_latest.cpp
 /// See also:      combine_latest, zip
 template <class... Inputs>

@@ -4,13 +4,17 @@
 // Not an operator: what those with several inputs have in common.
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "penstock/core/ring.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/state/detail/remembers.hpp"
+#include "penstock/state/detail/gate.hpp"
 
 namespace penstock::detail {
 
@@ -67,7 +71,7 @@ void run_detached(Node& node, Fn fn) noexcept {
 
 /// What one side has that the others have not: mostly nothing or one element, which stands in a slot of its
 /// own. The ring is touched only when a side runs ahead. Of elements over a bound each has a receipt, which
-/// settles when so many have left that it is within the bound.
+/// settles when so many have left that it is within the bound, or is in excess: nobody waits for it.
 template <element T>
 class SideQueue {
  public:
@@ -100,16 +104,26 @@ class SideQueue {
   Pending* wait(Strand& strand, Info& info) {
     return waiters_.push(Receipt::waiting(strand, &info, Why::partner)).share();
   }
+  /// The last one is over the bound, and nobody may wait for it now.
+  void exceed() noexcept { ++excess_; }
+  /// Nobody waits any longer.
+  void release() noexcept {
+    for (; !waiters_.empty(); ++excess_) waiters_.pop().settle();
+  }
 
   void pop() noexcept {
     first_.reset();
     if (!context_.empty()) context_.clear();
     if (!more_.empty()) {
-      Item next = more_.pop();
+      Beside<T> next = more_.pop();
       first_.emplace(std::move(next.value));
       context_ = std::move(next.context);
     }
-    if (!waiters_.empty()) waiters_.pop().settle();
+    if (excess_ != 0) {
+      --excess_;
+    } else if (!waiters_.empty()) {
+      waiters_.pop().settle();
+    }
   }
 
   /// Gives up all elements; tells how many that were.
@@ -126,16 +140,38 @@ class SideQueue {
     while (!waiters_.empty()) waiters_.pop().settle(error);
   }
 
- private:
-  struct Item {
-    T value;
-    Context context;
-  };
+  void write(StateWriter& to) const {
+    to.put(std::uint64_t{size()});
+    if (empty()) return;
+    to.put(*first_);
+    to.put(context_);
+    for (std::size_t i = 0; i < more_.size(); ++i) {
+      to.put(more_[i].value);
+      to.put(more_[i].context);
+    }
+  }
+  /// Into one that has nothing.
+  void read(StateReader& from, std::size_t bound) {
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+      T value = from.get<T>();
+      const auto context = from.get<Context>();
+      push(std::move(value), context.or_null());
+    }
+    excess_ = size() > bound ? size() - bound : 0;
+  }
+  /// Elements that have something beside them.
+  std::size_t contexts() const noexcept {
+    std::size_t n = !context_.empty();
+    for (std::size_t i = 0; i < more_.size(); ++i) n += !more_[i].context.empty();
+    return n;
+  }
 
+ private:
   std::optional<T> first_;
   Context context_;
-  Ring<Item> more_;
+  Ring<Beside<T>> more_;
   Ring<Receipt> waiters_;
+  std::size_t excess_ = 0;
 };
 
 /// The newest element of a stream, and whether it has been part of anything that was emitted.
@@ -178,6 +214,8 @@ class Current {
     context_.clear();
     return lost;
   }
+
+  auto state() noexcept { return std::tie(value_, context_, emitted_); }
 
  private:
   template <class V>

@@ -69,6 +69,12 @@ class RecentContexts {
     for (std::size_t i = 0; i < recent_.size(); ++i) recent_[i].drop(reason);
   }
   void clear() noexcept { recent_.clear(); }
+  // For snapshots.
+  Ring<Context>& ring() noexcept { return recent_; }
+  const Ring<Context>& ring() const noexcept { return recent_; }
+  void keep_last(std::size_t n) noexcept {
+    while (recent_.size() > n) recent_.pop();
+  }
 
  private:
   Ring<Context> recent_;  // starts at the first element that came with something

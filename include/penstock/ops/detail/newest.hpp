@@ -37,6 +37,7 @@ class NewestNode : public LineNode<Self, T>, public Receiver<T, Self> {
   explicit NewestNode(Info info) : Line(std::move(info)) {
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    this->info().recovery = Recovery::lossy;
   }
   Pending* take_signal(const Signal& signal) override {
     if (signal.kind == Signal::end || signal.kind == Signal::reopen) ending_ = signal.kind == Signal::end;

@@ -7,10 +7,13 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "penstock/state/codec.hpp"
 
 namespace penstock::detail {
 
@@ -95,6 +98,12 @@ class Table {
   /// Puts in a key that is not there, as the newest.
   Place add(Key key, Value value = {}) { return put(Item{std::move(key), std::move(value)}); }
 
+  /// Of a key that is put in when it is not there.
+  Value& value_of(const Key& key) {
+    const Place place = find(key);
+    return (*this)[place != nowhere ? place : add(key)].value;
+  }
+
   void erase(Place place) noexcept {
     entries_[place].item.reset();
     --live_;
@@ -114,6 +123,12 @@ class Table {
 
   template <class Fn>
   void for_each(Fn fn) {
+    for (std::size_t i = first_; i < entries_.size(); ++i) {
+      if (entries_[i].item) fn(*entries_[i].item);
+    }
+  }
+  template <class Fn>
+  void for_each(Fn fn) const {
     for (std::size_t i = first_; i < entries_.size(); ++i) {
       if (entries_[i].item) fn(*entries_[i].item);
     }
@@ -193,3 +208,34 @@ class Table {
 };
 
 }  // namespace penstock::detail
+
+namespace penstock {
+
+/// Keys and values in their order.
+template <class Key, class Value>
+  requires(has_codec<Key> && has_codec<Value>)
+struct Codec<detail::Table<Key, Value>> {
+  static constexpr std::string_view name = "Table";
+  static void write(StateWriter& to, const detail::Table<Key, Value>& table) {
+    to.put(std::uint64_t{table.size()});
+    table.for_each([&](const auto& item) {
+      to.put(item.key);
+      if constexpr (!std::is_empty_v<Value>) to.put(item.value);
+    });
+  }
+  static detail::Table<Key, Value> read(StateReader& from, std::uint32_t) {
+    detail::Table<Key, Value> table;
+    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+      Key key = from.get<Key>();
+      if (table.find(key) != table.nowhere) from.fail("the same key comes twice");
+      if constexpr (std::is_empty_v<Value>) {
+        table.add(std::move(key));
+      } else {
+        table.add(std::move(key), from.get<Value>());
+      }
+    }
+    return table;
+  }
+};
+
+}  // namespace penstock

@@ -8,6 +8,7 @@
 #include "penstock/core/line.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/ops/detail/alarm.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 
@@ -25,9 +26,12 @@ namespace detail {
 ///     std::vector<T> take();                         // the elements; empty afterwards
 ///     void lose(fn);                                 // calls fn with their Contexts
 ///     void clear();
+///
+/// and, to be saved, `saved`, `write` and `read` as of Remembers.
 template <element T, class Fill>
 class TimedWindowNode final : public LineNode<TimedWindowNode<T, Fill>, std::vector<T>>,
-                              public Receiver<T, TimedWindowNode<T, Fill>> {
+                              public Receiver<T, TimedWindowNode<T, Fill>>,
+                              public Remembers<TimedWindowNode<T, Fill>> {
   using Line = LineNode<TimedWindowNode, std::vector<T>>;
 
  public:
@@ -40,6 +44,7 @@ class TimedWindowNode final : public LineNode<TimedWindowNode<T, Fill>, std::vec
         name_(name) {
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
+    this->remember(this->info());
   }
 
   const char* needs_loop() const noexcept override { return name_; }
@@ -86,8 +91,25 @@ class TimedWindowNode final : public LineNode<TimedWindowNode<T, Fill>, std::vec
     std::exchange(full_, {}).settle();
   }
 
+  // With the time that is left to the window.
+  static constexpr bool saved = Fill::saved;
+  void write(StateWriter& to) const {
+    const TimePoint now = this->clock().now();
+    to.put(Duration{grid_.after(now) - now});
+    fill_.write(to);
+  }
+  void read(StateReader& from) {
+    const TimePoint now = this->clock().now();
+    grid_.origin = now + from.get<Duration>() - grid_.interval;
+    fill_.read(from);
+    this->besides(fill_.size());
+    alarm_.cancel();
+    if (options_.empty || fill_.size() != 0) arm();
+  }
+
  protected:
   Pending* take_signal(const Signal& signal) override {
+    static_cast<void>(this->at_barrier(signal));  // there is no other outlet
     if (signal.kind == Signal::end) {
       alarm_.cancel();
       if (fill_.size() != 0) flush();
