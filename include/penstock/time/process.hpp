@@ -48,16 +48,18 @@ class ProcessedStream : public Stream<typename Node::Result> {
 ///     };
 ///     events.key_by(&Event::id) | process(Dedupe{})
 ///
-///     in        a1 b1 a2 b9 | a99           a99 comes when the hour of a is over
+///     in        a1 b1 a2 | b99 | a99        minutes; when a99 comes the frontier has passed the hour of a
 ///               key_by(letter) process(Dedupe{})
-///     out       a1 b1         a99
+///     out       a1 b1      b99   a99
 ///
 /// @param function  an aggregate, or a class with `auto members() { return std::tie(...); }` that names its states and side
 ///                  outputs. It has `void element(const T&, auto& ctx)`, and may have `void timer(auto& ctx)`, for timers in
 ///                  event time, and `void processing_timer(auto& ctx)`. `using output = ...` says what it emits; without it
 ///                  that is elements.
 ///
-/// States are ValueState, ListState and MapState, all of the key whose turn it is; see StateOptions for how long they live.
+/// States are ValueState, ListState and MapState, all of the key whose turn it is; other members are shared by all keys, and not
+/// saved. A state lives until it is cleared, or the frontier comes to the end of its time to live: an element that is ahead
+/// of the frontier still finds it, and so does a timer before that end.
 /// What it emits has the event time of its element or timer; that of a processing-time timer is the frontier. ProcessContext
 /// says what `ctx` can do. Timers come in the order of their time and then their key, before the states that end at the
 /// same time; one that is set for a time that has passed comes behind the element. Late elements are the function's

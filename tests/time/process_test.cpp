@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "penstock/time/process.hpp"
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "penstock/core.hpp"
+#include "penstock/exec/async_emit.hpp"
+#include "penstock/observe/describe.hpp"
+#include "penstock/testing/probe.hpp"
+#include "penstock/testing/scripted_sink.hpp"
+#include "penstock/testing/virtual_loop.hpp"
+#include "penstock/time/event_time.hpp"
+
+using namespace penstock;
+using namespace std::chrono_literals;
+using testing::Probe;
+using testing::ScriptedSink;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+struct Event {
+  EventTime time;  // microseconds
+  std::string key;
+  int n = 0;
+};
+auto timed(const Stream<Event>& source) {
+  return source.event_time(&Event::time, bounded_disorder(0us), {.tell = Tell::element}).key_by(&Event::key);
+}
+template <class S>
+std::uint64_t entries(const S& stream) {
+  return stream.node().time_gauges()->entries.get();
+}
+template <class S>
+std::uint64_t timers(const S& stream) {
+  return stream.node().time_gauges()->timers.get();
+}
+
+/// Lets the first of each key through, and forgets it after a while.
+struct Dedupe {
+  ValueState<bool> seen{"seen", {.time_to_live = 10us}};
+
+  void element(const Event& event, auto& ctx) {
+    if (!seen.has_value()) ctx.emit(event);
+    seen = true;
+  }
+};
+
+/// Says how many came between the first and ten microseconds later.
+struct Burst {
+  ValueState<int> count{"count"};
+  SideOutput<std::string> begins{};
+  using output = std::string;
+
+  void element(const Event&, auto& ctx) {
+    if (!count.has_value()) {
+      ctx.timer_after(10us);
+      ctx.emit(begins, ctx.key());
+    }
+    count = count.value_or(0) + 1;
+  }
+  void timer(auto& ctx) {
+    ctx.emit(ctx.key() + std::to_string(*count));
+    count.clear();
+  }
+};
+
+/// Sets the timers that elements ask for.
+struct Timers {
+  using output = std::string;
+
+  void element(const Event& event, auto& ctx) { ctx.timer_at(EventTime{event.n}); }
+  void timer(auto& ctx) { ctx.emit(ctx.key() + std::to_string(ctx.time())); }
+};
+
+/// Says after a while without elements that a key is quiet.
+struct Quiet {
+  using output = std::string;
+
+  void element(const Event&, auto& ctx) {
+    ctx.cancel_processing_timers();
+    ctx.processing_timer_after(10ms);
+  }
+  void processing_timer(auto& ctx) { ctx.emit(ctx.key() + (ctx.at_end() ? " at the end" : " quiet")); }
+};
+
+/// Does what is written in it.
+struct Script {
+  ValueState<std::string> last{"last"};
+  ListState<int> all{"all"};
+  using output = std::string;
+
+  void element(const Event& event, auto& ctx) {
+    const std::string before = last.value_or("nothing") + " " + std::to_string(all.size());
+    last = "element " + std::to_string(event.n);
+    all.add(event.n);
+    ctx.emit(before);
+    if (event.n == 13) throw std::runtime_error("13 is not wanted");
+  }
+};
+
+/// Counts with members that it names itself.
+class Total {
+ public:
+  using output = int;
+  explicit Total(int step) : step_(step) {}
+  auto members() { return std::tie(total_); }
+  void element(const Event&, auto& ctx) {
+    total_.update([this](int& total) { total += step_; });
+    ctx.emit(*total_);
+  }
+
+ private:
+  int step_;
+  ValueState<int> total_{"total"};
+};
+
+struct Remember {
+  MapState<int, std::string> seen{"seen", {.time_to_live = 1ms, .domain = TimeDomain::processing}};
+  using output = std::size_t;
+  void element(const std::unique_ptr<int>& n, auto& ctx) {
+    seen.put(*n, "x");
+    ctx.emit(seen.size());
+  }
+};
+
+struct Repeat {
+  using output = std::unique_ptr<int>;
+  void element(const std::unique_ptr<int>& n, auto& ctx) {
+    for (int i = 0; i < *n; ++i) ctx.emit(std::make_unique<int>(i));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("process: a state is of one key, and ends when its time to live is over") {
+  const Stream<Event> source;
+  auto first = timed(source).process(Dedupe{});
+  Texts out;
+  first.sink([&](const Event& event) { out.push_back(event.key + std::to_string(event.time)); });
+  source.emit({1, "a"});
+  source.emit({2, "b"});
+  source.emit({3, "a"});  // lives to 13
+  CHECK(entries(first) == 2);
+  source.emit({12, "c"});  // that of b has ended
+  CHECK(entries(first) == 2);
+  source.emit({12, "a"});
+  source.emit({13, "b"});
+  CHECK(out == Texts{"a1", "b2", "c12", "b13"});
+  source.emit({40, "d"});
+  CHECK(entries(first) == 1);
+  source.close();
+  CHECK(entries(first) == 0);
+}
+
+TEST_CASE("process: timers fire in the order of time and key, before what the frontier brings about behind") {
+  const Stream<Event> source;
+  auto fired = timed(source).process(Timers{});
+  Probe<std::string> probe{fired};
+  source.emit({1, "b", 20});
+  source.emit({1, "a", 20});
+  source.emit({1, "c", 10});
+  source.emit({1, "c", 20});
+  source.emit({1, "c", 20});  // there is one already
+  CHECK(timers(fired) == 4);
+  source.emit({20, "z", 100});
+  CHECK(probe.values() == Texts{"c10", "a20", "b20", "c20"});
+  CHECK(probe.records()[0].event_time == 10);
+  CHECK(probe.signals().back().value == 20);
+  CHECK(timers(fired) == 1);
+  CHECK(entries(fired) == 1);
+  source.emit({21, "late", 5});  // has passed
+  CHECK(probe.values().back() == "late5");
+  source.close();
+  CHECK(probe.values().back() == "z100");
+  CHECK(probe.ended());
+  CHECK(entries(fired) + timers(fired) == 0);
+}
+
+TEST_CASE("process: side outputs are streams of their own, with times and signals") {
+  const Stream<Event> source;
+  auto bursts = timed(source) | process(Burst{});
+  Probe<std::string> main{bursts};
+  Probe<std::string> begins{bursts.side(&Burst::begins)};
+  source.emit({1, "a"});
+  source.emit({5, "a"});
+  source.emit({6, "b"});
+  source.emit({20, "c"});
+  source.emit({25, "a"});
+  CHECK(begins.values() == Texts{"a", "b", "c", "a"});
+  CHECK(begins.records()[1].event_time == 6);
+  CHECK(begins.signals().back().value == 25);
+  CHECK(main.values() == Texts{"a2", "b1"});
+  source.close();
+  CHECK(main.values() == Texts{"a2", "b1", "c1", "a1"});
+  CHECK(begins.ended());
+}
+
+TEST_CASE("process: processing-time timers go by the loop's clock, and come at the end all the same") {
+  VirtualLoop loop;
+  const Stream<Event> source{loop};
+  auto quiet = source.key_by(&Event::key).process(Quiet{});
+  Probe<std::string> probe{quiet};
+  source.emit({0, "a"});
+  loop.run_for(5ms);
+  source.emit({0, "b"});
+  source.emit({0, "a"});
+  CHECK_FALSE(source.graph().idle());
+  loop.run_for(10ms);
+  CHECK(probe.values() == Texts{"a quiet", "b quiet"});
+  CHECK(probe.times() == std::vector<Duration>{15ms, 15ms});
+  CHECK(source.graph().idle());
+  CHECK(entries(quiet) == 0);
+  source.emit({0, "c"});
+  source.close();
+  CHECK(probe.values().back() == "c at the end");
+  CHECK(entries(quiet) == 0);
+}
+
+TEST_CASE("process: a function that throws has changed nothing and emitted nothing") {
+  const Stream<Event> source;
+  auto script = timed(source).process(Script{});
+  Probe<std::string> probe{script};
+  source.emit({1, "a", 1});
+  CHECK_THROWS_WITH(source.emit({1, "a", 13}), "13 is not wanted");
+  CHECK_THROWS_WITH(source.emit({1, "new", 13}), "13 is not wanted");
+  CHECK(entries(script) == 1);
+  source.emit({1, "a", 2});
+  CHECK(probe.values() == Texts{"nothing 0", "element 1 1"});
+  CHECK(script.info().failed.get() == 2);
+}
+
+TEST_CASE("process: what fails behind it does not undo the element, and holds up no other result") {
+  const Stream<Event> source;
+  auto bursts = timed(source).process(Burst{});
+  Texts out;
+  bursts.sink([&](const std::string& text) {
+    if (text == "a1") throw std::runtime_error("a is not wanted");
+    out.push_back(text);
+  });
+  bursts.side(&Burst::begins).sink([&](const std::string& key) {
+    if (key == "c") throw std::runtime_error("c is not wanted");
+  });
+  source.emit({1, "a"});
+  source.emit({1, "b"});
+  CHECK_THROWS_WITH(source.emit({1, "c"}), "c is not wanted");
+  source.emit({2, "c"});
+  CHECK_THROWS_WITH(source.emit({11, "d"}), "a is not wanted");
+  CHECK(out == Texts{"b1", "c2"});
+}
+
+TEST_CASE("process: an element waits for all that it brings about") {
+  VirtualLoop loop;
+  const Stream<Event> source{loop};
+  auto bursts = timed(source).process(Burst{});
+  ScriptedSink<std::string> slow{bursts, {.takes = 10ms}};
+  ScriptedSink<std::string> slower{bursts.side(&Burst::begins), {.takes = 50ms}};
+  std::vector<Duration> taken;
+  const auto emit = [&](Event event) {
+    source.async_emit(std::move(event), [&](std::exception_ptr) { taken.push_back(loop.now().time_since_epoch()); });
+  };
+  emit({1, "a"});
+  loop.run();
+  CHECK(taken == std::vector<Duration>{50ms});
+  emit({2, "a"});
+  loop.run();
+  CHECK(taken.back() == 50ms);
+  emit({11, "a"});  // a2 and b's beginning
+  loop.run();
+  CHECK(taken.back() == 60ms);
+  CHECK(slow.completed() == Texts{"a3"});
+  emit({12, "a"});
+  emit({12, "b"});
+  emit({40, "c"});  // fires both, and begins one
+  loop.run();
+  CHECK(slow.completed() == Texts{"a3", "a1", "b1"});
+  CHECK(slower.completed() == Texts{"a", "a", "b", "c"});
+}
+
+TEST_CASE("process: metadata follows its element, and is done where nothing is emitted") {
+  const Stream<Event> source;
+  auto first = timed(source).process(Dedupe{});
+  Probe<Event> probe{first};
+  Texts endings;
+  const auto ref = [&](const char* name) {
+    return Ref{[&endings, name](const Ending& ending) {
+      endings.push_back(std::string{name} + (ending.outcome == Outcome::done ? " done" : " not done"));
+    }};
+  };
+  source.emit({1, "a"}, Context{ref("first")});
+  source.emit({2, "a"}, Context{ref("second")});
+  CHECK(probe.records()[0].refs == 1);
+  CHECK(endings == Texts{"first done", "second done"});
+}
+
+TEST_CASE("process: an element that comes back round finds the states as the first has left them") {
+  const Stream<Event> source;
+  auto script = source.key_by(&Event::key).process(Script{});
+  Texts out;
+  script.sink([&](const std::string& text) {
+    out.push_back(text);
+    if (out.size() < 4) source.emit({0, "a", static_cast<int>(out.size())});
+  });
+  source.emit({0, "a", 0});
+  CHECK(out == Texts{"nothing 0", "element 0 1", "element 1 2", "element 2 3"});
+}
+
+TEST_CASE("process: a class may name its members, and the elements need not be copyable") {
+  const Stream<Event> source;
+  Probe<int> totals{source.key_by(&Event::key).process(Total{5})};
+  source.emit({0, "a"});
+  source.emit({0, "b"});
+  source.emit({0, "a"});
+  CHECK(totals.values() == std::vector<int>{5, 5, 10});
+
+  const Stream<std::unique_ptr<int>> numbers;
+  std::vector<int> repeated;
+  numbers.key_by([](const auto& n) { return *n; }).process(Repeat{}).sink([&](std::unique_ptr<int> n) { repeated.push_back(*n); });
+  numbers.emit(std::make_unique<int>(3));
+  CHECK(repeated == std::vector<int>{0, 1, 2});
+}
+
+TEST_CASE("process: a time to live in processing time needs a loop, and ends by its clock") {
+  const Stream<std::unique_ptr<int>> without;
+  const auto key = [](const std::unique_ptr<int>& n) { return *n % 2; };
+  CHECK_THROWS_WITH(without.key_by(key).process(Remember{}), Catch::Contains("process: a time to live in processing time"));
+
+  VirtualLoop loop;
+  const Stream<std::unique_ptr<int>> numbers{loop};
+  auto kept = numbers.key_by(key).process(Remember{});
+  Probe<std::size_t> probe{kept};
+  numbers.emit(std::make_unique<int>(1));
+  loop.run_for(900us);
+  numbers.emit(std::make_unique<int>(3));
+  CHECK(numbers.graph().idle());  // that something ends is no work to wait for
+  loop.run_for(999us);
+  CHECK(entries(kept) == 1);
+  loop.run_for(1us);
+  CHECK(entries(kept) == 0);
+  numbers.emit(std::make_unique<int>(3));
+  CHECK(probe.values() == std::vector<std::size_t>{1, 2, 1});
+}
+
+TEST_CASE("process: what makes no sense gets a sentence") {
+  const Stream<Event> source;
+  Probe<Event> first{source.key_by(&Event::key).process(Dedupe{})};
+  CHECK_THROWS_WITH(source.emit({1, "a"}), "process: a time to live needs elements with an event time; put event_time(...) before");
+  CHECK(first.size() == 0);
+  const Stream<Event> other;
+  Probe<std::string> bursts{other.key_by(&Event::key).process(Burst{})};
+  CHECK_THROWS_WITH(other.emit({1, "a"}),
+                    "process: a timer some time after an element needs elements with an event time; put event_time(...) before");
+  Dedupe never_ends;
+  never_ends.seen = ValueState<bool>{"seen", {.time_to_live = -1s}};
+  CHECK_THROWS_WITH(other.key_by(&Event::key).process(never_ends), "process: a time to live must not be negative");
+}
+
+TEST_CASE("process: describe shows keys and timers") {
+  const Stream<Event> source;
+  auto bursts = timed(source).process(Burst{}).named("bursts");
+  bursts.sink([](const std::string&) {});
+  source.emit({1'000'000, "a"});
+  source.emit({1'000'000, "b"});
+  CHECK_THAT(bursts.describe(), Catch::Contains("bursts; process") && Catch::Contains("entries 2, timers 2"));
+}
+
+TEST_CASE("process: a function with other states does not load") {
+  const Stream<Event> source;
+  auto bursts = timed(source).process(Burst{});
+  auto script = timed(source).process(Script{});
+  source.emit({1, "a"});
+  StateWriter writer;
+  bursts.node().info().state->save(writer);
+  const std::string bytes = writer.take();
+  StateReader reader{bytes, "script"};
+  CHECK_THROWS_WITH(script.node().info().state->load(reader), Catch::Contains("it has the states count, and the function has last, all"));
+}
