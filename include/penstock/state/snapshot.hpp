@@ -74,6 +74,7 @@ inline std::string encode(const Snapshot& snapshot) {
 inline Snapshot decode_snapshot(std::string_view bytes, const std::string& whose) {
   using namespace detail;
   const auto refuse = [&](const std::string& why) { throw StateError(whose + " cannot be restored: " + why); };
+  if (bytes.empty()) refuse("it is empty");
   if (!bytes.starts_with(snapshot_magic.substr(0, bytes.size()))) refuse("it is no snapshot");
   if (bytes.size() < snapshot_head) refuse("it ends after " + std::to_string(bytes.size()) + " bytes, within its head");
   const auto format = number_at<std::uint32_t>(bytes, snapshot_magic.size());
@@ -83,7 +84,8 @@ inline Snapshot decode_snapshot(std::string_view bytes, const std::string& whose
   const auto told = number_at<std::uint64_t>(bytes, snapshot_head - sizeof(std::uint64_t));
   const std::uint64_t all = bytes.size() - snapshot_head;
   if (all < snapshot_tail || told > all - snapshot_tail) {
-    refuse("it ends after " + std::to_string(bytes.size()) + " bytes, and tells of " + std::to_string(told) + " and some more");
+    const std::uint64_t size = told + snapshot_head + snapshot_tail;
+    refuse("it ends after " + std::to_string(bytes.size()) + " bytes, and should have " + std::to_string(size));
   }
   if (told < all - snapshot_tail) refuse("it goes on behind its end");
   const std::size_t end = bytes.size() - snapshot_tail;
