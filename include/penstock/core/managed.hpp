@@ -35,6 +35,9 @@ enum class Guarantee : std::uint8_t {
 /// snapshots by the operator's name. Everything is called on the strand.
 class Managed {
  public:
+  /// Just before `save`: what a sink has written must be as safe as what it saves says, and what it is to publish in
+  /// `committed` ends here. Throwing gives the epoch up.
+  virtual void prepare() {}
   /// At the barrier: everything that the elements before it have left behind, and nothing of those behind it.
   virtual void save(StateWriter& to) const = 0;
   /// Into a fresh operator, before anything starts. Throws StateError when the bytes are not of its kind.

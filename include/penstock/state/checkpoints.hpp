@@ -73,6 +73,7 @@ class Checkpoints {
   Receipt start_take() { return coordinator_->take(); }
   Receipt start_suspend() { return coordinator_->suspend(); }
   Receipt start_drain() { return coordinator_->drain(); }
+  Receipt start_wait_over() { return coordinator_->over(); }
 
   CheckpointStats stats() const {
     const Hold hold{of_.loop()};
@@ -83,7 +84,7 @@ class Checkpoints {
   static std::unique_ptr<SnapshotStore> directory_store(const CheckpointOptions& options) {
     if (options.directory.empty()) detail::bad_argument("checkpoint: needs a directory to keep snapshots in");
     if (options.keep < 2) detail::bad_argument("checkpoint: keep must be at least 2");
-    return std::make_unique<DirectoryStore>(options.directory, DirectoryStoreOptions{.keep = options.keep});
+    return std::make_unique<DirectoryStore>(options.directory.string(), DirectoryStoreOptions{.keep = options.keep});
   }
 
   template <class Fn>

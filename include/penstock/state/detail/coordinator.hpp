@@ -274,6 +274,7 @@ class Coordinator final : public Epochs {
 
   void save(const Info& info) {
     StateWriter writer;
+    info.state->prepare();
     info.state->save(writer);
     entries_.push_back({info.name, info.op, writer.take()});
     saved_.push_back(&info);
@@ -370,6 +371,7 @@ class Coordinator final : public Epochs {
       return over().settle(failed_);
     }
     if (!wanted_.empty()) return begin();
+    if (ends_ && error && failures_ <= options_.tolerated_failures) return begin();
     if (ends_) return over().settle(error);
     if (stirred_ || fed_by_hand()) schedule();
   }
