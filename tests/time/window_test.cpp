@@ -308,3 +308,21 @@ TEST_CASE("event_time: elements of a batch are told of together, or behind so ma
   CHECK(frontiers({.tell = Tell::element}) == std::vector<EventTime>{1, 2, 3, 4, 5});
   CHECK(frontiers({.at_most = 2}) == std::vector<EventTime>{2, 4, 5});
 }
+
+TEST_CASE("a session whose elements were all told early has its result at the end all the same, unless it discards") {
+  for (const bool discarding : {false, true}) {
+    const Stream<Event> source;
+    Told told;
+    told(timed(source).key_by(&Event::key).window(session(10us), {.lateness = 5us, .discarding = discarding, .early_every = 2}).aggregate(Count{}));
+    source.emit({1, "a"});
+    source.emit({2, "a"});
+    source.emit({13, "b"});  // the session of a ends at 12
+    source.emit({3, "a"});   // late
+    source.emit({90, "b"});
+    if (discarding) {
+      CHECK(told.results == std::vector<std::string>{"a1:2e0", "a1:1l1", "b13:1o0"});
+    } else {
+      CHECK(told.results == std::vector<std::string>{"a1:2e0", "a1:2o1", "a1:3l2", "b13:1o0"});
+    }
+  }
+}

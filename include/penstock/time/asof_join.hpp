@@ -46,6 +46,7 @@ class AsOfJoinNode final
         max_held_(options.max_held) {
     if (options.tolerance) tolerance_ = span_of(*options.tolerance);
     if (options.grace) grace_ = span_of(*options.grace);
+    remembers(this->info(), saved ? this : nullptr);
   }
 
   /// What the right stream has promised is over was told to the left one.
@@ -102,6 +103,54 @@ class AsOfJoinNode final
     }
     this->info().drops(held_);
     clear();
+  }
+
+  static constexpr bool saved = has_codec<Key> && has_codec<Left> && has_codec<Right>;
+  void save_held(StateWriter& to) const {
+    if constexpr (saved) {
+      save_size(to, waiting_.size());
+      for (const auto& [time, left] : waiting_) {
+        to.put(time);
+        to.put(left.key);
+        to.put(left.value);
+      }
+      save_size(to, rights_.size());
+      for (const auto* entry : in_order(rights_)) {
+        to.put(entry->first);
+        save_size(to, entry->second.size());
+        for (const auto& [time, right] : entry->second) {
+          to.put(time);
+          to.put(right.value);
+        }
+      }
+    }
+  }
+  void load_held(StateReader& from) {
+    if constexpr (saved) {
+      std::size_t n = 0;
+      load_each(from, [&] {
+        const auto time = from.get<EventTime>();
+        auto key = from.get<Key>();
+        waiting_.emplace(time, Waiting{std::move(key), from.get<Left>(), {}});
+        ++n;
+      });
+      load_each(from, [&] {
+        const auto key = from.get<Key>();
+        auto& list = rights_[key];
+        load_each(from, [&] {
+          const auto time = from.get<EventTime>();
+          list.emplace(time, Kept{from.get<Right>(), {}});
+          // What the frontier has passed waits to become too old.
+          if (time >= this->frontier()) {
+            due_.emplace(time, Due{key, time});
+          } else if (tolerance_) {
+            due_.emplace(later_by(time, *tolerance_ + 1), Due{key, time});
+          }
+          ++n;
+        });
+      });
+      hold(n);
+    }
   }
 
  private:

@@ -12,6 +12,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "penstock/time/detail/late.hpp"
+#include "penstock/time/detail/saved.hpp"
 #include "penstock/time/detail/two_sides.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/joined.hpp"
@@ -46,7 +47,8 @@ class OutletNode : public Node {
 /// Only the left stream's signals go on; of the table's the barriers are waited for, and nothing else.
 template <element Left, element Row, class LeftKey, class RowKey, class Key, Outer outer>
 class EnrichNode final
-    : public TwoSides<EnrichNode<Left, Row, LeftKey, RowKey, Key, outer>, Left, Row, OutletNode<JoinedOf<Key, Left, Row, outer>>> {
+    : public TwoSides<EnrichNode<Left, Row, LeftKey, RowKey, Key, outer>, Left, Row, OutletNode<JoinedOf<Key, Left, Row, outer>>>,
+      public Managed {
   using Out = JoinedOf<Key, Left, Row, outer>;
   using Base = TwoSides<EnrichNode, Left, Row, OutletNode<Out>>;
 
@@ -58,6 +60,7 @@ class EnrichNode final
     this->info().one_to_one = false;
     this->port(this->outlet);
     leave_out_table();
+    remembers(this->info(), saved ? this : nullptr);
   }
   const TimeGauges* time_gauges() const noexcept override { return &gauges_; }
 
@@ -87,6 +90,37 @@ class EnrichNode final
     }
     return join.finish();
   }
+
+  static constexpr bool saved = has_codec<Key> && has_codec<Row>;
+  void save(StateWriter& to) const override {
+    if constexpr (saved) {
+      to.put(frontier_);
+      std::size_t n = 0;
+      for (const auto& [key, stored] : table_) n += stands(stored);
+      save_size(to, n);
+      for (const auto* entry : in_order(table_)) {
+        if (!stands(entry->second)) continue;
+        to.put(entry->first);
+        to.put(entry->second.row);
+        to.put(entry->second.time);
+      }
+    }
+  }
+  void load(StateReader& from) override {
+    if constexpr (saved) {
+      frontier_ = from.get<EventTime>();
+      gauges_.frontier.set(frontier_);
+      load_each(from, [&] {
+        auto key = from.get<Key>();
+        auto row = from.get<Row>();
+        const Stored stored{std::move(row), from.get<EventTime>()};
+        if (life_ != 0) due_.emplace(over(stored), key);
+        table_.emplace(std::move(key), stored);
+      });
+      count();
+    }
+  }
+  void loaded() override { tell_again(this->outlet, frontier_); }
 
  private:
   struct Stored {
@@ -125,6 +159,7 @@ class EnrichNode final
     count();
   }
   EventTime over(const Stored& stored) const noexcept { return later_by(stored.time, life_); }
+  bool stands(const Stored& stored) const noexcept { return life_ == 0 || over(stored) > frontier_; }
   /// Looks at each row once in its life; what has been replaced since stands on.
   void advance(EventTime to) {
     frontier_ = to;

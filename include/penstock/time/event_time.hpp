@@ -14,7 +14,7 @@
 
 #include "penstock/core/stream.hpp"
 #include "penstock/ops/detail/key.hpp"
-#include "penstock/time/gauges.hpp"
+#include "penstock/time/detail/saved.hpp"
 #include "penstock/time/instant.hpp"
 
 namespace penstock {
@@ -107,7 +107,7 @@ class EventTimeNodeBase : public Node {
 
 /// Puts its time beside every element, and says behind batches which times have passed.
 template <element T, class Fn, class Policy>
-class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, EventTimeNode<T, Fn, Policy>> {
+class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, EventTimeNode<T, Fn, Policy>>, public Managed {
  public:
   EventTimeNode(Fn fn, Policy policy, EventTimeOptions options)
       : time_(std::move(fn)), policy_(std::move(policy)), options_(std::move(options)) {
@@ -115,6 +115,7 @@ class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, Even
     this->port(this->outlet);
     this->port(this->without_time);
     left_ = options_.at_most;
+    remembers(this->info(), this);
   }
 
   const char* needs_loop() const noexcept override {
@@ -123,6 +124,29 @@ class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, Even
   const TimeGauges* time_gauges() const noexcept override { return &gauges_; }
 
   void shut_down() noexcept override { alarm_.cancel(); }
+
+  void save(StateWriter& to) const override {
+    for (const EventTime each : {latest_, frontier_, told_}) to.put(each);
+    save_size(to, left_);
+    detail::save(to, gauges_);
+    to.put(idle_);
+    to.put(came_);
+    detail::save(to, alarm_, this->loop());
+  }
+  void load(StateReader& from) override {
+    for (EventTime* each : {&latest_, &frontier_, &told_}) *each = from.get<EventTime>();
+    left_ = static_cast<std::size_t>(from.get<std::uint64_t>());
+    detail::load(from, gauges_);
+    newest_ = gauges_.newest.get();
+    gauges_.frontier.set(told_);
+    idle_ = from.get<bool>();
+    came_ = from.get<bool>();
+    detail::load(from, alarm_, this->loop());
+  }
+  void loaded() override {
+    tell_again(this->outlet, told_);
+    if (idle_) static_cast<void>(offer(this->outlet, Signal{Signal::idle}));
+  }
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
@@ -159,6 +183,7 @@ class EventTimeNode final : public EventTimeNodeBase<T>, public Receiver<T, Even
     // What came with a frontier of its own gets this one instead.
     if (signal.kind == Signal::watermark) return nullptr;
     Join join{this->strand()};
+    join.add(this->at_barrier(signal));
     if (signal.kind == Signal::end) alarm_.cancel();
     if (signal.kind == Signal::idle) idle_ = true;
     if (signal.kind == Signal::active) idle_ = false;

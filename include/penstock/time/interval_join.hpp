@@ -12,6 +12,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -54,7 +55,9 @@ class IntervalJoinNode final
         left_key_(std::move(left_key)),
         right_key_(std::move(right_key)),
         bounds_(bounds),
-        max_held_(max_held) {}
+        max_held_(max_held) {
+    remembers(this->info(), saved ? this : nullptr);
+  }
 
   template <std::size_t I, class V>
   void add(V&& value, EventTime time, const Context& context) {
@@ -110,6 +113,39 @@ class IntervalJoinNode final
     sides_.clear();
     due_.clear();
     this->holds(held_ = 0);
+  }
+
+  static constexpr bool saved = has_codec<Key> && has_codec<Left> && has_codec<Right>;
+  void save_held(StateWriter& to) const {
+    if constexpr (saved) {
+      to.put(bounds_.lower);
+      to.put(bounds_.upper);
+      to.put(next_);
+      save_size(to, sides_.size());
+      for (const auto* entry : in_order(sides_)) {
+        to.put(entry->first);
+        save_side(to, entry->second.left);
+        save_side(to, entry->second.right);
+      }
+    }
+  }
+  void load_held(StateReader& from) {
+    if constexpr (saved) {
+      if (from.get<EventTime>() != bounds_.lower || from.get<EventTime>() != bounds_.upper) from.fail("its bounds were others");
+      next_ = from.get<std::uint64_t>();
+      std::vector<std::pair<EventTime, Due>> due;
+      load_each(from, [&] {
+        const auto key = from.get<Key>();
+        Sides& sides = sides_[key];
+        load_side<0>(from, key, sides.left, due);
+        load_side<1>(from, key, sides.right, due);
+      });
+      // Those of one time go in the order in which they came.
+      std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) { return (a.second.number) < b.second.number; });
+      held_ = due.size();
+      for (auto& [when, one] : due) due_.emplace(when, std::move(one));
+      this->holds(held_);
+    }
   }
 
  private:
@@ -184,6 +220,28 @@ class IntervalJoinNode final
       }
     }
     items.erase(at);
+  }
+
+  template <class Items>
+  static void save_side(StateWriter& to, const Items& items) {
+    save_size(to, items.size());
+    for (const auto& [time, item] : items) {
+      to.put(time);
+      to.put(item.value);
+      to.put(item.number);
+      to.put(item.paired);
+    }
+  }
+  template <std::size_t I, class Items>
+  void load_side(StateReader& from, const Key& key, Items& items, std::vector<std::pair<EventTime, Due>>& due) const {
+    using T = std::conditional_t<I == 0, Left, Right>;
+    load_each(from, [&] {
+      const auto time = from.get<EventTime>();
+      auto value = from.get<T>();
+      const auto number = from.get<std::uint64_t>();
+      items.emplace(time, Item<T>{std::move(value), {}, number, from.get<bool>()});
+      due.emplace_back(over(I, time), Due{key, number, time, I == 0});
+    });
   }
 
   KeyOf<LeftKey> left_key_;

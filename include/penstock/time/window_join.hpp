@@ -52,7 +52,9 @@ class WindowJoinNode final
         right_key_(std::move(right_key)),
         windows_(windows),
         slot_(std::gcd(windows.size, windows.slide)),
-        max_held_(max_held) {}
+        max_held_(max_held) {
+    remembers(this->info(), saved ? this : nullptr);
+  }
 
   /// Only what has no window left is.
   template <std::size_t I>
@@ -103,6 +105,43 @@ class WindowJoinNode final
     this->info().drops(held_);
     slots_.clear();
     hold(0);
+  }
+
+  static constexpr bool saved = has_codec<Key> && has_codec<Left> && has_codec<Right>;
+  void save_held(StateWriter& to) const {
+    if constexpr (saved) {
+      for (const EventTime each : {windows_.size, windows_.slide, windows_.offset, fired_}) to.put(each);
+      to.put(next_);
+      save_size(to, slots_.size());
+      for (const auto& [start, cells] : slots_) {
+        to.put(start);
+        save_size(to, cells.size());
+        for (const auto* entry : in_order(cells)) {
+          to.put(entry->first);
+          save_items(to, entry->second.left);
+          save_items(to, entry->second.right);
+        }
+      }
+    }
+  }
+  void load_held(StateReader& from) {
+    if constexpr (saved) {
+      for (const EventTime each : {windows_.size, windows_.slide, windows_.offset}) {
+        if (from.get<EventTime>() != each) from.fail("its windows have another size, slide or offset");
+      }
+      fired_ = from.get<EventTime>();
+      next_ = from.get<std::uint64_t>();
+      load_each(from, [&] {
+        Cells& cells = slots_[from.get<EventTime>()];
+        load_each(from, [&] {
+          Cell& cell = cells[from.get<Key>()];
+          load_items(from, cell.left);
+          load_items(from, cell.right);
+          held_ += cell.left.size() + cell.right.size();
+        });
+      });
+      hold(held_);
+    }
   }
 
  private:
@@ -163,6 +202,23 @@ class WindowJoinNode final
     for (const auto* item : items) {
       this->put([&] { return make(item->value); }, joined_context(item->context, {}, window.end - 1));
     }
+  }
+  template <class Items>
+  static void save_items(StateWriter& to, const Items& items) {
+    save_size(to, items.size());
+    for (const auto& item : items) {
+      to.put(item.value);
+      to.put(item.time);
+      to.put(item.number);
+    }
+  }
+  template <class T>
+  static void load_items(StateReader& from, std::vector<Item<T>>& items) {
+    load_each(from, [&] {
+      auto value = from.get<T>();
+      const auto time = from.get<EventTime>();
+      items.push_back({std::move(value), {}, time, from.get<std::uint64_t>()});
+    });
   }
   void hold(std::size_t n) noexcept { this->holds(held_ = n); }
 

@@ -53,7 +53,9 @@ class FixedWindowNode final
         shared_(several_ && Aggregator::can_merge && !options.discarding),
         slot_(shared_ ? std::gcd(windows.size, windows.slide) : windows.size),
         counts_panes_(lateness_ != 0 || options.early_every != 0 || options.early_period != Duration::zero() ||
-                      options.output == Output::update) {}
+                      options.output == Output::update) {
+    remembers(this->info(), saved ? this : nullptr);
+  }
 
   const char* needs_loop() const noexcept override {
     return options_.early_period != Duration::zero() ? "window: an early_period" : nullptr;
@@ -101,6 +103,55 @@ class FixedWindowNode final
     entries(0);
     this->gauges_.windows.set(0);
     alarm_.cancel();
+  }
+
+  static constexpr bool saved = has_codec<Key> && has_codec<State>;
+  void save_windows(StateWriter& to) const {
+    if constexpr (saved) {
+      for (const EventTime each : {windows_.size, windows_.slide, windows_.offset, slot_}) to.put(each);
+      save_size(to, slots_.size());
+      for (const auto& [start, slot] : slots_) {
+        to.put(start);
+        save_size(to, slot.states.size());
+        for (const auto* entry : in_order(slot.states)) {
+          to.put(entry->first);
+          to.put(entry->second);
+        }
+      }
+      save_tables(to, panes_);
+      save_tables(to, counts_);
+      save_size(to, changed_.size());
+      for (const auto& [start, keys] : changed_) {
+        to.put(start);
+        save_size(to, keys.size());
+        for (const Key* key : ordered(keys)) to.put(*key);
+      }
+      detail::save(to, alarm_, this->loop());
+    }
+  }
+  void load_windows(StateReader& from) {
+    if constexpr (saved) {
+      for (const EventTime each : {windows_.size, windows_.slide, windows_.offset, slot_}) {
+        if (from.get<EventTime>() != each) from.fail("its windows have another size, slide or offset, or are kept in another way");
+      }
+      load_each(from, [&] {
+        Slot& slot = slot_at(from.get<EventTime>());
+        load_each(from, [&] {
+          auto key = from.get<Key>();
+          State state = aggregate_.create();
+          from.get(state);
+          slot.states.emplace(std::move(key), std::move(state));
+        });
+        entries(entries_ + slot.states.size());
+      });
+      load_tables(from, panes_);
+      load_tables(from, counts_);
+      load_each(from, [&] {
+        KeySet& keys = changed_[from.get<EventTime>()];
+        load_each(from, [&] { keys.insert(from.get<Key>()); });
+      });
+      detail::load(from, alarm_, this->loop());
+    }
   }
 
  private:
@@ -186,12 +237,7 @@ class FixedWindowNode final
     ByKey<State> merged;
     if (shared_) merge_into(merged, start);
     ByKey<State>& states = shared_ ? merged : first_in(start)->second.states;
-    std::vector<typename ByKey<State>::value_type*> sorted;
-    sorted.reserve(states.size());
-    for (auto& item : states) sorted.push_back(&item);
-    std::sort(sorted.begin(), sorted.end(),
-              [](const auto* a, const auto* b) { return key_before(a->first, b->first); });
-    for (auto* item : sorted) emit_result(start, item->first, item->second, Timing::on_time);
+    for (auto* item : in_order(states)) emit_result(start, item->first, item->second, Timing::on_time);
     if (options_.discarding) forget(start);
   }
 
@@ -232,12 +278,15 @@ class FixedWindowNode final
     }
     changed_.clear();
   }
-  void fire_keys(EventTime start, const KeySet& keys, Timing timing) {
+  static std::vector<const Key*> ordered(const KeySet& keys) {
     std::vector<const Key*> sorted;
     sorted.reserve(keys.size());
     for (const Key& key : keys) sorted.push_back(&key);
     std::sort(sorted.begin(), sorted.end(), [](const Key* a, const Key* b) { return key_before(*a, *b); });
-    for (const Key* key : sorted) fire_one(start, *key, timing);
+    return sorted;
+  }
+  void fire_keys(EventTime start, const KeySet& keys, Timing timing) {
+    for (const Key* key : ordered(keys)) fire_one(start, *key, timing);
   }
   void emit_result(EventTime start, const Key& key, const State& state, Timing timing) {
     const Window window{start, start + windows_.size};
@@ -297,6 +346,29 @@ class FixedWindowNode final
     entries_ = n;
     this->gauges_.entries.set(n);
     this->besides(n);
+  }
+
+  template <class Number>
+  static void save_tables(StateWriter& to, const std::map<EventTime, ByKey<Number>>& tables) {
+    save_size(to, tables.size());
+    for (const auto& [start, table] : tables) {
+      to.put(start);
+      save_size(to, table.size());
+      for (const auto* entry : in_order(table)) {
+        to.put(entry->first);
+        to.put(static_cast<std::uint64_t>(entry->second));
+      }
+    }
+  }
+  template <class Number>
+  static void load_tables(StateReader& from, std::map<EventTime, ByKey<Number>>& tables) {
+    load_each(from, [&] {
+      ByKey<Number>& table = tables[from.get<EventTime>()];
+      load_each(from, [&] {
+        auto key = from.get<Key>();
+        table.emplace(std::move(key), static_cast<Number>(from.get<std::uint64_t>()));
+      });
+    });
   }
 
   struct Alarm final : Timer {

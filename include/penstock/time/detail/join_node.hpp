@@ -9,6 +9,7 @@
 
 #include "penstock/time/detail/burst_node.hpp"
 #include "penstock/time/detail/late.hpp"
+#include "penstock/time/detail/saved.hpp"
 #include "penstock/time/detail/two_sides.hpp"
 
 // Not an operator: what the joins of two streams in event time have in common.
@@ -26,8 +27,10 @@ inline constexpr const char* too_late_to_join = "it came too late to be joined";
 ///     void side_advanced();                                             // that of a side has
 ///     void drop_all(const char* reason) noexcept;
 ///     EventTime held_back(EventTime frontier) const;
+///     void save_held(StateWriter& to) const;                            // what it keeps
+///     void load_held(StateReader& from);
 template <class Self, element Left, element Right, element Out>
-class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>> {
+class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, public Managed {
   using Base = TwoSides<Self, Left, Right, BurstNode<Self, Out>>;
 
  public:
@@ -69,6 +72,19 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>> {
     }
     return join.finish();
   }
+
+  void save(StateWriter& to) const final {
+    for (const EventTime each : {sides_[0], sides_[1], frontier_}) to.put(each);
+    detail::save(to, gauges_);
+    static_cast<const Self&>(*this).save_held(to);
+  }
+  void load(StateReader& from) final {
+    for (EventTime* each : {&sides_[0], &sides_[1], &frontier_}) *each = from.get<EventTime>();
+    detail::load(from, gauges_);
+    gauges_.frontier.set(frontier_);
+    self().load_held(from);
+  }
+  void loaded() final { tell_again(this->outlet, self().held_back(frontier_)); }
 
   void shut_down() noexcept override {
     self().drop_all("the join that held it was stopped");

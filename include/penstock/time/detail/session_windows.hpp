@@ -43,7 +43,9 @@ class SessionWindowNode final
         gaps_(std::move(gaps)),
         aggregate_(std::move(aggregate)),
         options_(options),
-        lateness_(span_of(options.lateness)) {}
+        lateness_(span_of(options.lateness)) {
+    remembers(this->info(), saved ? this : nullptr);
+  }
 
   const char* needs_loop() const noexcept override {
     return options_.early_period != Duration::zero() ? "window: an early_period" : nullptr;
@@ -91,7 +93,9 @@ class SessionWindowNode final
       Session* session = known == sessions_.end() ? nullptr : find(known->second, due.id);
       if (!session || session->due != when) continue;  // it was joined to another, or stands here for another time
       session->due = no_frontier;
-      if (session->window.end <= fires && session->news && !session->fired) {
+      const bool ends = session->window.end <= fires && !session->fired;
+      if (ends && options_.discarding && !session->news) session->fired = true;  // with nothing left to tell
+      if (ends && !session->fired) {
         ripe.push_back({session->window, &known->first});
       } else if (session->window.end <= over) {
         gone_.push_back({session->window, &known->first});
@@ -134,6 +138,49 @@ class SessionWindowNode final
     entries_ = 0;
     count();
     alarm_.cancel();
+  }
+
+  static constexpr bool saved = has_codec<Key> && has_codec<State>;
+  void save_windows(StateWriter& to) const {
+    if constexpr (saved) {
+      save_size(to, sessions_.size());
+      for (const auto* entry : in_order(sessions_)) {
+        to.put(entry->first);
+        save_size(to, entry->second.size());
+        for (const Session& session : entry->second) {
+          for (const EventTime each : {session.window.start, session.window.end, session.due}) to.put(each);
+          to.put(session.state);
+          save_size(to, session.count);
+          to.put(session.panes);
+          to.put(session.news);
+          to.put(session.fired);
+        }
+      }
+      detail::save(to, alarm_, this->loop());
+    }
+  }
+  void load_windows(StateReader& from) {
+    if constexpr (saved) {
+      load_each(from, [&] {
+        const auto key = from.get<Key>();
+        std::vector<Session>& list = sessions_[key];
+        load_each(from, [&] {
+          const auto start = from.get<EventTime>();
+          const auto end = from.get<EventTime>();
+          list.push_back(Session{{start, end}, aggregate_.create(), next_id_++, from.get<EventTime>(), 0, {}});
+          Session& session = list.back();
+          from.get(session.state);
+          session.count = static_cast<std::size_t>(from.get<std::uint64_t>());
+          session.panes = from.get<std::uint32_t>();
+          session.news = from.get<bool>();
+          session.fired = from.get<bool>();
+          due_.emplace(session.due, Due{key, session.id});
+          ++entries_;
+        });
+      });
+      count();
+      detail::load(from, alarm_, this->loop());
+    }
   }
 
   /// The gap that an element asks for.

@@ -12,6 +12,7 @@
 #include "penstock/core/stream.hpp"
 #include "penstock/time/detail/burst_node.hpp"
 #include "penstock/time/detail/late.hpp"
+#include "penstock/time/detail/saved.hpp"
 
 // Not an operator: what all operators have in common that keep elements until the frontier has passed them.
 
@@ -25,8 +26,10 @@ inline constexpr const char* too_late = "it came too late for all of its windows
 ///     void advance(EventTime from, EventTime to);                    // the frontier has moved: calls `put`
 ///     void drop_all(const char* reason) noexcept;                    // what it keeps, Refs and all
 ///     EventTime held_back(EventTime frontier) const;                 // the frontier for those behind
+///     void save_windows(StateWriter& to) const;                      // what it keeps
+///     void load_windows(StateReader& from);
 template <class Self, element T, element Out>
-class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self> {
+class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public Managed {
   using Burst = BurstNode<Self, Out>;
 
  public:
@@ -47,6 +50,20 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self> {
     self().add(std::forward<V>(value), time, *context);
     return this->emitted() ? this->end_burst() : late_;
   }
+
+  void save(StateWriter& to) const final {
+    to.put(frontier_);
+    detail::save(to, gauges_);
+    static_cast<const Self&>(*this).save_windows(to);
+  }
+  void load(StateReader& from) final {
+    frontier_ = from.get<EventTime>();
+    detail::load(from, gauges_);
+    newest_ = gauges_.newest.get();
+    gauges_.frontier.set(frontier_);
+    self().load_windows(from);
+  }
+  void loaded() final { tell_again(this->outlet, self().held_back(frontier_)); }
 
   void shut_down() noexcept override {
     self().drop_all("the window that held it was stopped");
