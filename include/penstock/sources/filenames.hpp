@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,18 +14,21 @@
 
 #include "penstock/sources/detail/name_watch.hpp"
 #include "penstock/sources/source.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 namespace detail {
 
-class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNode> {
+class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNode>, public Remembers<FilenamesNode> {
  public:
   FilenamesNode(std::filesystem::path where, Filenames options)
       : SourceNode(Info{"filenames", where.string()}, options.on_failure),
         follow_(options.follow),
         settles_(options.settle > Duration::zero()),
         poll_(options.poll),
-        watch_("filenames", std::move(where), options, false) {}
+        watch_("filenames", std::move(where), options, false) {
+    remember(info(), Recovery::replays);
+  }
 
   const char* needs_loop() const noexcept override {
     if (follow_) return "filenames: looking for new names";
@@ -54,6 +58,25 @@ class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNo
     follow_ = false;
     looked_ = false;
     wake();
+  }
+
+  // The names that were emitted, of those that are there; nothing when it has not looked yet.
+  static constexpr bool saved = true;
+  void write(StateWriter& to) const {
+    std::vector<std::string> names;
+    for (const std::filesystem::path& name : watch_.seen()) {
+      const bool waits = std::find(fresh_.begin() + static_cast<std::ptrdiff_t>(at_), fresh_.end(), name) != fresh_.end();
+      if (!waits) names.push_back(name.native());
+    }
+    to.put(watch_.looked());
+    to.put(names);
+  }
+  void read(StateReader& from) {
+    const bool looked = from.get<bool>();
+    auto names = from.get<std::vector<std::string>>();
+    fresh_.clear();
+    at_ = 0;
+    if (looked) watch_.go_on_with({std::make_move_iterator(names.begin()), std::make_move_iterator(names.end())});
   }
 
  private:
@@ -123,7 +146,7 @@ inline FilenamesSource make_filenames_source(Loop* loop, std::filesystem::path w
 ///                `on_failure` says.
 /// Cost:          one listing of the directory each time it looks; remembers the names that are there,
 ///                and forgets those that are gone.
-/// Recovery:      the names are not saved.
+/// Recovery:      read again behind the last name: those that were emitted and are still there are saved.
 /// Example:       examples/02_operators/filenames.cpp
 /// See also:      FileSet, from_textfile
 inline FilenamesSource filenames(Loop& loop, std::filesystem::path where, Filenames options = {}) {

@@ -205,7 +205,8 @@ auto from_csv(Loop* loop, RowInput input, CsvSource options) {
 ///                next file follows; a bad row that nobody takes is reported as a BadRowError, and like what
 ///                is behind it throws it goes on or stops as `on_failure` says.
 /// Cost:          one pass over the bytes, and what the members allocate; one read each 64 KiB.
-/// Recovery:      `position` is not saved by itself; give it to the next source as `.from`.
+/// Recovery:      read again from the place behind the last row, which is saved; not the streams that it is given. A file
+///                that is shorter then, or another one, is an error that names the place.
 /// Example:       examples/09_files/csv.cpp
 /// See also:      sink_to_csv, from_jsonl, from_textfile, FileSet
 template <class T>

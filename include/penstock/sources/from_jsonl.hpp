@@ -352,7 +352,8 @@ auto from_jsonl(Loop* loop, RowInput input, JsonlSource options) {
 ///                `on_failure` says.
 /// Cost:          that of Boost.JSON, with memory that is used again for each line, and what the members
 ///                allocate.
-/// Recovery:      `position` is not saved by itself; give it to the next source as `.from`.
+/// Recovery:      read again from the place behind the last row, which is saved; not the streams that it is given. A file
+///                that is shorter then, or another one, is an error that names the place.
 /// Example:       examples/09_files/jsonl.cpp
 /// See also:      sink_to_jsonl, from_csv, from_textfile, FileSet
 template <class T>

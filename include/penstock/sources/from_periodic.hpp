@@ -8,6 +8,7 @@
 
 #include "penstock/core/box.hpp"
 #include "penstock/sources/source.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 
@@ -18,12 +19,15 @@ concept producer = std::is_invocable_v<Fn&> && element<std::decay_t<std::invoke_
 namespace detail {
 
 template <class Fn>
-class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<Fn&>>, PeriodicNode<Fn>> {
+class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<Fn&>>, PeriodicNode<Fn>>,
+                           public Remembers<PeriodicNode<Fn>> {
  public:
   using T = std::decay_t<std::invoke_result_t<Fn&>>;
 
   PeriodicNode(Fn fn, Duration interval, OnFailure on_failure)
-      : PeriodicNode::SourceNode(Info{"from_periodic"}, on_failure), fn_(std::move(fn)), interval_(interval) {}
+      : PeriodicNode::SourceNode(Info{"from_periodic"}, on_failure), fn_(std::move(fn)), interval_(interval) {
+    this->remember(this->info(), Recovery::replays);
+  }
 
   const char* needs_loop() const noexcept override { return "from_periodic: the clock"; }
 
@@ -35,6 +39,14 @@ class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<F
     due_ += interval_ * ((now - due_) / interval_ + 1);
     return fn_();
   }
+
+  // The time that is left until the next turn.
+  static constexpr bool saved = true;
+  void write(StateWriter& to) const {
+    const TimePoint now = this->clock().now();
+    to.put(std::max(now, due_) - now);
+  }
+  void read(StateReader& from) { due_ = this->clock().now() + from.get<Duration>(); }
 
  private:
   Fn fn_;
@@ -61,7 +73,8 @@ class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<F
 /// Errors:        std::invalid_argument here when `interval` is not more than 0; what `fn` or what is behind
 ///                it throws is reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one timer an element.
-/// Recovery:      no state.
+/// Recovery:      the time until the next turn is saved, and `fn` is asked then; what it has told before, it is not asked
+///                again.
 /// Example:       examples/02_operators/from_periodic.cpp
 /// See also:      from_range, from_queue, sample
 template <class Fn>

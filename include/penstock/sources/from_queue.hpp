@@ -230,7 +230,7 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
 /// Errors:        std::logic_error here when the queue has a source already; what is behind it throws is
 ///                reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one lock a push; one lock and one wake-up of the loop for all that came meanwhile.
-/// Recovery:      what is in the queue is not saved.
+/// Recovery:      refused, unless at_most_once will do: what was in the queue is nowhere to be read again.
 /// Example:       examples/02_operators/from_queue.cpp
 /// See also:      from_range, from_periodic, buffer
 template <element T>

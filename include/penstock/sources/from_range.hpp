@@ -2,8 +2,11 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -11,6 +14,7 @@
 #include "penstock/core/box.hpp"
 #include "penstock/core/iterator.hpp"
 #include "penstock/sources/source.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 namespace penstock {
 
@@ -33,24 +37,43 @@ concept array_of_values = by_value<RangeValue<Range>> && requires(Range& range) 
   std::size(range);
 };
 
+[[noreturn, gnu::cold]] inline void range_too_short(const StateReader& from, std::uint64_t taken, std::uint64_t size) {
+  from.fail(std::to_string(taken) + " elements had been emitted, and the range has " + std::to_string(size));
+}
+
 template <class Range>
-class RangeNode final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
+class RangeNode final : public SourceNode<RangeValue<Range>, RangeNode<Range>>, public Remembers<RangeNode<Range>> {
  public:
   using T = RangeValue<Range>;
 
   RangeNode(Range range, OnFailure on_failure)
-      : RangeNode::SourceNode(Info{"from_range"}, on_failure), range_(std::move(range)) {}
+      : RangeNode::SourceNode(Info{"from_range"}, on_failure), range_(std::move(range)) {
+    this->remember(this->info(), Recovery::replays);
+  }
 
   void on_start() {
     if (std::copy_constructible<T> && this->outlet.ended()) at_.reset();
   }
 
   std::optional<T> next() {
-    if (!at_) at_.emplace(std::begin(range_));
+    if (!at_) {
+      at_.emplace(std::begin(range_));
+      taken_ = 0;
+    }
     if (*at_ == std::end(range_)) return std::nullopt;
     T value = take();
-    ++*at_;
+    advance();
     return std::optional<T>(std::move(value));
+  }
+
+  static constexpr bool saved = true;
+  void write(StateWriter& to) const { to.put(at_ ? taken_ : std::uint64_t{0}); }
+  void read(StateReader& from) {
+    const auto taken = from.get<std::uint64_t>();
+    at_.emplace(std::begin(range_));
+    for (taken_ = 0; taken_ < taken; advance()) {
+      if (*at_ == std::end(range_)) range_too_short(from, taken, taken_);
+    }
   }
 
  private:
@@ -62,23 +85,31 @@ class RangeNode final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
         return T(std::move(**at_));
       }
     } catch (...) {
-      ++*at_;
+      advance();
       throw;
     }
   }
+  void advance() {
+    ++*at_;
+    ++taken_;
+  }
 
+  std::uint64_t taken_ = 0;
   Range range_;
   std::optional<decltype(std::begin(std::declval<Range&>()))> at_;
 };
 
 template <class Range>
   requires(array_of_values<Range>)
-class RangeNode<Range> final : public SourceNode<RangeValue<Range>, RangeNode<Range>> {
+class RangeNode<Range> final : public SourceNode<RangeValue<Range>, RangeNode<Range>>,
+                               public Remembers<RangeNode<Range>> {
  public:
   using T = RangeValue<Range>;
 
   RangeNode(Range range, OnFailure on_failure)
-      : RangeNode::SourceNode(Info{"from_range"}, on_failure), range_(std::move(range)) {}
+      : RangeNode::SourceNode(Info{"from_range"}, on_failure), range_(std::move(range)) {
+    this->remember(this->info(), Recovery::replays);
+  }
 
   void on_start() {
     if (rest_.next == nullptr || this->outlet.ended()) {
@@ -86,11 +117,26 @@ class RangeNode<Range> final : public SourceNode<RangeValue<Range>, RangeNode<Ra
     }
   }
   Batch<T>& at_hand() noexcept { return rest_; }
+  void emitting(const Batch<T>& now) noexcept { now_ = &now; }
+  void used(std::size_t) noexcept { now_ = nullptr; }
   std::optional<T> next() noexcept { return std::nullopt; }
+
+  static constexpr bool saved = true;
+  void write(StateWriter& to) const {
+    const auto* at = now_ ? now_->next : rest_.next;
+    to.put(at ? static_cast<std::uint64_t>(at - std::data(range_)) : std::uint64_t{0});
+  }
+  void read(StateReader& from) {
+    const auto taken = from.get<std::uint64_t>();
+    const std::uint64_t size = std::size(range_);
+    if (taken > size) range_too_short(from, taken, size);
+    rest_ = {std::data(range_) + taken, std::data(range_) + size, nullptr};
+  }
 
  private:
   Range range_;
   Batch<T> rest_{};
+  const Batch<T>* now_ = nullptr;  // while it is emitted
 };
 
 template <class Range>
@@ -124,7 +170,7 @@ auto make_range_source(Loop* loop, Range range, OnFailure on_failure) {
 /// Metadata:      none.
 /// Errors:        what is behind it or the range throws is reported; goes on or stops as `on_failure` says.
 /// Cost:          one copy an element; a loop's other tasks get their turn every 64 elements.
-/// Recovery:      the position is not saved.
+/// Recovery:      read again from the number of the next element, which is saved: the range has to be the same then.
 /// Example:       examples/02_operators/from_range.cpp
 /// See also:      from_queue, from_periodic, from_textfile
 template <class Range>

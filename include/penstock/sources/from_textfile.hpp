@@ -128,7 +128,8 @@ inline TextFileSource make_text_file_source(Loop* loop, RowInput input, TextSour
 ///                behind it throws is reported, and it goes on or stops as `on_failure` says.
 /// Cost:          one copy of each record, into memory that is used again unless it was taken away; one read
 ///                each 64 KiB. Holds one block and the longest record.
-/// Recovery:      `position` is not saved by itself; give it to the next source.
+/// Recovery:      read again from the place behind the last record, which is saved; not the streams that it is given. A
+///                file that is shorter then, or another one, is an error that names the place.
 /// Example:       examples/02_operators/from_textfile.cpp
 /// See also:      filenames, FileSet, sink_to_textfile, from_csv
 inline TextFileSource from_textfile(Loop& loop, std::string file, TextSource options = {}) {

@@ -34,6 +34,8 @@ class FileFeed {
 
   explicit operator bool() const noexcept { return file_ || stream_; }
   const std::string& path() const noexcept { return path_; }
+  /// True when it was opened here, and could be again.
+  bool named() const noexcept { return !given_; }
 
   /// Up to `n` bytes; none at what is the end now. Throws std::system_error.
   std::size_t read(char* into, std::size_t n) {
@@ -52,6 +54,21 @@ class FileFeed {
     struct stat state {};
     if (fstat(fileno(file_.get()), &state) != 0) fail("cannot look at");
     return state.st_size;
+  }
+
+  /// Tells this file from another one with the same name: a hash over what stands at its start and what stands in front of
+  /// `position`.
+  std::uint64_t print(std::int64_t position) const {
+    constexpr std::int64_t most = 64;
+    std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
+    const auto add = [&](std::int64_t from, std::int64_t to) {
+      char bytes[most];
+      const ssize_t got = pread(fileno(file_.get()), bytes, static_cast<std::size_t>(to - from), static_cast<off_t>(from));
+      for (ssize_t i = 0; i < got; ++i) hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3U;
+    };
+    add(0, std::min(most, position));
+    add(std::max<std::int64_t>(0, position - most), position);
+    return hash;
   }
 
   enum class Change : std::uint8_t {

@@ -199,6 +199,7 @@ class NameWatch {
         continue;
       }
       if ((!looked_ && only_new_) || too_late(name)) {
+        if (!looked_ && only_new_) left_out_ = name;
         seen.push_back(std::move(name));
         continue;
       }
@@ -225,6 +226,22 @@ class NameWatch {
     looked_ = true;
     return any;
   }
+  /// For sets: where names that have come sort up to when none was given out yet.
+  const Path& left_out() const noexcept { return left_out_; }
+  /// What sorts up to `name` is done with.
+  void go_on_behind(Path name) {
+    last_ = left_out_ = std::move(name);
+    only_new_ = false;
+  }
+  bool looked() const noexcept { return looked_; }
+  /// The names that were seen.
+  const std::vector<Path>& seen() const noexcept { return seen_; }
+  /// Those in `names`, in alphabetical order, were seen.
+  void go_on_with(std::vector<Path> names) {
+    seen_ = std::move(names);
+    looked_ = true;
+  }
+
   /// When the first file that is being written could have settled.
   TimePoint next() const noexcept { return next_; }
   bool waits() const noexcept { return !waiting_.empty(); }
@@ -261,6 +278,7 @@ class NameWatch {
   bool in_order_;
   bool looked_ = false;
   Path last_;
+  Path left_out_;
   std::vector<Path> names_;
   std::vector<Path> seen_;
   std::vector<Waiting> waiting_;

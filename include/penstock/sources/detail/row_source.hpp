@@ -25,6 +25,7 @@
 #include "penstock/sources/detail/record_buffer.hpp"
 #include "penstock/sources/file_set.hpp"
 #include "penstock/sources/source.hpp"
+#include "penstock/state/detail/remembers.hpp"
 
 // Not an operator: the source of the rows of files, whatever they look like there.
 
@@ -100,6 +101,7 @@ class RowFiles {
   /// Whether there has to be a clock.
   bool waits() const noexcept { return follow_ || whole_; }
   FileFeed& feed() noexcept { return feed_; }
+  const FileFeed& feed() const noexcept { return feed_; }
   std::uint64_t rotations() const noexcept { return rotations_.load(std::memory_order_relaxed); }
   std::uint64_t truncations() const noexcept { return truncations_.load(std::memory_order_relaxed); }
 
@@ -152,6 +154,20 @@ class RowFiles {
       return Next::start;
     }
     return follow_ || watch_->waits() ? wait(loop) : Next::file;
+  }
+
+  /// Whether a place in it can be found again.
+  bool has_names() const noexcept { return is_set() || feed_.named(); }
+  /// Of a set where nothing was read yet: what was there before, and does not count.
+  std::string left_out() const { return is_set() ? watch_->left_out().string() : std::string{}; }
+  /// Goes on in `file` of a set, or behind `left_out`.
+  void go_on(const std::string& file, const std::string& left_out) {
+    close();
+    names_.clear();
+    at_ = 0;
+    replaced_ = looked_ = false;
+    if (!file.empty()) names_.emplace_back(file);
+    watch_->go_on_behind(file.empty() ? left_out : file);
   }
 
   /// When to look again, after `Next::wait`.
@@ -253,7 +269,8 @@ class SharedPosition {
 ///     Found next_row(T& row, BadRow& bad);  // reads the next one
 ///     bool reads_all();                     // into all of it, so that a row that was used will do
 template <element T, class Format>
-class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
+class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
+                            public Remembers<RowSourceNode<T, Format>> {
  public:
   RowSourceNode(const char* who, RowInput input, Format format, RowReading reading)
       : RowSourceNode::SourceNode(Info{who, name_of(input)}, reading.on_failure),
@@ -266,6 +283,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
     rows_.resize(most);
     marks_.resize(most);
     position_.set(from_);
+    if (files_.has_names()) this->remember(this->info(), Recovery::replays);
     if (files_.is_set()) return;
     if (reading.from_end) from_.offset = files_.feed().size();
     // A header is read here, so that it is here that a wrong one is told.
@@ -303,6 +321,39 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
   void on_start() noexcept {
     format_.unfinish();
     files_.start();
+  }
+
+  // The place behind the last row that was emitted, and what the file looks like there.
+  static constexpr bool saved = true;
+  void write(StateWriter& to) const {
+    const RowPosition at = position();
+    const FileFeed& feed = files_.feed();
+    const bool open = feed && at.offset > 0 && (at.file.empty() || at.file == feed.path());
+    to.put(at.offset);
+    to.put(at.line);
+    to.put(at.file);
+    to.put(from_.offset > 0 ? print_ : open ? feed.print(at.offset) : std::uint64_t{0});
+    to.put(at.file.empty() ? files_.left_out() : std::string{});
+  }
+  void read(StateReader& from) {
+    from_ = RowPosition{};
+    from.get(from_.offset);
+    from.get(from_.line);
+    from.get(from_.file);
+    from.get(print_);
+    const auto left_out = from.get<std::string>();
+    if (from_.offset < 0 || (!files_.is_set() && !from_.file.empty())) from.fail("it is a place in a set of files");
+    lot_ = {};
+    bad_.reset();
+    begun_ = false;
+    if (files_.is_set()) {
+      files_.go_on(from_.file, left_out);
+      format_.move_to(0, 1);
+    } else {
+      rewind();
+    }
+    if (from_.offset > 0) check(from);
+    position_.set(from_);
   }
 
   Batch<T>& at_hand() {
@@ -350,6 +401,24 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
     std::uint64_t offset;
     std::uint64_t line;
   };
+
+  /// Whether the file is still the one in which the place was.
+  void check(const StateReader& from) const {
+    const std::string& path = files_.is_set() ? from_.file : files_.feed().path();
+    const auto refuse = [&](const std::string& what) {
+      from.fail(path + " " + what + " its byte " + std::to_string(from_.offset) + ", line " + std::to_string(from_.line) +
+                ", where the source was");
+    };
+    FileFeed opened;
+    try {
+      if (files_.is_set()) opened = FileFeed(path, this->infos().front().op);
+    } catch (const std::system_error& error) {
+      refuse("cannot be opened (" + error.code().message() + ") to go on at");
+    }
+    const FileFeed& feed = files_.is_set() ? opened : files_.feed();
+    if (feed.size() < from_.offset) refuse("has " + std::to_string(feed.size()) + " bytes and does not reach to");
+    if (print_ != 0 && feed.print(from_.offset) != print_) refuse("is another file, or was changed, up to");
+  }
 
   /// Rows up to the end of what has been read from the file, and more of that only when there is none.
   void fill() {
@@ -476,7 +545,8 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>> {
   RowFiles files_;
   Format format_;
   BadRows bad_rows_;
-  RowPosition from_;
+  RowPosition from_;         // where to begin
+  std::uint64_t print_ = 0;  // of what stands before that; 0: not known
   bool begun_ = false;  // what stands before the rows of the file is read
   bool waits_ = false;
   bool diverted_ = false;
