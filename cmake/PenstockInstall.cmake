@@ -2,7 +2,7 @@
 # Nothing of Penstock belongs to one machine, so all of it but the headers goes to share/.
 include(CMakePackageConfigHelpers)
 
-# An export set each: who asks for the core alone needs neither Boost nor fmt, and who does not ask for TLS no OpenSSL.
+# An export set each: who asks for the core alone needs neither Boost nor fmt, and who does not ask for TLS no OpenSSL. As with SQLite.
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/penstock")
 install(TARGETS penstock_core EXPORT penstockCoreTargets FILE_SET HEADERS)
 install(EXPORT penstockCoreTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
@@ -15,6 +15,11 @@ if(NOT PENSTOCK_CORE_ONLY)
     install(TARGETS penstock_tls EXPORT penstockTlsTargets)
     install(EXPORT penstockTlsTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
     list(APPEND installed tls)
+  endif()
+  if(PENSTOCK_SQLITE)
+    install(TARGETS penstock_sqlite EXPORT penstockSqliteTargets)
+    install(EXPORT penstockSqliteTargets NAMESPACE penstock:: DESTINATION "${package_dir}")
+    list(APPEND installed sqlite)
   endif()
 endif()
 list(JOIN installed ", " installed_text)

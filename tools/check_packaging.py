@@ -17,19 +17,22 @@ from sources import ROOT, Report, files, read
 
 VCPKG = pathlib.PurePath("packaging/vcpkg/ports/penstock")
 CONAN = pathlib.PurePath("packaging/conan")
-# Where it is said which Boost, fmt and OpenSSL are needed, and how.
-LIBRARIES = ("Boost", "fmt", "OpenSSL")
+# Where it is said which of these are needed, and how.
+LIBRARIES = ("Boost", "fmt", "OpenSSL", "SQLite")
 CMAKE = "cmake/PenstockDependencies.cmake"
 NEEDS = {
-    CMAKE: (r"find_package\(Boost ([\d.]+)", r"find_package\(fmt ([\d.]+)", r"find_package\(OpenSSL ([\d.]+)"),
+    CMAKE: (r"find_package\(Boost ([\d.]+)", r"find_package\(fmt ([\d.]+)", r"find_package\(OpenSSL ([\d.]+)",
+            r"find_package\(SQLite3 ([\d.]+)"),
     "cmake/penstockConfig.cmake.in": (r"find_dependency\(Boost ([\d.]+)", r"find_dependency\(fmt ([\d.]+)",
-                                      r"find_package\(OpenSSL ([\d.]+)"),
+                                      r"find_package\(OpenSSL ([\d.]+)", r"find_package\(SQLite3 ([\d.]+)"),
     "cmake/PenstockPackage.cmake": (r"libboost-dev \(>= ([\d.]+)\)", r"libfmt-dev \(>= ([\d.]+)\)",
-                                    r"libssl-dev \(>= ([\d.]+)\)"),
+                                    r"libssl-dev \(>= ([\d.]+)\)", r"libsqlite3-dev \(>= ([\d.]+)\)"),
     str(VCPKG / "vcpkg.json"): (r'"boost-asio", "version>=": "([\d.]+)"', r'"fmt", "version>=": "([\d.]+)"',
-                                r'"openssl", "version>=": "([\d.]+)"'),
-    str(CONAN / "conanfile.py"): (r"boost/\[>=([\d.]+)\]", r"fmt/\[>=([\d.]+)\]", r"openssl/\[>=([\d.]+)\]"),
-    "THIRD_PARTY.md": (r"Boost ([\d.]+) or later", r"fmt ([\d.]+) or later", r"OpenSSL ([\d.]+) or later"),
+                                r'"openssl", "version>=": "([\d.]+)"', r'"sqlite3", "version>=": "([\d.]+)"'),
+    str(CONAN / "conanfile.py"): (r"boost/\[>=([\d.]+)\]", r"fmt/\[>=([\d.]+)\]", r"openssl/\[>=([\d.]+)\]",
+                                r"sqlite3/\[>=([\d.]+)\]"),
+    "THIRD_PARTY.md": (r"Boost ([\d.]+) or later", r"fmt ([\d.]+) or later", r"OpenSSL ([\d.]+) or later",
+                       r"SQLite ([\d.]+) or later"),
 }
 # What conan create builds is what the tests build, copied because a recipe may not reach out of its folder.
 COPIES = {CONAN / "test_package/core.cpp": "tests/consume/make/core.cpp",

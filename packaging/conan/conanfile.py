@@ -17,8 +17,8 @@ class PenstockConan(ConanFile):
     topics = ("streaming", "dataflow", "back-pressure", "header-only")
     package_type = "header-library"
     settings = "os", "compiler", "build_type", "arch"  # of its users; the package is the same for all of them
-    options = {"core_only": [True, False], "tls": [True, False]}
-    default_options = {"core_only": False, "tls": False}
+    options = {"core_only": [True, False], "tls": [True, False], "sqlite": [True, False]}
+    default_options = {"core_only": False, "tls": False, "sqlite": False}
     no_copy_source = True
 
     @property
@@ -28,6 +28,7 @@ class PenstockConan(ConanFile):
     def configure(self):
         if self.options.core_only:
             del self.options.tls
+            del self.options.sqlite
 
     def set_version(self):
         text = load(self, os.path.join(self._project, "include", "penstock", "version.hpp"))
@@ -45,6 +46,8 @@ class PenstockConan(ConanFile):
             self.requires("fmt/[>=9]", transitive_headers=True, transitive_libs=True)
             if self.options.tls:
                 self.requires("openssl/[>=3]", transitive_headers=True, transitive_libs=True)
+            if self.options.sqlite:
+                self.requires("sqlite3/[>=3.37]", transitive_headers=True, transitive_libs=True)
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -79,3 +82,9 @@ class PenstockConan(ConanFile):
             tls.set_property("pkg_config_name", "penstock-tls")
             tls.bindirs, tls.libdirs = [], []
             tls.requires = ["penstock", "openssl::ssl"]
+        if self.options.sqlite:
+            sqlite = self.cpp_info.components["sqlite"]
+            sqlite.set_property("cmake_target_name", "penstock::sqlite")
+            sqlite.set_property("pkg_config_name", "penstock-sqlite")
+            sqlite.bindirs, sqlite.libdirs = [], []
+            sqlite.requires = ["penstock", "sqlite3::sqlite"]

@@ -8,10 +8,8 @@
 #include <cstdint>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -19,6 +17,7 @@
 
 #include "catch.hpp"
 #include "penstock/testing/faulty_file_system.hpp"
+#include "state/store_lockstep.hpp"
 #include "temporary_directory.hpp"
 
 using namespace penstock;
@@ -28,15 +27,6 @@ using namespace penstock::testing;
 namespace {
 
 using Epochs = std::vector<std::uint64_t>;
-
-/// Its content tells which one it is.
-Snapshot snapshot_of(std::uint64_t epoch, const std::string& run = "") {
-  return {epoch, "graph\n", {{"total", "accumulate", run + std::string(100 + epoch, 'x')}}};
-}
-std::string told(const Snapshot& snapshot) {
-  return std::to_string(snapshot.epoch) + ": " + snapshot.entries.at(0).bytes;
-}
-std::string told(const std::optional<Snapshot>& snapshot) { return snapshot ? told(*snapshot) : "nothing"; }
 
 std::unique_ptr<DirectoryStore> open_store(FaultyFileSystem& files, std::size_t keep = 2) {
   return std::make_unique<DirectoryStore>("state", DirectoryStoreOptions{.keep = keep, .files = &files});
@@ -210,48 +200,10 @@ TEST_CASE("short writes are gone on with") {
   REQUIRE(told(store->newest()) == told(snapshot_of(1)));
 }
 
-// What a store must keep, whatever happens: what it has told to be durable is there, or what was being written then; as a
-// whole. The n-th operation fails, for every n until none does.
-
 namespace {
 
-struct Told {
-  std::uint64_t durable = 0;  // the newest of which it was told that it is
-  std::uint64_t tried = 0;
-  std::map<std::string, std::uint64_t> savepoints;
-};
-
-/// Six epochs and two savepoints, each as often as it takes, in a program that may die.
-void work(FaultyFileSystem& files, Told& told) {
-  const auto store = open_store(files);
-  for (std::uint64_t epoch = told.durable + 1; epoch <= 6; ++epoch) {
-    told.tried = epoch;
-    for (int attempt = 0;; ++attempt) {
-      try {
-        store->write(snapshot_of(epoch));
-        break;
-      } catch (const std::system_error&) {
-        if (attempt == 3) throw;
-      }
-    }
-    told.durable = epoch;
-    if (epoch % 3 == 0) {
-      store->save_as("third", snapshot_of(epoch));
-      told.savepoints["third"] = epoch;
-    }
-  }
-}
-
-void check(FaultyFileSystem& files, const Told& told, std::size_t n) {
-  INFO("operation " << n << ", durable " << told.durable << ", tried " << told.tried);
-  const auto store = open_store(files);
-  const std::optional<Snapshot> newest = store->newest();
-  const std::uint64_t epoch = newest ? newest->epoch : 0;
-  REQUIRE((epoch == told.durable || epoch == told.tried));
-  for (const std::uint64_t each : store->epochs()) REQUIRE(store->load(each).entries[0].bytes == std::string(100 + each, 'x'));
-  // And the one before, as a sink may still name it.
-  if (told.durable > 1) REQUIRE(store->load(told.durable - 1).epoch == told.durable - 1);
-  for (const auto& [name, saved] : told.savepoints) REQUIRE(store->load_savepoint(name).epoch >= saved);
+void check(FaultyFileSystem& files, const StoreModel& model, std::size_t n) {
+  model.check(*open_store(files), n);
   for (const std::string& name : files.names("state")) REQUIRE_FALSE(name.ends_with(".unfinished"));
 }
 
@@ -262,10 +214,10 @@ void fail_every_operation(DiskFault fault, const std::function<void(FaultyFileSy
     FaultyFileSystem files;
     files.make_directory("state");
     files.fail_at(n, fault);
-    Told told;
+    StoreModel model;
     bool failed = false;
     try {
-      work(files, told);
+      model.work(*open_store(files));
     } catch (const Died&) {
       failed = true;
     } catch (const std::system_error&) {
@@ -273,11 +225,11 @@ void fail_every_operation(DiskFault fault, const std::function<void(FaultyFileSy
     }
     const bool over = files.operations() < n + 1;
     after(files, n);
-    check(files, told, n);
-    work(files, told);
+    check(files, model, n);
+    model.work(*open_store(files));
     after(files, n);
-    check(files, told, n);
-    REQUIRE(told.durable == 6);
+    check(files, model, n);
+    REQUIRE(model.durable == 6);
     if (over) {
       REQUIRE_FALSE(failed);
       break;

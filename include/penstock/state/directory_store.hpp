@@ -44,7 +44,7 @@ class DirectoryStore final : public SnapshotStore {
       : directory_(std::move(directory)), keep_(options.keep), files_(options.files ? *options.files : FileSystem::real()) {
     if (keep_ < 2) detail::bad_argument("checkpoint: keep must be at least 2");
     files_.make_directory(directory_);
-    lock_ = files_.lock(path_of("lock"), "the directory '" + directory_ + "'");
+    lock_ = files_.lock(path_of("lock"), whose());
     // What a process that was killed while it wrote has left.
     for (const std::string& name : files_.list(directory_)) {
       if (name.ends_with(unfinished)) files_.remove(path_of(name));
@@ -60,51 +60,21 @@ class DirectoryStore final : public SnapshotStore {
   }
 
   std::optional<Snapshot> newest(bool allow_fallback) override {
-    std::vector<Stored> all = stored();
-    if (all.empty()) return std::nullopt;
-    std::string damage;
-    for (std::size_t i = all.size(); i-- > 0;) {
-      try {
-        return read(all[i]);
-      } catch (const StateError& error) {
-        if (damage.empty()) damage = error.what();
-        if (!allow_fallback) break;
-      }
-    }
-    if (allow_fallback) throw StateError(damage + "; and no older snapshot can be read either");
-    all.pop_back();
-    throw StateError(damage + "; with allow_fallback an older one will do (epochs there are: " + detail::told_epochs(all) +
-                     "), but what sinks have published since may be published again");
+    return detail::newest_of(stored(), allow_fallback, [&](const Stored& each) { return read(each); });
   }
-  Snapshot load(std::uint64_t epoch) override {
-    const std::vector<Stored> all = stored();
-    for (std::size_t i = all.size(); i-- > 0;) {
-      if (all[i].epoch == epoch) return read(all[i]);
-    }
-    throw StateError("the directory '" + directory_ + "' has no snapshot of epoch " + std::to_string(epoch) +
-                     " (epochs there are: " + detail::told_epochs(all) + ")");
-  }
-  std::vector<std::uint64_t> epochs() override {
-    std::vector<std::uint64_t> epochs;
-    for (const Stored& each : stored()) epochs.push_back(each.epoch);
-    return epochs;
-  }
+  Snapshot load(std::uint64_t epoch) override { return read(detail::stored_epoch(stored(), epoch, whose())); }
+  std::vector<std::uint64_t> epochs() override { return detail::epochs_of(stored()); }
 
   void save_as(const std::string& name, const Snapshot& snapshot) override {
     detail::check_savepoint_name(name);
     put(name + savepoint, snapshot);
   }
   Snapshot load_savepoint(const std::string& name) override {
-    detail::check_savepoint_name(name);
-    const std::vector<std::string> names = savepoints();
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
-      throw StateError("the directory '" + directory_ + "' has no savepoint '" + name +
-                       "' (savepoints there are: " + detail::told_names(names) + ")");
-    }
+    detail::check_savepoint(name, savepoints(), whose());
     return read_file(name + savepoint);
   }
   void remove_savepoint(const std::string& name) override {
-    detail::check_savepoint_name(name);
+    detail::check_savepoint(name, savepoints(), whose());
     files_.remove(path_of(name + savepoint));
     files_.sync_directory(directory_);
   }
@@ -121,6 +91,7 @@ class DirectoryStore final : public SnapshotStore {
   static constexpr const char* unfinished = ".unfinished";
   static constexpr const char* savepoint = ".savepoint";
 
+  std::string whose() const { return "the directory '" + directory_ + "'"; }
   std::string path_of(const std::string& name) const { return directory_ + '/' + name; }
   static std::string name_of(const Stored& stored) {
     return "epoch-" + std::to_string(stored.epoch) + '.' + std::to_string(stored.sequence) + ".snapshot";
@@ -139,12 +110,8 @@ class DirectoryStore final : public SnapshotStore {
   }
 
   Snapshot read(const Stored& stored) {
-    Snapshot snapshot = read_file(name_of(stored));
-    if (snapshot.epoch != stored.epoch) {
-      throw StateError("the snapshot '" + path_of(name_of(stored)) + "' cannot be restored: it holds epoch " +
-                       std::to_string(snapshot.epoch));
-    }
-    return snapshot;
+    const std::string name = name_of(stored);
+    return detail::of_epoch(stored.epoch, read_file(name), "the snapshot '" + path_of(name) + "'");
   }
   Snapshot read_file(const std::string& name) {
     const std::string path = path_of(name);

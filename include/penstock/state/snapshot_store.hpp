@@ -76,17 +76,59 @@ inline std::vector<StoredEpoch> to_forget(const std::vector<StoredEpoch>& stored
   return forgotten;
 }
 
-/// What a snapshot is called in sentences.
-inline std::string told_epochs(const std::vector<StoredEpoch>& stored) {
+inline std::vector<std::uint64_t> epochs_of(const std::vector<StoredEpoch>& stored) {
+  std::vector<std::uint64_t> epochs;
+  for (const StoredEpoch& each : stored) epochs.push_back(each.epoch);
+  return epochs;
+}
+/// What there is, for sentences: `none`, `3, 4`, `'a', 'b'`.
+inline std::string listed(const std::vector<std::string>& all) {
   std::string text;
-  for (const StoredEpoch& each : stored) text += (text.empty() ? "" : ", ") + std::to_string(each.epoch);
+  for (const std::string& each : all) text += (text.empty() ? "" : ", ") + each;
   return text.empty() ? "none" : text;
 }
-template <class Names>
-std::string told_names(const Names& names) {
-  std::string text;
-  for (const auto& each : names) text += (text.empty() ? "'" : ", '") + each + "'";
-  return text.empty() ? "none" : text;
+inline std::string listed_epochs(const std::vector<StoredEpoch>& stored) {
+  std::vector<std::string> all;
+  for (const StoredEpoch& each : stored) all.push_back(std::to_string(each.epoch));
+  return listed(all);
+}
+
+/// The one that was written last and can be read by `read(const StoredEpoch&)`.
+template <class Read>
+std::optional<Snapshot> newest_of(std::vector<StoredEpoch> stored, bool allow_fallback, Read read) {
+  std::string damage;
+  while (!stored.empty()) {
+    const StoredEpoch last = stored.back();
+    stored.pop_back();
+    try {
+      return read(last);
+    } catch (const StateError& error) {
+      if (damage.empty()) damage = error.what();
+      if (allow_fallback) continue;
+      throw StateError(damage + "; with allow_fallback an older one will do (epochs there are: " + listed_epochs(stored) +
+                       "), but what sinks have published since may be published again");
+    }
+  }
+  if (damage.empty()) return std::nullopt;
+  throw StateError(damage + "; and no older snapshot can be read either");
+}
+/// The last one of an epoch.
+inline StoredEpoch stored_epoch(const std::vector<StoredEpoch>& stored, std::uint64_t epoch, const std::string& whose) {
+  for (std::size_t i = stored.size(); i-- > 0;) {
+    if (stored[i].epoch == epoch) return stored[i];
+  }
+  throw StateError(whose + " has no snapshot of epoch " + std::to_string(epoch) + " (epochs there are: " + listed_epochs(stored) + ")");
+}
+/// What was found where a snapshot of `epoch` should be.
+inline Snapshot of_epoch(std::uint64_t epoch, Snapshot found, const std::string& name) {
+  if (found.epoch == epoch) return found;
+  throw StateError(name + " cannot be restored: it holds epoch " + std::to_string(found.epoch));
+}
+inline void check_savepoint(const std::string& name, std::vector<std::string> names, const std::string& whose) {
+  check_savepoint_name(name);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  for (std::string& each : names) each = "'" + each + "'";
+  throw StateError(whose + " has no savepoint '" + name + "' (savepoints there are: " + listed(names) + ")");
 }
 
 }  // namespace detail

@@ -6,7 +6,7 @@ endif()
 set(SOURCE_PATH "$ENV{PENSTOCK_SOURCE}")
 
 set(VCPKG_BUILD_TYPE release)  # header-only
-vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options FEATURES tls PENSTOCK_TLS
+vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options FEATURES tls PENSTOCK_TLS sqlite PENSTOCK_SQLITE
                      INVERTED_FEATURES loop PENSTOCK_CORE_ONLY)
 vcpkg_cmake_configure(
   SOURCE_PATH "${SOURCE_PATH}"

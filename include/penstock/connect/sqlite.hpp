@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "penstock/connect/sqlite/sqlite_error.hpp"
+#include "penstock/connect/sqlite/sqlite_store.hpp"
