@@ -74,12 +74,14 @@ CONTRACT(delay) {
   Contract contract = holds(Contract{"delay", [](auto& s) { return s.source().delay(5ms); }}, 0);
   contract.claims.needs_loop = true;
   contract.claims.step = 3ms;
+  contract.claims.saves = true;
   return contract.without(Check::waits, never_waits)
       .without(Check::bounded, "keeps everything until its time has come");
 }
 CONTRACT(delay_bound) {
   Contract contract = holds(Contract{"delay bound", [](auto& s) { return s.source().delay(5ms, {.bound = 3}); }}, 5);
   contract.claims.needs_loop = true;
+  contract.claims.saves = true;
   return contract;
 }
 CONTRACT(rate_limit) {

@@ -76,10 +76,11 @@ class CombineLatestAllNode final : public LineNode<CombineLatestAllNode<T>, std:
     const auto found = find(from);
     if (found == sides_.end()) return;
     Side& side = **found;
-    from.detach(side);
+    detach_all(side);
     forget(side);
   }
   void disconnected(InletBase& inlet) override {
+    if (!inlet.upstreams().empty()) return;
     for (const auto& side : sides_) {
       if (side.get() == &inlet) return forget(*side);
     }

@@ -67,10 +67,11 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>>, public 
   void remove_side(OutletBase& from) {
     const std::size_t place = place_of(from);
     if (place == sides_.size()) return;
-    from.detach(*sides_[place]);
+    detach_all(*sides_[place]);
     forget(place);
   }
   void disconnected(InletBase& inlet) override {
+    if (!inlet.upstreams().empty()) return;
     for (std::size_t i = 0; i < sides_.size(); ++i) {
       if (sides_[i].get() == &inlet) return forget(i);
     }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "penstock/testing/stage.hpp"
+#include "penstock/testing/states.hpp"
 
 namespace penstock::testing {
 
@@ -51,9 +52,12 @@ enum class Check : std::uint8_t {
   counters,
   stopped,
   rewired,
-  nested
+  nested,
+  barrier,
+  restored,
+  resaved
 };
-inline constexpr std::size_t check_count = static_cast<std::size_t>(Check::nested) + 1;
+inline constexpr std::size_t check_count = static_cast<std::size_t>(Check::resaved) + 1;
 
 inline const char* name(Check check) noexcept {
   static constexpr std::array<const char*, check_count> names = {
@@ -78,6 +82,9 @@ inline const char* name(Check check) noexcept {
       "stopping during work loses nothing",
       "connecting and disconnecting during an emit takes effect after it",
       "an emit from within an emit is not lost",
+      "a barrier parts what was before it from what comes after it",
+      "restored at any place it goes on as if nothing had been",
+      "restored it saves the same bytes",
   };
   return names[static_cast<std::size_t>(check)];
 }
@@ -95,6 +102,8 @@ struct Claims {
   /// Elements share a window. A signal comes behind the window that is being filled, and so behind elements
   /// that came after it; a barrier comes before it, because what is held is saved.
   bool gathers = false;
+  /// What it holds is saved, so that a barrier does not wait for it. True of all that gathers.
+  bool saves = false;
   /// Some elements come out without Refs: of several that are made of one, or on another strand.
   bool unnamed = false;
   /// What becomes of an element on which its function throws; done: it comes out elsewhere.
@@ -253,8 +262,8 @@ class Contract {
   }
   /// Elements one after the other, each taken before the next comes.
   template <class S>
-  void play(S& stage, Id n, std::optional<Id> leave_away = std::nullopt) const {
-    for (Id id = 0; id < n; ++id) {
+  void play(S& stage, Id n, std::optional<Id> leave_away = std::nullopt, Id first = 0) const {
+    for (Id id = first; id < n; ++id) {
       if (!leave_away || id != *leave_away) static_cast<void>(stage.feed(id));
       pace(stage);
     }
@@ -763,13 +772,13 @@ class Contract {
             const Id last = *std::max_element(event.ids.begin(), event.ids.end());
             newest = std::max(newest, last);
             for (const std::size_t number : came) {
-              const bool overtakes = claims.gathers && sent[number].kind == Signal::barrier;
+              const bool overtakes = (claims.gathers || claims.saves) && sent[number].kind == Signal::barrier;
               require(!claims.in_band || overtakes || last >= sent_before[number],
                       "a signal overtook an element that was sent before it");
             }
           }
         }
-        if (claims.gathers) std::sort(came.begin(), came.end());
+        if (claims.gathers || claims.saves) std::sort(came.begin(), came.end());
         std::vector<std::size_t> all(sent.size());
         std::iota(all.begin(), all.end(), std::size_t{0});
         require(came == all,
@@ -884,6 +893,161 @@ class Contract {
     finish(*stage);
   }
 
+  // --- recovery
+
+  static constexpr Signal a_barrier{Signal::barrier, 7};
+
+  /// Elements and then a barrier, before which elements of the other inputs may still come, and which those behind it may
+  /// not overtake.
+  void barrier(Mode mode) const {
+    for (const bool stalled : {false, true}) {
+      for (Id before = 0; before <= several; ++before) {
+        const auto stage = scene(mode);
+        States states{stage->source().graph()};
+        stage->stall(stalled);
+        for (Id id = 0; id < before; ++id) {
+          static_cast<void>(stage->feed(id));
+          if (!stalled) pace(*stage);
+        }
+        std::set<Id> behind;
+        Id id = before;
+        std::vector<Receipt> barriers;
+        for (std::size_t input = 0; input < claims.inputs; ++input) {
+          barriers.push_back(stage->signal(a_barrier, input));
+          if (!stalled) pace(*stage);
+          for (std::size_t to = 0; to < claims.inputs; ++to, ++id) {
+            if (to <= input) behind.insert(id);
+            static_cast<void>(stage->feed(id, to));
+            if (!stalled) pace(*stage);
+          }
+        }
+        for (int i = 0; pending(barriers); ++i) {
+          require(i < 10'000, "the receipt of a barrier never settles");
+          stage->run_ready();
+          if (pending(barriers) && !stage->complete_oldest()) stage->pass(claims.rest);
+        }
+        for (const Receipt& receipt : barriers) require(!receipt.error(), "a barrier failed");
+        for (const auto& end : stage->ends()) {
+          if (!end->gets_signals) continue;
+          for (const detail::EndLog::Open& open : end->open) {
+            require(open.number >= end->before_barrier, "the receipt of a barrier settled, and an element before it waits");
+          }
+          check_parted(*end, behind);
+        }
+        for (const std::size_t times : states.times()) {
+          require(times == 1, "it was saved " + std::to_string(times) + " times at one barrier");
+        }
+        drain(*stage);
+        close(*stage);
+        states.detach();
+        finish(*stage);
+      }
+    }
+  }
+  static bool pending(const std::vector<Receipt>& receipts) {
+    return std::any_of(receipts.begin(), receipts.end(), [](const Receipt& receipt) { return receipt.pending(); });
+  }
+  void check_parted(const detail::EndLog& end, const std::set<Id>& behind) const {
+    std::size_t came = 0;
+    for (const Event& event : end.events) {
+      if (event.signal) {
+        came += event.signal->kind == Signal::barrier;
+        continue;
+      }
+      const auto is_behind = [&](Id one) { return behind.count(one) != 0; };
+      const bool any_behind = std::any_of(event.ids.begin(), event.ids.end(), is_behind);
+      require(came != 0 || !any_behind, "what came behind a barrier has overtaken it: " + text(end.events));
+      const bool overtaken = came != 0 && !any_behind && !event.ids.empty();
+      require(!overtaken || claims.gathers || claims.saves,
+              "a barrier has overtaken what came before it: " + text(end.events));
+    }
+    require(came == 1, "one barrier was sent, and " + std::to_string(came) + " came");
+  }
+
+  /// Plays the elements up to `cut`, takes the states there, and has the rest played by another one that has loaded them.
+  void restored(Mode mode) const {
+    const auto plain = scene(mode);
+    plain->run_ready();
+    play(*plain, several);
+    close(*plain);
+    const auto expected = contents(*plain, false);
+    finish(*plain);
+    for (Id cut = 0; cut <= several; ++cut) {
+      std::vector<std::vector<Ids>> got;
+      std::vector<std::string> bytes = saved_at(mode, cut, &got);
+      const auto stage = scene(mode);
+      States states{stage->source().graph()};
+      states.load(bytes);
+      play(*stage, several, std::nullopt, cut);
+      close(*stage);
+      const auto rest = contents(*stage, false);
+      for (std::size_t i = 0; i < rest.size(); ++i) got[i].insert(got[i].end(), rest[i].begin(), rest[i].end());
+      nothing_failed(*stage);
+      states.detach();
+      finish(*stage);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        auto want = expected[i];
+        if (!claims.ordered) {
+          std::sort(want.begin(), want.end());
+          std::sort(got[i].begin(), got[i].end());
+        }
+        require(got[i] == want, "cut before " + std::to_string(cut) + "\nexpected  " + text(want) + "\n     got  " + text(got[i]));
+      }
+    }
+  }
+  void resaved(Mode mode) const {
+    for (Id cut = 0; cut <= several; ++cut) {
+      const std::vector<std::string> bytes = saved_at(mode, cut, nullptr);
+      const auto stage = scene(mode);
+      States states{stage->source().graph()};
+      states.load(bytes);
+      require(states.now() == bytes, "restored before " + std::to_string(cut) + " it would save other bytes");
+      states.detach();
+      finish(*stage);
+    }
+  }
+  std::vector<std::string> saved_at(Mode mode, Id cut, std::vector<std::vector<Ids>>* came) const {
+    const auto stage = scene(mode);
+    States states{stage->source().graph()};
+    for (const Node* node : stage->source().graph().nodes()) {
+      for (const Info& info : node->infos()) {
+        require(info.recovery != Recovery::state || info.state, std::string{info.op} + " remembers what it cannot save");
+      }
+    }
+    stage->run_ready();
+    play(*stage, cut);
+    std::vector<Receipt> barriers;
+    for (std::size_t input = 0; input < claims.inputs; ++input) barriers.push_back(stage->signal(a_barrier, input));
+    for (int i = 0; pending(barriers); ++i) {
+      require(i < 10'000, "the receipt of a barrier never settles");
+      stage->pass(claims.rest);
+    }
+    if (came) *came = contents(*stage, true);
+    states.detach();
+    std::vector<std::string> bytes = states.bytes();
+    finish(*stage);
+    return bytes;
+  }
+  /// What came to each end and to a sink, up to the barrier or all of it.
+  static std::vector<std::vector<Ids>> contents(const Scene& stage, bool to_barrier) {
+    std::vector<std::vector<Ids>> all;
+    for (const auto& end : stage.ends()) {
+      all.emplace_back();
+      for (const Event& event : end->events) {
+        if (event.signal && to_barrier && event.signal->kind == Signal::barrier) break;
+        if (!event.signal) all.back().push_back(event.content);
+      }
+    }
+    all.emplace_back();
+    for (const Id id : stage.arrived_ids()) all.back().push_back({id});
+    return all;
+  }
+  static std::string text(const std::vector<Ids>& all) {
+    std::string line;
+    for (const Ids& ids : all) line += text(ids);
+    return line;
+  }
+
   using Body = void (Contract::*)(Mode) const;
   static Body body(Check check) {
     static constexpr std::array<Body, check_count> bodies = {
@@ -894,6 +1058,7 @@ class Contract {
         &Contract::destroyed,       &Contract::same_stream, &Contract::burst,
         &Contract::out_of_order,    &Contract::signals,     &Contract::counters,
         &Contract::stopped,         &Contract::rewired,     &Contract::nested,
+        &Contract::barrier,         &Contract::restored,    &Contract::resaved,
     };
     return bodies[static_cast<std::size_t>(check)];
   }

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
+
+#include "penstock/state/codec.hpp"
 
 namespace penstock::testing {
 
@@ -79,6 +82,15 @@ using Counted = BasicCounted<true>;
 using MoveOnly = BasicCounted<false>;
 
 }  // namespace penstock::testing
+
+/// It is saved as its number.
+template <bool Copyable, class Tag>
+struct penstock::Codec<penstock::testing::BasicCounted<Copyable, Tag>> {
+  using Counted = penstock::testing::BasicCounted<Copyable, Tag>;
+  static constexpr std::string_view name = "Counted";
+  static void write(StateWriter& to, const Counted& counted) { to.put(counted.value()); }
+  static Counted read(StateReader& from, std::uint32_t) { return Counted(from.get<std::int64_t>()); }
+};
 
 template <bool Copyable, class Tag>
 struct std::hash<penstock::testing::BasicCounted<Copyable, Tag>> {

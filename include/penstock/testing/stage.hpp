@@ -29,6 +29,7 @@ struct Event {
   std::vector<Ledger::Id> ids;
   std::optional<std::vector<Ledger::Id>> values;  ///< the numbers in the element itself, where it has any
   std::optional<Signal> signal;
+  std::vector<Ledger::Id> content{};  ///< all numbers in the element, also those that count nothing; not compared
 
   friend bool operator==(const Event& a, const Event& b) {
     const auto key = [](const Event& e) {
@@ -68,6 +69,21 @@ bool counted_in(const T& value, std::vector<Ledger::Id>& into) {
   }
 }
 
+/// Appends all numbers in `value`.
+template <class T>
+void numbers_in(const T& value, std::vector<Ledger::Id>& into) {
+  if constexpr (is_counted<T>) {
+    into.push_back(value.value());
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    into.push_back(static_cast<Ledger::Id>(value));
+  } else if constexpr (requires { value.begin() != value.end(); }) {
+    for (const auto& item : value) numbers_in(item, into);
+    into.push_back(-1);  // where it ends
+  } else if constexpr (requires { std::tuple_size<T>::value; }) {
+    std::apply([&](const auto&... items) { (numbers_in(items, into), ...); }, value);
+  }
+}
+
 inline constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 
 /// One end of a Stage, which outlives its node.
@@ -75,11 +91,13 @@ struct EndLog {
   struct Open {
     Context context;
     Receipt receipt;
+    std::size_t number;  // of the output
   };
   std::vector<Event> events;
   std::vector<Open> open;
   std::vector<Receipt> orphans;  // receipts of elements that were open when the node went
   std::size_t outputs = 0;
+  std::size_t before_barrier = 0;  // outputs that came before the last one
   bool stalled = false;
   bool keeps_orphans = false;
   bool gets_signals = true;
@@ -130,6 +148,7 @@ class EndNode final : public Node, public Receiver<T, EndNode<T>> {
     log.ledger.saw(context);
     Event event{Ledger::ids(context), std::vector<Ledger::Id>{}, std::nullopt};
     if (!counted_in(value, *event.values)) event.values.reset();
+    numbers_in(value, event.content);
     if (log.unnamed && event.ids.empty() && event.values) {
       event.ids = *event.values;
       for (const Ledger::Id id : event.ids) log.ledger.saw(id);
@@ -147,7 +166,7 @@ class EndNode final : public Node, public Receiver<T, EndNode<T>> {
     }
     if (!log.stalled || event.ids.empty()) return nullptr;
     Receipt receipt = Receipt::waiting(strand(), nullptr, Why::sink);
-    log.open.push_back({Context::of(context), receipt});
+    log.open.push_back({Context::of(context), receipt, number});
     return receipt.release();
   }
 
@@ -167,7 +186,11 @@ class EndNode final : public Node, public Receiver<T, EndNode<T>> {
  protected:
   Pending* take_signal(const Signal& signal) override {
     log_->events.push_back({{}, std::nullopt, signal});
-    return nullptr;
+    if (signal.kind != Signal::barrier) return nullptr;
+    log_->before_barrier = log_->outputs;
+    Join join{strand()};
+    for (const EndLog::Open& open : log_->open) join.add(open.receipt.share());
+    return join.finish();
   }
 
  private:
@@ -234,7 +257,7 @@ class Stage {
       state->taste(value);
       state->ledger.saw(value.value());
       const std::size_t number = log->outputs++;
-      log->events.push_back({{value.value()}, std::nullopt, std::nullopt});
+      log->events.push_back({{value.value()}, std::nullopt, std::nullopt, {value.value()}});
       if (log->hook) log->hook(number);
       if (number == log->throws_at) {
         log->thrown = {value.value()};
@@ -242,7 +265,7 @@ class Stage {
       }
       if (!log->stalled) return Receipt{};
       Receipt receipt = Receipt::waiting(*strand, nullptr, Why::sink);
-      log->open.push_back({Context{}, receipt});
+      log->open.push_back({Context{}, receipt, number});
       return receipt;
     };
   }
@@ -296,6 +319,10 @@ class Stage {
       thrown_.push_back(std::current_exception());
       return {};
     }
+  }
+  Receipt signal(const Signal& signal, std::size_t input) {
+    receipts_.push_back(penstock::detail::offer(sources_.at(input).outlet(), signal));
+    return receipts_.back();
   }
   void signal(const Signal& signal) {
     for (const Stream<T>& source : sources_) {

@@ -46,6 +46,11 @@ void wire(Node& node, Connect connect) {
   }
 }
 
+/// Takes an inlet off whatever leads to it.
+inline void detach_all(InletBase& inlet) {
+  while (!inlet.upstreams().empty()) static_cast<void>(inlet.upstreams().back()->detach(inlet));
+}
+
 /// Changes the inputs of a node now or, while an element is under way, after it.
 template <class Fn>
 void after_descent(Strand& strand, Fn fn) {
