@@ -230,7 +230,7 @@ class StateReader {
     while (i < stored.size() && j < wanted.size() && stored[i] == wanted[j]) {
       const char next = wanted[j];
       ++i, ++j;
-      if (next == '<' || next == ',' || next == '{') name = j;
+      if (next == '<' || next == ',' || next == '{' || next == ':') name = j;
       if (next != ' ') continue;
       const std::string codec(wanted.substr(name, j - 1 - name));
       const std::uint32_t was = version_at(stored, i), is = version_at(wanted, j);

@@ -180,6 +180,7 @@ void sign(std::string& text) {
   constexpr Kind is = kind<T>;
   if constexpr (is == Kind::own) {
     text.append(codec_name<T>()).append(" v").append(std::to_string(codec_version<T>()));
+    if constexpr (requires { Codec<T>::sign(text); }) Codec<T>::sign(text);
   } else if constexpr (is == Kind::boolean) {
     text += "bool";
   } else if constexpr (std::is_same_v<T, char>) {
