@@ -23,6 +23,7 @@
 
 #include "penstock/penstock.hpp"
 #include "penstock/state/checkpoints.hpp"
+#include "penstock/testing/faulty_file_system.hpp"
 #include "penstock/testing/virtual_loop.hpp"
 #include "penstock/time/time.hpp"
 
@@ -116,7 +117,7 @@ struct Plan {
 
 /// What is left when a process is killed.
 struct World {
-  std::map<std::uint64_t, std::string> snapshots;  // as bytes, so that nothing is shared
+  testing::FaultyFileSystem disk;
   Table upserted;
   Table transacted;
   std::uint64_t marker = 0;
@@ -129,26 +130,24 @@ struct World {
 
 class Job;
 
-/// Keeps snapshots in the World. Writing may fail.
-class WorldStore final : public SnapshotStore {
+/// A directory on a disk that fails at times, or dies.
+class DiskStore final : public SnapshotStore {
  public:
-  WorldStore(World& world, Job& job) : world_(world), job_(job) {}
+  DiskStore(World& world, Job& job);
 
   std::uint64_t write(const Snapshot& snapshot) override;
-  std::optional<Snapshot> newest(bool) override {
-    if (world_.snapshots.empty()) return std::nullopt;
-    return decode_snapshot(world_.snapshots.rbegin()->second, "the snapshot");
-  }
-  Snapshot load(std::uint64_t epoch) override { return decode_snapshot(world_.snapshots.at(epoch), "the snapshot"); }
-  std::vector<std::uint64_t> epochs() override { return {}; }
-  void save_as(const std::string&, const Snapshot&) override {}
-  Snapshot load_savepoint(const std::string&) override { throw std::runtime_error("there are none"); }
-  void remove_savepoint(const std::string&) override {}
-  std::vector<std::string> savepoints() override { return {}; }
+  std::optional<Snapshot> newest(bool allow_fallback) override { return store_.newest(allow_fallback); }
+  Snapshot load(std::uint64_t epoch) override { return store_.load(epoch); }
+  std::vector<std::uint64_t> epochs() override { return store_.epochs(); }
+  void save_as(const std::string& name, const Snapshot& snapshot) override { store_.save_as(name, snapshot); }
+  Snapshot load_savepoint(const std::string& name) override { return store_.load_savepoint(name); }
+  void remove_savepoint(const std::string& name) override { store_.remove_savepoint(name); }
+  std::vector<std::string> savepoints() override { return store_.savepoints(); }
 
  private:
   World& world_;
   Job& job_;
+  DirectoryStore store_;
 };
 
 /// The events of a partition, at random times.
@@ -211,6 +210,7 @@ class Job {
         world_(world),
         random_(plan.seed * 1000 + life),
         loop_(plan.seed * 1000 + life + 1),
+        last_(last),
         left_(last ? 0 : 1 + below(static_cast<unsigned>(plan.count) * 8 + 8)) {
     build();
   }
@@ -218,7 +218,7 @@ class Job {
   /// Lives until it is killed or over; true when it is over.
   bool live() {
     try {
-      Checkpoints checkpoints{*handle_, options(), std::make_unique<WorldStore>(world_, *this)};
+      Checkpoints checkpoints{*handle_, options(), std::make_unique<DiskStore>(world_, *this)};
       const Receipt over = checkpoints.start_wait_over();
       struct Done final : Task {
         explicit Done(std::atomic<bool>& d) : done(d) {}
@@ -239,9 +239,11 @@ class Job {
   /// Something that the world can see: before or behind it the process may die.
   struct Killed {};
   bool happens() {
-    if (left_ != 0 && --left_ == 0) killed_ = done_ = true;
+    if (left_ != 0 && --left_ == 0) dies();
     return !killed_;
   }
+  void dies() { killed_ = done_ = true; }
+  bool is_last() const noexcept { return last_; }
   unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
   Loop& loop() noexcept { return loop_; }
   Duration moment() { return std::chrono::microseconds(below(4) == 0 ? below(3000) : 0); }
@@ -353,20 +355,29 @@ class Job {
   std::mt19937_64 random_;
   VirtualLoop loop_;
   std::optional<Handle> handle_;
+  bool last_;
   unsigned left_;
   bool killed_ = false;
   std::atomic<bool> done_{false};
 };
 
-inline std::uint64_t WorldStore::write(const Snapshot& snapshot) {
-  if (!job_.happens()) throw Job::Killed{};
-  if (job_.below(16) == 0) throw std::runtime_error("no space left");
-  auto& kept = world_.snapshots;
-  kept.erase(kept.lower_bound(snapshot.epoch), kept.end());
-  std::string& bytes = kept[snapshot.epoch] = encode(snapshot);
-  if (kept.size() > 3) kept.erase(kept.begin());
-  if (!job_.happens()) throw Job::Killed{};
-  return bytes.size();
+inline DiskStore::DiskStore(World& world, Job& job)
+    : world_(world), job_(job), store_("state", {.keep = 3, .files = &world.disk}) {}
+
+inline std::uint64_t DiskStore::write(const Snapshot& snapshot) {
+  using testing::DiskFault;
+  constexpr DiskFault faults[] = {DiskFault::error, DiskFault::late_error, DiskFault::death};
+  if (const unsigned chance = job_.below(16); chance < 3 && (chance < 2 || !job_.is_last())) {
+    world_.disk.fail_at(1 + job_.below(12), faults[chance]);
+  }
+  try {
+    const std::uint64_t size = store_.write(snapshot);
+    job_.happens();
+    return size;
+  } catch (const testing::Died&) {
+    job_.dies();
+    throw;
+  }
 }
 
 inline std::optional<Event> PartitionNode::next() {

@@ -31,6 +31,7 @@ Ran run(std::uint64_t seed) {
       if (outcome.lives > 10) return {"it does not come to its end", outcome.trace, outcome.lives};
       Job job{plan, world, outcome.lives, outcome.lives >= deaths};
       over = job.live();
+      over || seed % 2 == 0 ? world.disk.restart() : world.disk.lose_power(seed + outcome.lives);
       outcome.trace = outcome.trace * 31 + job.trace();
     }
   } catch (const std::exception& error) {

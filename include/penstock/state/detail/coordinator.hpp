@@ -358,11 +358,12 @@ class Coordinator final : public Epochs {
     ++stats_.given_up;
     const bool tell = ++failures_ > options_.tolerated_failures && !closed_ && !failed_;
     make_changes();
-    rest(error);
+    rest(error, !tell);
     if (tell) graph().report(error, handle_.node().info());
   }
 
-  void rest(const std::exception_ptr& error) {
+  /// @param again  the epoch failed, and another try may not.
+  void rest(const std::exception_ptr& error, bool again = false) {
     state_ = State::rests;
     for (Wanted& request : std::exchange(requests_, {})) request.receipt.settle(error);
     if (closed_) return;
@@ -371,8 +372,11 @@ class Coordinator final : public Epochs {
       return over().settle(failed_);
     }
     if (!wanted_.empty()) return begin();
-    if (ends_ && error && failures_ <= options_.tolerated_failures) return begin();
-    if (ends_) return over().settle(error);
+    if (std::exchange(looks_later_, false) || (ends_ && again)) {
+      graph().when_idle(idle_);
+    } else if (ends_) {
+      return over().settle(error);
+    }
     if (stirred_ || fed_by_hand()) schedule();
   }
 
@@ -380,12 +384,14 @@ class Coordinator final : public Epochs {
 
   /// No element is under way, and none will come by itself.
   void at_rest() {
+    looks_later_ = state_ != State::rests;
+    if (looks_later_) return;
     stirred_ = false;
     if (drains_) {
       drains_ = false;
       graph().when_idle(idle_);
       for (Node* node : open_entrances()) end(*node);
-    } else if (!ends_ && !failed_ && open_entrances().empty()) {
+    } else if (!failed_ && (ends_ || open_entrances().empty())) {
       take_last();
     }
   }
@@ -484,6 +490,7 @@ class Coordinator final : public Epochs {
   unsigned failures_ = 0;  // in a row
   std::exception_ptr failed_;
   bool stirred_ = false;   // since it was idle
+  bool looks_later_ = false;  // it was idle while an epoch was under way
   bool drains_ = false;
   bool ends_ = false;      // the epoch under way is the last one
   bool closed_ = false;
