@@ -110,6 +110,8 @@ class ProcessNode final
   void loaded() override {
     const std::int64_t first = keys_.first_wake(TimeDomain::processing);
     if (first != never) set_at_wiring(this->clock(), alarm_, TimePoint{Duration{first}});
+    if (frontier_ == no_frontier) return;
+    for (OutletBase* outlet : this->outlets()) static_cast<void>(offer(*outlet, Signal{Signal::watermark, frontier_}));
   }
 
   // For the alarm.
