@@ -111,6 +111,7 @@ void write_by_key(To& to, const T& table) {
   std::vector<const Entry*> entries;
   entries.reserve(table.size());
   for (const Entry& entry : table) entries.push_back(&entry);
+  if (entries.empty()) return;
   std::qsort(entries.data(), entries.size(), sizeof(const Entry*), [](const void* a, const void* b) {
     const Entry& one = **static_cast<const Entry* const*>(a);
     const Entry& other = **static_cast<const Entry* const*>(b);
