@@ -2,6 +2,7 @@
 //
 // Random streams that are cut at every place: what comes out before a barrier and, from a fresh graph that has loaded what was
 // saved there, behind it is what comes out without a cut. What was loaded is saved as the same bytes again.
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -105,13 +106,23 @@ void cut_everywhere(Build build, std::uint64_t share) {
   CHECK(last >= first);
 }
 
+/// Has no `remove`.
+struct Most {
+  int id = -1;
+  void add(const Event& event) { id = std::max(id, event.id); }
+  int result() const { return id; }
+};
+
 WindowOptions some_options(Random& random) {
   WindowOptions options{.lateness = Micros{random.upto(2) * random.upto(6)}};
-  switch (random.upto(4)) {
+  switch (random.upto(5)) {
     case 0: options.output = Output::append; break;
     case 1: options.output = Output::update; break;
-    case 2: options.discarding = true; [[fallthrough]];
-    default: options.early_every = static_cast<std::size_t>(random.upto(3));
+    case 2: return {.output = Output::complete, .max_entries = 1000};
+    case 3: options.discarding = true; [[fallthrough]];
+    default:
+      options.early_every = static_cast<std::size_t>(random.upto(3));
+      options.early_event_time = Micros{random.upto(2) * random.upto(6)};
   }
   return options;
 }
@@ -157,6 +168,30 @@ TEST_CASE("windows of windows go on from a snapshot") {
     const auto key = [](const auto& result) { return result.key % 2; };
     const auto value = [](const auto& result) { return result.value; };
     window_lines(built, inner.key_by(key).window(tumbling(Micros{size * 3})).aggregate(sum(value)));
+  }, 500);
+}
+
+TEST_CASE("sliding windows go on from a snapshot") {
+  cut_everywhere([](Built& built, EventTime disorder, Random& random) {
+    const EventTime n = 1 + random.upto(8);
+    if (random.upto(2) == 0) {
+      window_lines(built, both(built, disorder).window(sliding(Micros{n})).aggregate(sum(&Event::id)));
+    } else {
+      window_lines(built, both(built, disorder).window(sliding(static_cast<std::size_t>(n))).aggregate(Most{}));
+    }
+  }, 500);
+}
+
+TEST_CASE("global windows go on from a snapshot") {
+  cut_everywhere([](Built& built, EventTime disorder, Random& random) {
+    const WindowOptions options{.discarding = random.upto(2) == 0};
+    const EventTime n = 1 + random.upto(8);
+    if (random.upto(2) == 0) {
+      window_lines(built, both(built, disorder).window(global(every_event_time(Micros{n})), options).aggregate(sum(&Event::id)));
+    } else {
+      const auto trigger = every(static_cast<std::size_t>(n));
+      window_lines(built, both(built, disorder).window(global(trigger), options).aggregate(sum(&Event::id)));
+    }
   }, 500);
 }
 

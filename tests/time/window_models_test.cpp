@@ -75,8 +75,10 @@ struct Seen {
 
 struct Case {
   std::vector<std::vector<Event>> batches;
-  EventTime disorder, size, slide, offset, gap, lateness;
-  bool append, discarding, alone;
+  EventTime disorder, size, slide, offset, gap, lateness, early_time;
+  std::size_t early_every;
+  Output output;
+  bool discarding, alone;
 };
 
 Case make_case(std::uint64_t seed) {
@@ -89,9 +91,13 @@ Case make_case(std::uint64_t seed) {
   c.offset = upto(9) - 4;
   c.disorder = upto(8);
   c.gap = 1 + upto(5);
-  c.lateness = upto(2) * upto(6);
-  c.append = upto(3) == 0;
-  c.discarding = upto(3) == 0;
+  c.output = static_cast<Output>(upto(4));
+  if (c.output != Output::complete) c.lateness = upto(2) * upto(6);
+  if (c.output == Output::panes) {
+    c.early_every = static_cast<std::size_t>(upto(2) * upto(4));
+    c.early_time = upto(2) * upto(5);
+  }
+  c.discarding = upto(3) == 0 && (c.output == Output::panes || c.output == Output::append);
   c.alone = upto(3) == 0;
   const EventTime n = 1 + upto(40);
   const EventTime spread = 1 + upto(12);
@@ -111,8 +117,11 @@ Seen run(const Case& c, const Windows& windows) {
   const Stream<Event> source;
   auto keyed = source.event_time(&Event::time, penstock::bounded_disorder(Micros{c.disorder})).key_by(&Event::key);
   const penstock::WindowOptions options{.lateness = Micros{c.lateness},
-                                        .output = c.append ? Output::append : Output::panes,
-                                        .discarding = c.discarding};
+                                        .output = c.output,
+                                        .discarding = c.discarding,
+                                        .early_every = c.early_every,
+                                        .early_event_time = Micros{c.early_time},
+                                        .max_entries = c.output == Output::complete ? 1000u : 0u};
   const auto watch = [&](auto&& results) {
     results.sink([&](const auto& r) {
       seen.rows.push_back({r.window.start, r.window.end, r.key, r.value, r.pane.index, r.pane.timing});
@@ -136,33 +145,60 @@ Seen run(const Case& c, const Windows& windows) {
 constexpr EventTime never = std::numeric_limits<EventTime>::min();
 
 /// Behind which frontier a window's main result comes.
-EventTime due(const Case& c, EventTime end) { return c.append ? end + c.lateness : end; }
+EventTime due(const Case& c, EventTime end) { return c.output == Output::append ? end + c.lateness : end; }
+bool over(const Case& c, EventTime end, EventTime frontier) {
+  return c.output != Output::complete && frontier != never && end + c.lateness <= frontier;
+}
+bool tells_changes(const Case& c) { return c.output == Output::update || c.output == Output::complete; }
+EventTime floored(EventTime time, EventTime step) { return (time >= 0 ? time : time - step + 1) / step; }
+/// Whether the frontier's move from `from` to `to` brings early results about.
+bool early_now(const Case& c, EventTime from, EventTime to, bool all) {
+  return c.early_time != 0 && !all && (from == never || floored(from, c.early_time) != floored(to, c.early_time));
+}
 
 Seen fixed_model(const Case& c) {
   struct Cell {
     Ids ids;
     std::uint32_t panes = 0;
+    std::size_t count = 0;
+    bool news = false;
   };
   Seen seen;
   std::map<std::tuple<EventTime, EventTime, int>, Cell> cells;  // by end, start and key
   EventTime frontier = never;
   EventTime latest = never;
+  const bool counts_panes = c.lateness != 0 || c.early_every != 0 || c.early_time != 0 || tells_changes(c);
   const auto tell = [&](auto& entry, Timing timing) {
     auto& [where, cell] = entry;
+    cell.news = false;
     if (cell.ids.empty()) return;
     const auto& [end, start, key] = where;
     Ids ids = cell.ids;
     std::sort(ids.begin(), ids.end());
     seen.rows.push_back({start, end, key, ids, cell.panes, timing});
-    if (c.lateness != 0) ++cell.panes;
+    if (counts_panes) ++cell.panes;
     if (c.discarding) cell.ids.clear();
   };
   const auto advance = [&](EventTime to, bool all) {
+    bool any = false;
+    for (const auto& [where, cell] : cells) any = any || cell.news;
     for (auto& entry : cells) {
       const EventTime end = std::get<0>(entry.first);
-      if ((frontier == never || due(c, end) > frontier) && (all || due(c, end) <= to)) tell(entry, Timing::on_time);
+      const bool was_open = frontier == never || due(c, end) > frontier;
+      const bool closes = all || due(c, end) <= to;
+      if (tells_changes(c)) {
+        const bool told = c.output == Output::update ? entry.second.news : any;
+        if (told) tell(entry, !was_open ? Timing::late : closes ? Timing::on_time : Timing::early);
+      } else if (was_open && closes) {
+        tell(entry, Timing::on_time);
+      }
     }
-    std::erase_if(cells, [&](const auto& entry) { return all || std::get<0>(entry.first) + c.lateness <= to; });
+    if (early_now(c, frontier, to, all)) {
+      for (auto& entry : cells) {
+        if (entry.second.news && std::get<0>(entry.first) > to) tell(entry, Timing::early);
+      }
+    }
+    std::erase_if(cells, [&](const auto& entry) { return all || over(c, std::get<0>(entry.first), to); });
     frontier = to;
   };
   for (const auto& batch : c.batches) {
@@ -171,13 +207,22 @@ Seen fixed_model(const Case& c) {
       std::vector<std::pair<EventTime, EventTime>> windows;
       for (EventTime start = event.time - c.size + 1; start <= event.time; ++start) {
         if ((start - c.offset) % c.slide != 0) continue;
-        if (frontier == never || start + c.size + c.lateness > frontier) windows.emplace_back(start, start + c.size);
+        if (!over(c, start + c.size, frontier)) windows.emplace_back(start, start + c.size);
       }
       if (windows.empty()) seen.late.push_back(event.id);
-      for (const auto& [start, end] : windows) cells[{end, start, event.key}].ids.push_back(event.id);
       for (const auto& [start, end] : windows) {
-        if (c.append || frontier == never || end > frontier) continue;
-        tell(*cells.find({end, start, event.key}), Timing::late);
+        Cell& cell = cells[{end, start, event.key}];
+        cell.ids.push_back(event.id);
+        cell.news = true;
+      }
+      if (c.output != Output::panes) continue;
+      for (const auto& [start, end] : windows) {
+        auto& entry = *cells.find({end, start, event.key});
+        if (frontier != never && end <= frontier) {
+          tell(entry, Timing::late);
+        } else if (c.early_every != 0 && ++entry.second.count % c.early_every == 0) {
+          tell(entry, Timing::early);
+        }
       }
     }
     if (latest - c.disorder > frontier || frontier == never) advance(latest - c.disorder, false);
@@ -192,12 +237,15 @@ Seen session_model(const Case& c) {
     int key;
     Ids ids;
     std::uint32_t panes = 0;
+    std::size_t count = 0;
+    bool news = false;
   };
   Seen seen;
   std::vector<Session> sessions;
   EventTime frontier = never;
   EventTime latest = never;
   const auto tell = [&](Session& session, Timing timing) {
+    session.news = false;
     if (session.ids.empty()) return;
     Ids ids = session.ids;
     std::sort(ids.begin(), ids.end());
@@ -207,12 +255,24 @@ Seen session_model(const Case& c) {
   const auto advance = [&](EventTime to, bool all) {
     const auto place = [](const Session& s) { return std::tuple(s.end, s.start, s.key); };
     std::sort(sessions.begin(), sessions.end(), [&](const Session& a, const Session& b) { return place(a) < place(b); });
+    bool any = false;
+    for (const Session& session : sessions) any = any || session.news;
     for (Session& session : sessions) {
-      if ((frontier == never || due(c, session.end) > frontier) && (all || due(c, session.end) <= to)) {
+      const bool was_open = frontier == never || due(c, session.end) > frontier;
+      const bool closes = all || due(c, session.end) <= to;
+      if (tells_changes(c)) {
+        const bool told = c.output == Output::update ? session.news : any;
+        if (told) tell(session, !was_open ? Timing::late : closes ? Timing::on_time : Timing::early);
+      } else if (was_open && closes) {
         tell(session, Timing::on_time);
       }
     }
-    std::erase_if(sessions, [&](const Session& s) { return all || s.end + c.lateness <= to; });
+    if (early_now(c, frontier, to, all)) {
+      for (Session& session : sessions) {
+        if (session.news && session.end > to) tell(session, Timing::early);
+      }
+    }
+    std::erase_if(sessions, [&](const Session& s) { return all || over(c, s.end, to); });
     frontier = to;
   };
   for (const auto& batch : c.batches) {
@@ -228,17 +288,26 @@ Seen session_model(const Case& c) {
         whole.end = std::max(whole.end, other.end);
         whole.ids.insert(whole.ids.end(), other.ids.begin(), other.ids.end());
         whole.panes = std::max(whole.panes, other.panes);
+        whole.count += other.count;
       }
-      if (frontier != never && whole.end + c.lateness <= frontier) {
+      if (over(c, whole.end, frontier)) {
         seen.late.push_back(event.id);
         continue;
       }
       whole.ids.push_back(event.id);
+      whole.news = true;
+      ++whole.count;
       while (!touched.empty()) {
         sessions.erase(sessions.begin() + static_cast<std::ptrdiff_t>(touched.back()));
         touched.pop_back();
       }
-      if (!c.append && frontier != never && whole.end <= frontier) tell(whole, Timing::late);
+      if (c.output == Output::panes) {
+        if (frontier != never && whole.end <= frontier) {
+          tell(whole, Timing::late);
+        } else if (c.early_every != 0 && whole.count % c.early_every == 0) {
+          tell(whole, Timing::early);
+        }
+      }
       sessions.push_back(whole);
     }
     if (latest - c.disorder > frontier || frontier == never) advance(latest - c.disorder, false);
@@ -269,7 +338,7 @@ void each_case(Check check) {
     const auto [seen, expected] = check(c);
     if (seen == expected) continue;
     INFO("PENSTOCK_SEED=" << seed << ": size " << c.size << " slide " << c.slide << " offset " << c.offset << " gap " << c.gap
-                          << " disorder " << c.disorder << " lateness " << c.lateness << " append " << c.append
+                          << " disorder " << c.disorder << " lateness " << c.lateness << " early every " << c.early_every << " and " << c.early_time << " output " << static_cast<int>(c.output)
                           << " discarding " << c.discarding << " alone " << c.alone);
     CHECK(seen.late == expected.late);
     REQUIRE(seen.rows == expected.rows);

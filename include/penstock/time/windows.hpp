@@ -5,12 +5,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
 #include "penstock/core/error.hpp"
 #include "penstock/core/loop.hpp"
 #include "penstock/time/instant.hpp"
+#include "penstock/time/triggers.hpp"
 
 // Not an operator: which windows there are.
 
@@ -49,8 +51,19 @@ struct DynamicSessions {
     return detail::span_of(fn(element));
   }
 };
-/// One window for all time.
-struct GlobalWindow {};
+/// One window for all time. Made by `global`.
+template <class Trigger>
+struct GlobalWindow {
+  Trigger trigger;
+};
+/// With every element the last so many of its key. Made by `sliding(n)`.
+struct SlidingCount {
+  std::size_t n;
+};
+/// With every element those of its key in the time up to it. Made by `sliding(time)`.
+struct SlidingTime {
+  EventTime span;
+};
 
 namespace detail {
 
@@ -72,6 +85,13 @@ void each_window(const Slots& slots, const FixedWindows& windows, EventTime reac
     fn(start);
     start += windows.slide;
   }
+}
+
+/// A lateness behind which no window is over.
+inline constexpr EventTime never_over = std::numeric_limits<EventTime>::max();
+/// Whether a multiple of `step` lies in (from, to].
+inline bool passes_multiple(EventTime step, EventTime from, EventTime to) noexcept {
+  return from == no_frontier || floor_div(from, step) != floor_div(to, step);
 }
 
 /// The offset brought to less than a slide, which says the same.
@@ -111,14 +131,31 @@ template <class Fn>
 DynamicSessions<Fn> session(Fn gap) {
   return {std::move(gap)};
 }
-/// One window for all time: a result at the end of the stream, and where `early` says so.
-inline GlobalWindow global() noexcept { return {}; }
+/// One window for all time: a result when the trigger says so and, for what has come since, at the end of the stream. See
+/// triggers.hpp: `every(n)`, `every_event_time(d)`, `every_processing_time(d)`, or one of your own.
+template <class Trigger = NoTrigger>
+GlobalWindow<Trigger> global(Trigger trigger = {}) {
+  return {std::move(trigger)};
+}
+/// With every element, at once, the last `n` elements of its key, or as many as there have been.
+inline SlidingCount sliding(std::size_t n) {
+  if (n == 0) detail::bad_argument("sliding: n must be at least 1");
+  return {n};
+}
+/// With every element those of its key in the last `span` of event time, itself included: (time - span, time]. Elements are
+/// taken in the order of their times, each when the frontier is behind it.
+template <class Rep, class Period>
+SlidingTime sliding(std::chrono::duration<Rep, Period> span) {
+  if (detail::span_of(span) <= 0) detail::bad_argument("sliding: the time must be at least a microsecond");
+  return {detail::span_of(span)};
+}
 
 /// Which results of a window come out.
 enum class Output : std::uint8_t {
   panes,   ///< one when the frontier passes its end, and one more for every element that comes late
   append,  ///< one, when no element can change it any more: `lateness` after its end
-  update   ///< one for every change, as often as the frontier is told
+  update,  ///< one for every change, as often as the frontier is told
+  complete ///< all windows there have ever been, as often as the frontier is told and something has changed: nothing is late
 };
 
 /// How windows work.
@@ -128,21 +165,51 @@ struct WindowOptions {
   bool discarding = false;       ///< every result has only what came since the one before; else all of it
   std::size_t early_every = 0;   ///< a result for every so many elements of a key in a window; 0: none
   Duration early_period{0};      ///< results of what has changed every so much time of the loop; 0: none
+  Duration early_event_time{0};  ///< results of what has changed whenever the frontier passes a multiple of it; 0: none
   std::size_t max_entries = 0;   ///< open pairs of a key and a window; one more throws Overflow. 0: no bound
 };
 
 namespace detail {
 
+inline bool has_early_results(const WindowOptions& options) noexcept {
+  return options.early_every != 0 || options.early_period != Duration::zero() || options.early_event_time != Duration::zero();
+}
+
 inline void check(const WindowOptions& options) {
   if (options.lateness < Duration::zero()) bad_argument("window: the lateness must not be negative");
-  if (options.early_period < Duration::zero()) bad_argument("window: the period of early results must not be negative");
-  if (options.output == Output::append && (options.early_every != 0 || options.early_period != Duration::zero())) {
+  if (options.early_period < Duration::zero() || options.early_event_time < Duration::zero()) {
+    bad_argument("window: the period of early results must not be negative");
+  }
+  if (options.output == Output::append && has_early_results(options)) {
     bad_argument("window: Output::append has one result a window, so there are no early ones");
   }
   if (options.output == Output::update && options.discarding) {
     bad_argument("window: Output::update says what a window has become, which a discarding one does not know");
   }
+  if (options.output != Output::complete) return;
+  if (options.max_entries == 0) bad_argument("window: Output::complete keeps every key and window for ever, so it needs max_entries");
+  if (options.discarding || options.lateness != Duration::zero() || has_early_results(options)) {
+    bad_argument("window: Output::complete always has all results, so there are no late, early or discarding ones");
+  }
 }
+template <class Windows>
+void check(const Windows&, const WindowOptions& options) {
+  check(options);
+}
+inline void only_bounds(const char* name, WindowOptions options) {
+  options.max_entries = 0;
+  if (options.lateness == Duration::zero() && options.output == Output::panes && !has_early_results(options)) return;
+  bad_argument(std::string(name) + ": has neither early nor late results, nor another output");
+}
+template <class Trigger>
+void check(const GlobalWindow<Trigger>&, const WindowOptions& options) {
+  only_bounds("global", options);
+}
+inline void check(const SlidingCount&, const WindowOptions& options) {
+  only_bounds("sliding", options);
+  if (options.discarding) bad_argument("sliding: a window that slides cannot discard");
+}
+inline void check(const SlidingTime&, const WindowOptions& options) { check(SlidingCount{1}, options); }
 
 }  // namespace detail
 }  // namespace penstock

@@ -15,6 +15,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "penstock/core/error.hpp"
+#include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/aggregate.hpp"
 #include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
@@ -48,12 +49,13 @@ class FixedWindowNode final
         aggregate_(std::move(aggregate)),
         windows_(windows),
         options_(options),
-        lateness_(span_of(options.lateness)),
+        lateness_(options.output == Output::complete ? never_over : span_of(options.lateness)),
+        early_(span_of(options.early_event_time)),
         several_(windows.size != windows.slide),
         shared_(several_ && Aggregator::can_merge && !options.discarding),
         slot_(shared_ ? std::gcd(windows.size, windows.slide) : windows.size),
-        counts_panes_(lateness_ != 0 || options.early_every != 0 || options.early_period != Duration::zero() ||
-                      options.output == Output::update) {
+        counts_panes_(lateness_ != 0 || has_early_results(options) || options.output == Output::update ||
+                      options.output == Output::complete) {
     remembers(this->info(), saved ? this : nullptr);
   }
 
@@ -76,12 +78,18 @@ class FixedWindowNode final
 
   void advance(EventTime from, EventTime to) {
     const bool end = to == frontier_at_end;
-    if (options_.output == Output::update) {
+    if (options_.output == Output::complete) {
+      if (std::exchange(news_, false)) {
+        each_window(slots_, windows_, reach(), no_frontier, frontier_at_end,
+                    [&](EventTime start) { fire_window(start, timing(start, from, to)); });
+      }
+    } else if (options_.output == Output::update) {
       fire_changed(from, to);
     } else {
       const EventTime shift = options_.output == Output::append ? lateness_ : 0;
-      each_window(slots_, windows_, shared_ ? windows_.size : 1, from == no_frontier ? from : earlier_by(from, shift),
-                  end ? to : earlier_by(to, shift), [this](EventTime start) { fire_window(start); });
+      each_window(slots_, windows_, reach(), from == no_frontier ? from : earlier_by(from, shift),
+                  end ? to : earlier_by(to, shift), [this](EventTime start) { fire_window(start, Timing::on_time); });
+      if (early_ != 0 && !end && passes_multiple(early_, from, to)) fire_early(to);
     }
     clean(end ? to : earlier_by(to, lateness_));
   }
@@ -118,6 +126,7 @@ class FixedWindowNode final
           to.put(entry->second);
         }
       }
+      to.put(news_);
       save_tables(to, panes_);
       save_tables(to, counts_);
       save_size(to, changed_.size());
@@ -144,6 +153,7 @@ class FixedWindowNode final
         });
         entries(entries_ + slot.states.size());
       });
+      news_ = from.get<bool>();
       load_tables(from, panes_);
       load_tables(from, counts_);
       load_each(from, [&] {
@@ -154,8 +164,11 @@ class FixedWindowNode final
     }
   }
 
+  void rang() {
+    this->in_background([this] { fire_early(this->frontier()); });
+  }
+
  private:
-  friend Base;
 
   struct Slot {
     EventTime start;
@@ -217,27 +230,34 @@ class FixedWindowNode final
   }
   /// An element has come into a window: that may be a reason for a result.
   void came(EventTime start, const Key& key) {
-    const bool over = start + windows_.size <= this->frontier();
-    if (options_.output == Output::update || options_.early_period != Duration::zero()) {
-      changed_[start].insert(key);
-      if (options_.early_period != Duration::zero() && !alarm_.active()) {
-        this->clock().set(alarm_, this->clock().now() + options_.early_period);
-      }
+    news_ = true;
+    if (options_.output == Output::update) changed_[start].insert(key);
+    if (options_.early_period != Duration::zero() && !alarm_.active()) {
+      this->clock().set(alarm_, this->clock().now() + options_.early_period);
     }
     if (options_.output != Output::panes) return;
-    if (over) return fire_one(start, key, Timing::late);
-    if (options_.early_every != 0 && ++counts_[start][key] % options_.early_every == 0) fire_one(start, key, Timing::early);
+    if (start + windows_.size <= this->frontier()) return fire_one(start, key, Timing::late);
+    if (options_.early_every != 0 && ++counts_[start][key] % options_.early_every == 0) {
+      if (const auto changed = changed_.find(start); changed != changed_.end()) changed->second.erase(key);
+      return fire_one(start, key, Timing::early);
+    }
+    if (options_.early_period != Duration::zero() || early_ != 0) changed_[start].insert(key);
   }
 
   // --- results
 
   auto first_in(EventTime start) { return slots_.lower_bound(start); }
 
-  void fire_window(EventTime start) {
+  EventTime reach() const noexcept { return shared_ ? windows_.size : 1; }
+  Timing timing(EventTime start, EventTime from, EventTime to) const noexcept {
+    const EventTime end = start + windows_.size;
+    return end <= from ? Timing::late : end <= to ? Timing::on_time : Timing::early;
+  }
+  void fire_window(EventTime start, Timing timing) {
     ByKey<State> merged;
     if (shared_) merge_into(merged, start);
     ByKey<State>& states = shared_ ? merged : first_in(start)->second.states;
-    for (auto* item : in_order(states)) emit_result(start, item->first, item->second, Timing::on_time);
+    for (auto* item : in_order(states)) emit_result(start, item->first, item->second, timing);
     if (options_.discarding) forget(start);
   }
 
@@ -272,11 +292,15 @@ class FixedWindowNode final
     }
   }
   void fire_changed(EventTime from, EventTime to) {
-    for (auto& [start, keys] : changed_) {
-      const EventTime end = start + windows_.size;
-      fire_keys(start, keys, end <= from ? Timing::late : end <= to ? Timing::on_time : Timing::early);
-    }
+    for (auto& [start, keys] : changed_) fire_keys(start, keys, timing(start, from, to));
     changed_.clear();
+  }
+  /// What has changed of the windows that are open at `frontier`.
+  void fire_early(EventTime frontier) {
+    for (auto& [start, keys] : changed_) {
+      if (start + windows_.size > frontier) fire_keys(start, keys, Timing::early);
+    }
+    if (options_.output != Output::update) changed_.clear();
   }
   static std::vector<const Key*> ordered(const KeySet& keys) {
     std::vector<const Key*> sorted;
@@ -304,7 +328,7 @@ class FixedWindowNode final
     this->put(make, std::move(context));
   }
   void gather(Context& context, EventTime start, const Key& key) const {
-    for (auto at = refs_.lower_bound(start); at != refs_.end() && at->first < start + (shared_ ? windows_.size : 1); ++at) {
+    for (auto at = refs_.lower_bound(start); at != refs_.end() && at->first < start + reach(); ++at) {
       const auto found = at->second.find(key);
       if (found != at->second.end()) context.append(found->second);
     }
@@ -371,31 +395,19 @@ class FixedWindowNode final
     });
   }
 
-  struct Alarm final : Timer {
-    explicit Alarm(FixedWindowNode& n) noexcept : node(n) {}
-    void run() override { node.rang(); }
-    FixedWindowNode& node;
-  };
-  void rang() {
-    this->in_background([this] {
-      for (auto& [start, keys] : changed_) {
-        if (start + windows_.size > this->frontier()) fire_keys(start, keys, Timing::early);
-      }
-      if (options_.output != Output::update) changed_.clear();
-    });
-  }
-
   KeyOf<KeyFn> key_;
   Aggregator aggregate_;
   FixedWindows windows_;
   WindowOptions options_;
   EventTime lateness_;
+  EventTime early_;    // the multiples of it bring early results about
   bool several_;       // an element is in several windows
   bool shared_;        // and gathered once
   EventTime slot_;     // how long one is
   bool counts_panes_;
-  bool plain_ = options_.output != Output::update && options_.early_every == 0 && options_.early_period == Duration::zero() &&
+  bool plain_ = options_.output != Output::update && options_.output != Output::complete && !has_early_results(options_) &&
                 (!several_ || shared_);
+  bool news_ = false;  // an element since the results before
   Slot* last_ = nullptr;  // where the last element went
   std::map<EventTime, Slot> slots_;  // by their start
   std::size_t entries_ = 0;
@@ -403,7 +415,7 @@ class FixedWindowNode final
   std::map<EventTime, ByKey<std::uint32_t>> panes_;    // results so far; these by the start of windows
   std::map<EventTime, ByKey<std::size_t>> counts_;     // elements, for early results
   std::map<EventTime, KeySet> changed_;
-  Alarm alarm_{*this};
+  Alarm<FixedWindowNode> alarm_{*this};
 };
 
 }  // namespace penstock::detail

@@ -13,6 +13,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "penstock/core/error.hpp"
+#include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/aggregate.hpp"
 #include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
@@ -43,7 +44,9 @@ class SessionWindowNode final
         gaps_(std::move(gaps)),
         aggregate_(std::move(aggregate)),
         options_(options),
-        lateness_(span_of(options.lateness)) {
+        lateness_(options.output == Output::complete ? never_over : span_of(options.lateness)),
+        early_(span_of(options.early_event_time)),
+        tells_changes_(options.output == Output::update || options.output == Output::complete) {
     remembers(this->info(), saved ? this : nullptr);
   }
 
@@ -74,7 +77,7 @@ class SessionWindowNode final
     std::vector<Session>& list = known != sessions_.end() ? known->second : sessions_[key];
     Session& session = first == last ? insert(list, first, window, key) : join(list, first, last, window, key);
     this->run_add(aggregate_, session.state, std::as_const(value));
-    session.news = true;
+    session.news = news_ = true;
     ++session.count;
     if (context.size() != 0) session.refs.append(context);
     came(session, key);
@@ -84,6 +87,11 @@ class SessionWindowNode final
     const bool end = to == frontier_at_end;
     const EventTime over = end ? to : earlier_by(to, lateness_);
     const EventTime fires = options_.output == Output::append ? over : to;
+    if (tells_changes_) fire_changes(from, to);
+    if (options_.output == Output::complete) {
+      if (end) clear();
+      return;
+    }
     std::vector<Ripe> ripe;
     while (!due_.empty() && (end || due_.begin()->first <= to)) {
       const EventTime when = due_.begin()->first;
@@ -94,7 +102,8 @@ class SessionWindowNode final
       if (!session || session->due != when) continue;  // it was joined to another, or stands here for another time
       session->due = no_frontier;
       const bool ends = session->window.end <= fires && !session->fired;
-      if (ends && options_.discarding && !session->news) session->fired = true;  // with nothing left to tell
+      // With nothing left to tell, or told already.
+      if (ends && (tells_changes_ || (options_.discarding && !session->news))) session->fired = true;
       if (ends && !session->fired) {
         ripe.push_back({session->window, &known->first});
       } else if (session->window.end <= over) {
@@ -103,15 +112,9 @@ class SessionWindowNode final
         look_again(*session, known->first);
       }
     }
-    const auto before = [](const Ripe& a, const Ripe& b) {
-      if (a.window.end != b.window.end) return a.window.end < b.window.end;
-      if (a.window.start != b.window.start) return a.window.start < b.window.start;
-      return key_before(*a.key, *b.key);
-    };
-    std::sort(ripe.begin(), ripe.end(), before);
+    sort(ripe);
     for (const Ripe& one : ripe) {
-      auto& list = sessions_.find(*one.key)->second;
-      Session& session = *std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.window == one.window; });
+      Session& session = of(one);
       session.fired = true;
       const bool is_late = options_.output != Output::append && one.window.end <= from;
       fire(session, *one.key, is_late ? Timing::late : Timing::on_time);
@@ -123,6 +126,7 @@ class SessionWindowNode final
     }
     for (const Ripe& one : gone_) remove(one);
     gone_.clear();
+    if (early_ != 0 && !end && passes_multiple(early_, from, to)) fire_early(to);
     count();
   }
   EventTime held_back(EventTime frontier) const noexcept {
@@ -133,10 +137,7 @@ class SessionWindowNode final
       for (Session& session : list) session.refs.drop(reason);
     }
     this->info().drops(entries_);
-    sessions_.clear();
-    due_.clear();
-    entries_ = 0;
-    count();
+    clear();
     alarm_.cancel();
   }
 
@@ -156,6 +157,7 @@ class SessionWindowNode final
           to.put(session.fired);
         }
       }
+      to.put(news_);
       detail::save(to, alarm_, this->loop());
     }
   }
@@ -174,13 +176,18 @@ class SessionWindowNode final
           session.panes = from.get<std::uint32_t>();
           session.news = from.get<bool>();
           session.fired = from.get<bool>();
-          due_.emplace(session.due, Due{key, session.id});
+          if (options_.output != Output::complete) due_.emplace(session.due, Due{key, session.id});
           ++entries_;
         });
       });
       count();
+      news_ = from.get<bool>();
       detail::load(from, alarm_, this->loop());
     }
+  }
+
+  void rang() {
+    this->in_background([this] { fire_early(this->frontier()); });
   }
 
   /// The gap that an element asks for.
@@ -256,6 +263,7 @@ class SessionWindowNode final
   }
   /// When its end has come; once that was told, when it is over.
   void look_again(Session& session, const Key& key) {
+    if (options_.output == Output::complete) return;
     const bool ended = session.fired || options_.output == Output::append;
     session.due = ended ? later_by(session.window.end, lateness_) : session.window.end;
     due_.emplace(session.due, Due{key, session.id});
@@ -266,7 +274,7 @@ class SessionWindowNode final
     if (options_.early_period != Duration::zero() && !alarm_.active()) {
       this->clock().set(alarm_, this->clock().now() + options_.early_period);
     }
-    if (options_.output == Output::append) return;
+    if (options_.output != Output::panes) return;
     if (over) {
       session.fired = true;
       return fire(session, key, Timing::late);
@@ -290,35 +298,53 @@ class SessionWindowNode final
     session.state = aggregate_.create();
     session.refs.clear();
   }
+  static void sort(std::vector<Ripe>& list) {
+    std::sort(list.begin(), list.end(), [](const Ripe& a, const Ripe& b) {
+      if (a.window != b.window) return std::pair(a.window.end, a.window.start) < std::pair(b.window.end, b.window.start);
+      return key_before(*a.key, *b.key);
+    });
+  }
+  Session& of(const Ripe& one) {
+    auto& list = sessions_.find(*one.key)->second;
+    return *std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.window == one.window; });
+  }
+  /// The sessions that `fn` is true of, in order.
+  template <class Fn>
+  std::vector<Ripe> sessions_that(Fn fn) {
+    std::vector<Ripe> found;
+    for (auto& [key, list] : sessions_) {
+      for (const Session& session : list) {
+        if (fn(session)) found.push_back({session.window, &key});
+      }
+    }
+    sort(found);
+    return found;
+  }
+  /// What has changed since the last time, or all when anything has.
+  void fire_changes(EventTime from, EventTime to) {
+    if (!std::exchange(news_, false)) return;
+    const bool all = options_.output == Output::complete;
+    for (const Ripe& one : sessions_that([&](const Session& session) { return all || session.news; })) {
+      const EventTime end = one.window.end;
+      fire(of(one), *one.key, end <= from ? Timing::late : end <= to ? Timing::on_time : Timing::early);
+    }
+  }
+  /// What has changed of the sessions that are open at `frontier`.
+  void fire_early(EventTime frontier) {
+    for (const Ripe& one : sessions_that([&](const Session& session) { return session.news && session.window.end > frontier; })) {
+      fire(of(one), *one.key, Timing::early);
+    }
+  }
+  void clear() noexcept {
+    sessions_.clear();
+    due_.clear();
+    entries_ = 0;
+    count();
+  }
   void count() noexcept {
     this->gauges_.windows.set(entries_);
     this->gauges_.entries.set(entries_);
     this->besides(entries_);
-  }
-
-  struct Alarm final : Timer {
-    explicit Alarm(SessionWindowNode& n) noexcept : node(n) {}
-    void run() override { node.rang(); }
-    SessionWindowNode& node;
-  };
-  void rang() {
-    this->in_background([this] {
-      std::vector<Ripe> news;
-      for (auto& [key, list] : sessions_) {
-        for (Session& session : list) {
-          if (session.news && session.window.end > this->frontier()) news.push_back({session.window, &key});
-        }
-      }
-        std::sort(news.begin(), news.end(), [](const Ripe& a, const Ripe& b) {
-        if (a.window != b.window) return std::pair(a.window.end, a.window.start) < std::pair(b.window.end, b.window.start);
-        return key_before(*a.key, *b.key);
-      });
-      for (const Ripe& one : news) {
-        auto& list = sessions_.find(*one.key)->second;
-        fire(*std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.window == one.window; }), *one.key,
-             Timing::early);
-      }
-    });
   }
 
   KeyOf<KeyFn> key_;
@@ -326,12 +352,15 @@ class SessionWindowNode final
   Aggregator aggregate_;
   WindowOptions options_;
   EventTime lateness_;
+  EventTime early_;     // the multiples of it bring early results about
+  bool tells_changes_;  // as often as the frontier is told
+  bool news_ = false;   // an element since the results before
   boost::unordered_flat_map<Key, std::vector<Session>, WindowHash<Key>> sessions_;
   std::multimap<EventTime, Due> due_;
   std::vector<Ripe> gone_;
   std::size_t entries_ = 0;
   std::uint64_t next_id_ = 0;
-  Alarm alarm_{*this};
+  Alarm<SessionWindowNode> alarm_{*this};
 };
 
 }  // namespace penstock::detail

@@ -40,7 +40,13 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public
   template <class V>
   [[gnu::always_inline]] Pending* take(V&& value, const Context* context) {
     this->info().took();
-    if (!has_event_time(context)) [[unlikely]] no_event_time_in(this->info());
+    if (!has_event_time(context)) [[unlikely]] {
+      if constexpr (Self::needs_event_time) {
+        no_event_time_in(this->info());
+      } else {
+        return take_timeless(std::forward<V>(value), context);
+      }
+    }
     const EventTime time = context->event_time();
     if (time > newest_) {
       newest_ = time;
@@ -50,6 +56,8 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public
     self().add(std::forward<V>(value), time, *context);
     return this->emitted() ? this->end_burst() : late_;
   }
+
+  static constexpr bool needs_event_time = true;
 
   void save(StateWriter& to) const final {
     to.put(frontier_);
@@ -117,6 +125,11 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public
   TimeGauges gauges_;
 
  private:
+  template <class V>
+  [[gnu::noinline]] Pending* take_timeless(V&& value, const Context* context) {
+    self().add(std::forward<V>(value), no_event_time, Context::of(context));
+    return this->emitted() ? this->end_burst() : nullptr;
+  }
   Self& self() noexcept { return static_cast<Self&>(*this); }
 
   EventTime frontier_ = no_frontier;
