@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <limits>
 #include <map>
 #include <memory>
@@ -134,11 +133,13 @@ class FaultyFileSystem final : public FileSystem {
     const Attempt attempt{*this, "cannot create", path, true};
     auto file = std::make_shared<Inode>();
     change(path, {{name_of(path), file}});
+    attempt.done();
     return std::make_unique<Written>(*this, path, std::move(file));
   }
   std::string read(const std::string& path) override {
     const std::scoped_lock lock{mutex_};
     const Attempt attempt{*this, "cannot read", path};
+    attempt.done();
     return file(path).bytes;
   }
   void rename(const std::string& from, const std::string& to) override {
@@ -146,22 +147,26 @@ class FaultyFileSystem final : public FileSystem {
     const Attempt attempt{*this, "cannot rename to", to};
     file(from);
     change(to, {{name_of(from), nullptr}, {name_of(to), directory_of(from).names.at(name_of(from))}});
+    attempt.done();
   }
   void remove(const std::string& path) override {
     const std::scoped_lock lock{mutex_};
     const Attempt attempt{*this, "cannot remove", path};
     file(path);
     change(path, {{name_of(path), nullptr}});
+    attempt.done();
   }
   std::vector<std::string> list(const std::string& directory) override {
     const std::scoped_lock lock{mutex_};
     const Attempt attempt{*this, "cannot list", directory};
+    attempt.done();
     return names_in(directory);
   }
   void make_directory(const std::string& directory) override {
     const std::scoped_lock lock{mutex_};
     const Attempt attempt{*this, "cannot make directory", directory, true};
     directories_[directory];
+    attempt.done();
   }
   void sync_directory(const std::string& path) override {
     const std::scoped_lock lock{mutex_};
@@ -169,10 +174,12 @@ class FaultyFileSystem final : public FileSystem {
     Directory& directory = directories_.at(path);
     directory.durable = directory.names;
     directory.changes.clear();
+    attempt.done();
   }
   std::unique_ptr<Lock> lock(const std::string& path, const std::string& whose) override {
     const std::scoped_lock lock{mutex_};
     const Attempt attempt{*this, "cannot lock", path};
+    attempt.done();
     std::weak_ptr<int>& held = locks_[path];
     if (!held.expired()) detail::locked_by(whose, "");
     auto locked = std::make_unique<Locked>();
@@ -242,8 +249,8 @@ class FaultyFileSystem final : public FileSystem {
     }
     Attempt(const Attempt&) = delete;
     /// A late error is told when the operation is done.
-    ~Attempt() noexcept(false) {
-      if (late_ && std::uncaught_exceptions() == exceptions_) fail(EIO);
+    void done() const {
+      if (late_) fail(EIO);
     }
     [[noreturn]] void fail(int error) const { detail::file_failed(what_, path_, error); }
 
@@ -256,7 +263,6 @@ class FaultyFileSystem final : public FileSystem {
     const char* what_;
     const std::string& path_;
     bool late_ = false;
-    int exceptions_ = std::uncaught_exceptions();
   };
 
   class Written final : public File {
@@ -274,6 +280,7 @@ class FaultyFileSystem final : public FileSystem {
         if (size == 0) attempt.fail(ENOSPC);
         file_->bytes += bytes.substr(0, size);
         done = 0;
+        attempt.done();
         return size;
       } catch (...) {
         file_->bytes += bytes.substr(0, done);
@@ -285,6 +292,7 @@ class FaultyFileSystem final : public FileSystem {
       try {
         const Attempt attempt{files_, "cannot sync", path_, false, born_};
         if (!file_->broken) file_->durable = file_->bytes;
+        attempt.done();
       } catch (const std::system_error&) {
         file_->broken = true;
         throw;
@@ -293,6 +301,7 @@ class FaultyFileSystem final : public FileSystem {
     void close() override {
       const std::scoped_lock lock{files_.mutex_};
       const Attempt attempt{files_, "cannot close", path_, false, born_};
+      attempt.done();
     }
 
    private:
