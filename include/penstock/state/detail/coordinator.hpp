@@ -284,6 +284,7 @@ class Coordinator final : public Epochs {
   /// The barriers have passed everything.
   void went_through() {
     const Receipt through = std::exchange(through_.on, {});
+    alarm_.cancel();
     if (through.error()) return give_up(through.error());
     try {
       // What has ended gets no barrier, and does not change any more.
@@ -351,6 +352,7 @@ class Coordinator final : public Epochs {
 
   /// State is as it was; the graph goes on.
   void give_up(std::exception_ptr error) {
+    alarm_.cancel();
     through_.unlink();
     through_.on = {};
     for (Alignment* alignment : alignments_) alignment->give_up(static_cast<std::int64_t>(epoch_));

@@ -88,10 +88,10 @@ inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee as
     }
   }
   std::vector<Info*> managed = managed_of(graph);
-  std::sort(managed.begin(), managed.end(), [](const Info* a, const Info* b) { return a->name < b->name; });
+  std::stable_sort(managed.begin(), managed.end(), [](const Info* a, const Info* b) { return a->name < b->name; });
   const auto twice = std::adjacent_find(managed.begin(), managed.end(),
                                         [](const Info* a, const Info* b) { return a->name == b->name; });
-  if (twice != managed.end()) refuse(**twice, "has the name of another operator that a snapshot holds");
+  if (twice != managed.end()) refuse(**(twice + 1), "has the name of another operator that a snapshot holds");
   const auto decides = [](const Info* info) { return info->state->authority() != nullptr; };
   const auto first = std::find_if(managed.begin(), managed.end(), decides);
   if (first != managed.end() && std::find_if(first + 1, managed.end(), decides) != managed.end()) {

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "penstock/state/checkpoints.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "penstock/penstock.hpp"
+#include "penstock/testing/virtual_loop.hpp"
+#include "temporary_directory.hpp"
+
+using namespace penstock;
+using namespace std::chrono_literals;
+using test::containing;
+
+namespace {
+
+/// 0, 1, 2, ... and then the end, or nothing more for now.
+class NumbersNode final : public SourceNode<int, NumbersNode>, public Managed {
+ public:
+  NumbersNode(int n, bool ends) : SourceNode(Info{"numbers"}), n_(n), ends_(ends) {
+    info().state = this;
+    info().recovery = Recovery::replays;
+  }
+  std::optional<int> next() {
+    if (at_ < n_) return at_++;
+    return ends_ ? std::nullopt : nothing_yet();
+  }
+  void save(StateWriter& to) const override { to.put(at_); }
+  void load(StateReader& from) override { from.get(at_); }
+
+ private:
+  int at_ = 0;
+  int n_;
+  bool ends_;
+};
+
+Source<int> numbers(Loop& loop, int n, bool ends = true) {
+  return Source<int>{detail::make_source(&loop, detail::make_box<NumbersNode>(n, ends))}.named("numbers");
+}
+
+using Kept = std::map<std::uint64_t, Snapshot>;
+
+/// Keeps snapshots in a map; the first `failures` writes fail.
+class MemoryStore final : public SnapshotStore {
+ public:
+  explicit MemoryStore(Kept& kept, unsigned failures = 0) : kept_(kept), failures_(failures) {}
+
+  std::uint64_t write(const Snapshot& snapshot) override {
+    if (failures_ != 0 && failures_-- != 0) throw std::runtime_error("no space left");
+    kept_[snapshot.epoch] = snapshot;
+    return encode(snapshot).size();
+  }
+  std::optional<Snapshot> newest(bool) override {
+    if (kept_.empty()) return std::nullopt;
+    return kept_.rbegin()->second;
+  }
+  Snapshot load(std::uint64_t epoch) override { return kept_.at(epoch); }
+  std::vector<std::uint64_t> epochs() override { return {}; }
+  void save_as(const std::string&, const Snapshot&) override {}
+  Snapshot load_savepoint(const std::string&) override { throw std::runtime_error("there are none"); }
+  void remove_savepoint(const std::string&) override {}
+  std::vector<std::string> savepoints() override { return {}; }
+
+ private:
+  Kept& kept_;
+  unsigned failures_;
+};
+
+CheckpointOptions often(Duration every = 7ms) {
+  CheckpointOptions options;
+  options.every = every;
+  options.background = false;
+  return options;
+}
+
+template <class T>
+T saved(const Snapshot& snapshot, const std::string& name) {
+  for (const Snapshot::Entry& entry : snapshot.entries) {
+    if (entry.uid == name) return StateReader(entry.bytes).get<T>();
+  }
+  throw std::runtime_error("nothing was saved of " + name);
+}
+/// Of an accumulate without a start the state is there from the first element on.
+int total_of(const Snapshot& snapshot) { return saved<int>(snapshot, "total"); }
+
+constexpr auto plus = [](int sum, int x) { return sum + x; };
+
+/// What a graph is refused with.
+template <class Wire>
+std::string refused(Wire wire, CheckpointOptions options = often()) {
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 3);
+  wire(loop, source);
+  Kept kept;
+  try {
+    Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return "";
+}
+CheckpointOptions promising(Guarantee guarantee) {
+  CheckpointOptions options = often();
+  options.guarantee = guarantee;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("every snapshot holds what the elements before its barrier have left behind") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 100);
+  source.accumulate(plus, 0).named("total").buffer(5).sink([&](int) -> asio::awaitable<void> { co_await loop.sleep(1ms); });
+  Checkpoints checkpoints{source, often(), std::make_unique<MemoryStore>(kept)};
+  source.start();
+  checkpoints.wait_over();
+  CHECK(kept.size() >= 10);
+  CHECK(checkpoints.stats().taken == kept.size());
+  CHECK(checkpoints.stats().given_up == 0);
+  for (const auto& [epoch, snapshot] : kept) {
+    const int n = saved<int>(snapshot, "numbers");
+    CHECK(total_of(snapshot) == n * (n - 1) / 2);
+  }
+  CHECK(saved<int>(kept.rbegin()->second, "numbers") == 100);
+}
+
+TEST_CASE("a run goes on from any snapshot as if there had been no end") {
+  Kept all;
+  const auto live = [](Kept& kept) {
+    VirtualLoop loop;
+    std::vector<int> out;
+    const Source<int> source = numbers(loop, 60);
+    source.accumulate(plus, 0).named("total").buffer(3).sink([&](int total) -> asio::awaitable<void> {
+      co_await loop.sleep(1ms);
+      out.push_back(total);
+    });
+    Checkpoints checkpoints{source, often(), std::make_unique<MemoryStore>(kept)};
+    source.start();
+    checkpoints.wait_over();
+    return out;
+  };
+  const std::vector<int> whole = live(all);
+  REQUIRE(whole.size() == 60);
+  for (const auto& [epoch, snapshot] : all) {
+    Kept one{{epoch, snapshot}};
+    const std::vector<int> rest = live(one);
+    const auto from = static_cast<std::size_t>(saved<int>(snapshot, "numbers"));
+    CHECK(rest == std::vector<int>(whole.begin() + static_cast<std::ptrdiff_t>(from), whole.end()));
+  }
+}
+
+TEST_CASE("a barrier does not overtake, and nodes with several inputs wait for all of them") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> quick = numbers(loop, 50);
+  const Source<int> slow = numbers(loop, 80).named("others");
+  merge(quick.buffer(3), slow.rate_limit(1ms)).accumulate(plus, 0).named("total").sink([](int) {});
+  Checkpoints checkpoints{quick, often(), std::make_unique<MemoryStore>(kept)};
+  quick.start();
+  slow.start();
+  checkpoints.wait_over();
+  REQUIRE(kept.size() >= 10);
+  for (const auto& [epoch, snapshot] : kept) {
+    const int a = saved<int>(snapshot, "numbers");
+    const int b = saved<int>(snapshot, "others");
+    CHECK(total_of(snapshot) == a * (a - 1) / 2 + b * (b - 1) / 2);
+  }
+}
+
+TEST_CASE("a zip of which one side is far ahead does not hold up the barrier") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 200);
+  const Stream<int> all = source.map([](int x) { return x; });
+  const Stream<int> some = all.filter([](int x) { return x % 10 == 0; }).buffer(1);
+  all.buffer(2).zip(some, ZipOptions{.maxsize = 1}).named("pairs").sink([](const auto&) {});
+  CheckpointOptions options = often(1ms);
+  options.timeout = 1s;
+  Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+  source.start();
+  checkpoints.take();
+  CHECK(checkpoints.stats().given_up == 0);
+}
+
+TEST_CASE("a graph that cannot do what is asked for is refused in a sentence") {
+  CHECK(refused([](Loop&, const Source<int>& source) { source.accumulate(plus, 0).sink([](int) {}); }) ==
+        "checkpoint: accumulate has no name, by which a snapshot could know it; give it one with named(\"...\")");
+  CHECK(refused([](Loop&, const Source<int>& source) { source.accumulate(plus, 0).named("numbers").sink([](int) {}); }) ==
+        "checkpoint: numbers (accumulate) has the name of another operator that a snapshot holds");
+  CHECK(refused([](Loop&, const Source<int>& source) { source.sink([](int) {}); }, promising(Guarantee::exactly_once)) ==
+        "checkpoint: sink promises at_least_once only, and exactly_once is asked for");
+  CHECK(refused([](Loop&, const Source<int>& source) { source.sink([](int) {}).promises(Guarantee::exactly_once); },
+                promising(Guarantee::exactly_once)) == "");
+  CHECK(refused([](Loop&, const Source<int>& source) { source.latest().sink([](int) {}); }) ==
+        "checkpoint: latest may drop elements, so the graph can promise at_most_once only");
+  CHECK(refused([](Loop&, const Source<int>& source) { source.latest().sink([](int) {}); }, promising(Guarantee::at_most_once)) == "");
+  CHECK(refused([](Loop& loop, const Source<int>& source) { merge(source, Stream<int>{loop, "by hand"}).sink([](int) {}); }) ==
+        "checkpoint: by hand (Stream) cannot be read again from a position after a crash, so the graph can promise "
+        "at_most_once only");
+  CHECK(refused([](Loop& loop, const Source<int>& source) {
+          const Stream<int> both{loop, "both"};
+          source.connect(both);
+          source.map([](int x) { return x; }).stream().connect(both);
+          both.sink([](int) {});
+        }) == "checkpoint: both (Stream) has several streams connected to it, between which a checkpoint cannot be aligned; use merge");
+  CHECK(refused([](Loop& loop, const Source<int>& source) {
+          const Stream<int> round{loop, "round"};
+          source.connect(round);
+          round.filter([](int x) { return x < 0; }).stream().connect(round);
+        }).find("closes a cycle, and what goes round in it is in no snapshot") != std::string::npos);
+  struct Opaque {
+    int* where = nullptr;
+  };
+  CHECK(refused([](Loop&, const Source<int>& source) {
+          source.accumulate([](Opaque state, int) { return state; }, Opaque{}).named("opaque").sink([](Opaque) {});
+        }) ==
+        "checkpoint: opaque (accumulate) remembers something of a type that cannot be written into a snapshot; see Codec in "
+        "state/codec.hpp");
+  CheckpointOptions replay = often();
+  replay.mode = CheckpointMode::replay;
+  CHECK(refused([](Loop&, const Source<int>& source) { source.accumulate(plus, 0).named("total").sink([](int) {}); }, replay) ==
+        "checkpoint: total (accumulate) remembers more than elements on their way, which replay mode would lose; use snapshot mode");
+}
+
+TEST_CASE("a snapshot of another graph is refused, and names what differs") {
+  Kept kept;
+  const auto run_with = [&](auto wire, bool allow = false) {
+    VirtualLoop loop;
+    const Source<int> source = numbers(loop, 10);
+    wire(source);
+    CheckpointOptions options = often();
+    options.allow_dropped_state = allow;
+    Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+    source.start();
+    checkpoints.wait_over();
+    return checkpoints.stats().restored;
+  };
+  const auto total = [](const Source<int>& source) { source.accumulate(plus, 0).named("total").sink([](int) {}); };
+  const auto other = [](const Source<int>& source) { source.accumulate(plus, 0).named("sum").sink([](int) {}); };
+  const auto unique = [](const Source<int>& source) { source.unique().named("total").sink([](int) {}); };
+  const auto wider = [](const Source<int>& source) {
+    source.accumulate([](long sum, int x) { return sum + x; }, 0L).named("total").sink([](long) {});
+  };
+  CHECK(run_with(total) == 0);
+  const std::string epoch = std::to_string(kept.rbegin()->first);
+  CHECK_THROWS_WITH(run_with(other), containing("the snapshot of epoch " + epoch +
+                                                " holds the state of 'total' (accumulate), and nothing in the graph has that "
+                                                "name; allow_dropped_state gives it up"));
+  CHECK_THROWS_WITH(run_with(unique), containing("'total' is unique in the graph and was accumulate in the snapshot"));
+  CHECK_THROWS_AS(run_with(wider), StateError);
+  CHECK_THROWS_WITH(run_with(wider), containing("checkpoint: 'total' (accumulate) cannot be restored"));
+  CHECK(std::to_string(run_with(other, true)) == epoch);
+}
+
+TEST_CASE("suspend stops between two elements, and drain ends the streams") {
+  Kept kept;
+  for (const bool drains : {false, true}) {
+    VirtualLoop loop;
+    std::vector<std::vector<int>> out;
+    const Source<int> source = numbers(loop, 25, false);
+    source.partition(10).named("tens").sink([&](std::vector<int> ten) { out.push_back(std::move(ten)); });
+    Checkpoints checkpoints{source, often(1h), std::make_unique<MemoryStore>(kept)};
+    source.start();
+    loop.run_for(1ms);
+    if (drains) {
+      checkpoints.drain();
+      CHECK(out == std::vector<std::vector<int>>{{20, 21, 22, 23, 24}});
+    } else {
+      checkpoints.suspend();
+      CHECK(out.size() == 2);
+    }
+    CHECK(source.stopped());
+    CHECK(saved<int>(kept.rbegin()->second, "numbers") == 25);
+  }
+}
+
+TEST_CASE("an epoch that cannot be written is given up, and too many are an error of background work") {
+  Kept kept;
+  VirtualLoop loop;
+  std::string told;
+  const Source<int> source = numbers(loop, 10, false);
+  source.sink([](int) {});
+  source.on_background_error([&](std::exception_ptr error, const Info&) {
+    try {
+      std::rethrow_exception(std::move(error));
+    } catch (const std::exception& e) {
+      told += std::string{e.what()} + "; ";
+    }
+  });
+  Checkpoints checkpoints{source, often(1h), std::make_unique<MemoryStore>(kept, 4)};
+  source.start();
+  loop.run_for(1ms);
+  for (int i = 0; i < 4; ++i) CHECK_THROWS_WITH(checkpoints.take(), "no space left");
+  CHECK(told == "no space left; no space left; ");  // the third and the fourth: two are tolerated
+  CHECK_NOTHROW(checkpoints.take());
+  CHECK(checkpoints.stats().given_up == 4);
+  CHECK(checkpoints.stats().taken == 1);
+  CHECK(saved<int>(kept.at(5), "numbers") == 10);
+}
+
+TEST_CASE("a barrier that takes longer than the time-out is given up, and the next one is not harmed") {
+  Kept kept;
+  VirtualLoop loop;
+  bool stuck = true;
+  const Source<int> source = numbers(loop, 3, false);
+  const Source<int> others = numbers(loop, 3, false).named("others");
+  merge(source, others.buffer(10).map_async([&](int x) -> asio::awaitable<int> {
+    while (stuck) co_await loop.sleep(1s);
+    co_return x;
+  })).accumulate(plus, 0).named("total").sink([](int) {});
+  CheckpointOptions options = often(1h);
+  options.timeout = 5s;
+  Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+  source.start();
+  others.start();
+  loop.run_for(1ms);
+  CHECK_THROWS_WITH(checkpoints.take(), containing("took longer than the timeout"));
+  stuck = false;
+  checkpoints.take();
+  CHECK(checkpoints.stats().given_up == 1);
+  REQUIRE(kept.size() == 1);
+  CHECK(total_of(kept.begin()->second) == 6);
+}
+
+TEST_CASE("an element that fails where nobody deals with it is in no snapshot and ends the run") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 100);
+  source.buffer(4).sink([&](int x) -> asio::awaitable<void> {
+    co_await loop.sleep(1ms);
+    if (x == 50) throw std::runtime_error("51st element");
+  });
+  Checkpoints checkpoints{source, often(), std::make_unique<MemoryStore>(kept)};
+  source.start();
+  CHECK_THROWS_WITH(checkpoints.wait_over(), "51st element");
+  CHECK(source.stopped());
+  REQUIRE(!kept.empty());
+  CHECK(saved<int>(kept.rbegin()->second, "numbers") <= 50);
+  CHECK_THROWS_WITH(checkpoints.take(), "51st element");
+}
+
+TEST_CASE("the graph is changed when the barrier has passed") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 20, false);
+  const Stream<int> through = source.buffer(100).map_async([&](int x) -> asio::awaitable<int> {
+    co_await loop.sleep(1ms);
+    co_return x;
+  }, {.parallelism = 1});
+  Checkpoints checkpoints{source, often(1h), std::make_unique<MemoryStore>(kept)};
+  source.start();
+  loop.run_ready();
+  const Receipt taken = checkpoints.start_take();
+  int late = 0;
+  through.sink([&](int) { ++late; });
+  loop.run_for(15ms);
+  CHECK(taken.pending());
+  CHECK(late == 0);
+  loop.run();
+  CHECK(!taken.pending());
+  CHECK(late == 0);  // all of them were before the barrier
+}
+
+TEST_CASE("replay mode goes on before the first element that is not through") {
+  Kept kept;
+  std::vector<int> out;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 1000);
+  source.buffer(5).sink([&](int x) -> asio::awaitable<void> {
+    co_await loop.sleep(1ms);
+    out.push_back(x);
+    if (x % 100 == 0) {
+      for (const auto& [epoch, snapshot] : kept) CHECK(saved<int>(snapshot, "numbers") <= x);
+    }
+  });
+  CheckpointOptions options = often();
+  options.mode = CheckpointMode::replay;
+  Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+  source.start();
+  checkpoints.wait_over();
+  CHECK(out.size() == 1000);
+  CHECK(kept.size() > 100);
+  CHECK(saved<int>(kept.rbegin()->second, "numbers") == 1000);
+}
+
+TEST_CASE("in replay mode what has failed is read again") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 300);
+  source.sink([](int x) {
+    if (x == 150) throw std::runtime_error("151st element");
+  });
+  source.on_background_error([](const std::exception_ptr&, const Info&) {});
+  CheckpointOptions options = often();
+  options.mode = CheckpointMode::replay;
+  Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+  source.start();
+  checkpoints.wait_over();
+  CHECK(saved<int>(kept.rbegin()->second, "numbers") <= 150);
+}
+
+TEST_CASE("a directory keeps a run, and belongs to one at a time") {
+  const test::TemporaryDirectory directory;
+  const std::string state = directory / "state";
+  std::vector<int> out;
+  const auto wire = [&](EventLoop& loop, int n) {
+    const Source<int> source = numbers(loop, n);
+    source.accumulate(plus, 0).named("total").sink([&](int total) { out.push_back(total); });
+    return source;
+  };
+  {
+    EventLoop loop;
+    run(wire(loop, 5), {.directory = state});
+  }
+  CHECK(out == std::vector<int>{0, 1, 3, 6, 10});
+  out.clear();
+  {
+    EventLoop loop;
+    run(wire(loop, 8), {.directory = state});  // there is more to read now
+  }
+  CHECK(out == std::vector<int>{15, 21, 28});
+  EventLoop loop;
+  const Source<int> source = wire(loop, 8);
+  Checkpoints checkpoints{source, {.directory = state}};
+  CHECK(checkpoints.stats().restored > 0);
+  CHECK_THROWS_AS(Checkpoints(wire(loop, 8), {.directory = state}), std::logic_error);
+  CHECK_THROWS_WITH(Checkpoints(source, {}), "checkpoint: needs a directory to keep snapshots in");
+}
+
+TEST_CASE("a savepoint is kept by its name and gone on from") {
+  const test::TemporaryDirectory directory;
+  const std::string state = directory / "state";
+  std::vector<int> out;
+  const auto live = [&](int n, CheckpointOptions options, const std::string& savepoint) {
+    VirtualLoop loop;
+    const Source<int> source = numbers(loop, n, false);
+    source.accumulate(plus, 0).named("total").sink([&](int total) { out.push_back(total); });
+    options.directory = state;
+    Checkpoints checkpoints{source, options};
+    source.start();
+    loop.run_for(1ms);
+    savepoint.empty() ? checkpoints.suspend() : checkpoints.savepoint(savepoint);
+  };
+  live(3, often(1h), "before-the-upgrade");
+  live(6, often(1h), "");
+  CHECK(out == std::vector<int>{0, 1, 3, 6, 10, 15});
+  out.clear();
+  CheckpointOptions back = often(1h);
+  back.savepoint = "before-the-upgrade";
+  live(5, back, "");
+  CHECK(out == std::vector<int>{6, 10});
+}
+
+TEST_CASE("snapshots are written beside a loop that goes on") {
+  const test::TemporaryDirectory directory;
+  EventLoop loop;
+  long sum = 0;
+  const Source<int> source = numbers(loop, 20'000);
+  source.accumulate([](long total, int x) { return total + x; }, 0L).named("total").sink([&](long total) { sum = total; });
+  Checkpoints checkpoints{source, {.directory = directory / "state", .every = 1ms}};
+  source.start();
+  loop.run();
+  CHECK(sum == 19'999L * 10'000);
+  checkpoints.wait_over();
+  CHECK(checkpoints.stats().taken >= 1);
+}
