@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/describe/class.hpp>
@@ -22,7 +24,7 @@ BOOST_DESCRIBE_STRUCT(Party, (), (name))
 class Account : public Party {
  public:
   Account() = default;
-  Account(std::string name, int cents) : Party{std::move(name)}, cents_(cents) {}
+  Account(std::string called, int cents) : Party{std::move(called)}, cents_(cents) {}
   int cents() const { return cents_; }
 
  private:
