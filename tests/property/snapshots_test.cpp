@@ -277,11 +277,15 @@ class Run {
   void run(Duration time, std::uint64_t order) {
     for (const auto& source : sources_) source.start();
     std::vector<Receipt> receipts;
+    all_sent_ = time != Duration::max();
     if (time != Duration::max()) {
       loop_.run_until(TimePoint{time});
       for (std::size_t i = 0; i < sources_.size(); ++i) {
         const auto& source = sources_[(i + order) % sources_.size()];
-        if (source.outlet().ended()) continue;
+        if (source.outlet().ended()) {
+          all_sent_ = false;
+          continue;
+        }
         receipts.push_back(source.node().send_barrier({Signal::barrier, 1}));
         loop_.run_for(static_cast<Duration::rep>(mixed(order + i) % 3) * 1ms);
       }
@@ -297,6 +301,7 @@ class Run {
   }
 
   const Snapshot& snapshot() const { return *snapshot_; }
+  bool all_sent() const { return all_sent_; }
   const std::vector<std::shared_ptr<Log>>& logs() const { return logs_; }
 
  private:
@@ -304,6 +309,7 @@ class Run {
   std::vector<Source<Number>> sources_;
   std::vector<std::shared_ptr<Log>> logs_;
   std::unique_ptr<Snapshot> snapshot_;
+  bool all_sent_ = false;
 };
 
 /// What the operators hold when exactly the elements before the barrier have come to rest in the graph.
@@ -341,7 +347,8 @@ void check(std::uint64_t seed, std::size_t& complete, std::size_t& compared) {
       if (cut.logs()[i]->all != whole.logs()[i]->all) throw std::logic_error("a barrier has changed what comes out");
     }
     const Snapshot& snapshot = cut.snapshot();
-    if (!snapshot.complete()) continue;  // a source was at its end
+    if (!cut.all_sent()) continue;  // a source was at its end
+    if (!snapshot.complete()) throw std::logic_error("every source sent a barrier, and not every operator has had it");
     ++complete;
     Run rest{shape, chance + 1, &snapshot.at_barrier};
     rest.run(Duration::max(), 0);
