@@ -242,7 +242,7 @@ class Snapshot final : public Epochs {
     for (const auto& [name, managed] : managed_) managed->loaded();
     if (now() != bytes) throw std::logic_error("what was loaded is not what would be saved");
   }
-  void passes(const Info& info, std::int64_t) override {
+  void passes(Info& info, std::int64_t) override {
     if (!at_barrier.emplace(info.name, bytes_of(*info.state)).second) {
       throw std::logic_error(info.name + " was saved twice at one barrier");
     }

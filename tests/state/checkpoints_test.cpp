@@ -133,6 +133,8 @@ TEST_CASE("every snapshot holds what the elements before its barrier have left b
     CHECK(total_of(snapshot) == n * (n - 1) / 2);
   }
   CHECK(saved<int>(kept.rbegin()->second, "numbers") == 100);
+  const std::size_t bytes = kept.rbegin()->second.entries.back().bytes.size();
+  CHECK(source.describe().find("saved bytes " + std::to_string(bytes)) != std::string::npos);
 }
 
 TEST_CASE("a run goes on from any snapshot as if there had been no end") {

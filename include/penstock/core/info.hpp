@@ -82,6 +82,7 @@ struct Info {
   Counter waiting;        ///< receipts open now
   Counter blocked_ns;     ///< time that settled receipts were open, from turn to turn of the loop
   Counter late_errors;    ///< failures of background work that no caller saw
+  Counter saved;          ///< bytes of its state in the last snapshot
   Counter missed;         ///< first in a branch of a tee: not taken, because a branch before it threw
 
   [[gnu::always_inline]] void took(std::uint64_t n = 1) noexcept { if (counting) in.add(n); }

@@ -61,7 +61,7 @@ class Managed {
 class Epochs {
  public:
   /// The barrier of `epoch` has come to the operator.
-  virtual void passes(const Info& info, std::int64_t epoch) = 0;
+  virtual void passes(Info& info, std::int64_t epoch) = 0;
   /// An element has failed and nobody has dealt with that: a snapshot from now on would leave it out for good.
   virtual void fails(const std::exception_ptr& error) noexcept = 0;
   /// Keeps a change of the graph until no barrier is under way; false when there is none.

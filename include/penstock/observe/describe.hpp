@@ -77,6 +77,7 @@ std::string describe_counters(const OperatorStats& stats) {
   add_unless_0("held", stats.held);
   add_unless_0("waiting", stats.waiting);
   add_unless_0("late errors", stats.late_errors);
+  add_unless_0("saved bytes", stats.saved);
   if (!stats.time) return text;
   const EventTimeStats& time = *stats.time;
   if (time.frontier != no_frontier) text += ", frontier " + describe_time(time.frontier);

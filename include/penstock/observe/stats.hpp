@@ -57,6 +57,7 @@ struct OperatorStats {
   std::uint64_t waiting = 0;         ///< receipts open now
   Duration blocked{0};               ///< time that receipts which have settled were open, by the loop's clock
   std::uint64_t late_errors = 0;     ///< failures of background work that no caller saw
+  std::uint64_t saved = 0;           ///< bytes of its state in the last snapshot
   std::optional<EventTimeStats> time = std::nullopt;  ///< of operators that deal with event time
 
   /// The user's name, or the operator's.
@@ -188,6 +189,7 @@ class SnapshotTaker {
       stats.waiting = info.waiting.get();
       stats.blocked = Duration{info.blocked_ns.get()};
       stats.late_errors = info.late_errors.get();
+      stats.saved = info.saved.get();
       if (&info == &last_of(infos)) stats.time = time_of(node);
 
       const bool last = &info == &last_of(infos);

@@ -61,7 +61,7 @@ class States final : public Epochs {
     for (Managed* each : managed_) each->loaded();
   }
 
-  void passes(const Info& info, std::int64_t) override {
+  void passes(Info& info, std::int64_t) override {
     for (std::size_t i = 0; i < managed_.size(); ++i) {
       if (managed_[i] != info.state) continue;
       bytes_[i] = bytes_of(*info.state);

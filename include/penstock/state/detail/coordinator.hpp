@@ -143,7 +143,7 @@ class Coordinator final : public Epochs {
 
   // --- Epochs
 
-  void passes(const Info& info, std::int64_t epoch) override {
+  void passes(Info& info, std::int64_t epoch) override {
     if (state_ != State::passes || epoch != static_cast<std::int64_t>(epoch_)) return;  // one that was given up
     save(info);
   }
@@ -272,11 +272,12 @@ class Coordinator final : public Epochs {
   }
   bool replays() const noexcept { return options_.mode == CheckpointMode::replay; }
 
-  void save(const Info& info) {
+  void save(Info& info) {
     StateWriter writer;
     info.state->prepare();
     info.state->save(writer);
     entries_.push_back({info.name, info.op, writer.take()});
+    info.saved.set(entries_.back().bytes.size());
     saved_.push_back(&info);
     PENSTOCK_FAILPOINT("checkpoint.saved");
   }
@@ -288,7 +289,7 @@ class Coordinator final : public Epochs {
     if (through.error()) return give_up(through.error());
     try {
       // What has ended gets no barrier, and does not change any more.
-      for (const Info* info : managed_of(graph())) {
+      for (Info* info : managed_of(graph())) {
         if (replays() && info->shape != Shape::source && info->shape != Shape::sink) continue;
         if (std::find(saved_.begin(), saved_.end(), info) == saved_.end()) save(*info);
       }
