@@ -20,15 +20,15 @@ concept takes_elements = requires(Fn& fn, const T& element, Ctx& ctx) { fn.eleme
 }  // namespace detail
 
 /// What process returns: what the function emits, and beside it its side outputs.
-template <class Node>
-class ProcessedStream : public Stream<typename Node::Result> {
+template <class Processor>
+class ProcessedStream : public Stream<typename Processor::Result> {
  public:
-  explicit ProcessedStream(Node& node) : Stream<typename Node::Result>(node.outlet) {}
+  explicit ProcessedStream(Processor& node) : Stream<typename Processor::Result>(node.outlet) {}
 
   /// What comes out of a SideOutput that is a member of the function.
   template <class Fn, class T>
   Stream<T> side(SideOutput<T> Fn::*output) const {
-    return Stream<T>{(static_cast<Node&>(this->node()).function().*output).port().outlet};
+    return Stream<T>{(static_cast<Processor&>(this->node()).function().*output).port().outlet};
   }
   ProcessedStream named(std::string name) const {
     this->rename(std::move(name));
@@ -88,10 +88,10 @@ auto process(Fn function) {
     if constexpr (keyed && looked_through) {
       using T = typename S::value_type;
       using KeyFn = std::remove_cvref_t<decltype(stream.key())>;
-      using Node = detail::ProcessNode<T, KeyFn, typename S::key_type, Fn>;
-      constexpr bool takes = detail::takes_elements<Fn, T, ProcessContext<Node>>;
+      using Processor = detail::ProcessNode<T, KeyFn, typename S::key_type, Fn>;
+      constexpr bool takes = detail::takes_elements<Fn, T, ProcessContext<Processor>>;
       static_assert(takes, "process: the function needs a member `void element(const T&, auto& ctx)`");
-      if constexpr (takes) return ProcessedStream<Node>{attach<Node>(stream.stream(), stream.key(), std::move(function))};
+      if constexpr (takes) return ProcessedStream<Processor>{attach<Processor>(stream.stream(), stream.key(), std::move(function))};
     }
   };
 }

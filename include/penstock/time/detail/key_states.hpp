@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +15,7 @@
 #include "penstock/state/codec.hpp"
 #include "penstock/state/keyed_state.hpp"
 #include "penstock/time/detail/agenda.hpp"
+#include "penstock/time/detail/saved.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/gauges.hpp"
 
@@ -126,13 +126,9 @@ class KeyStates {
 
   /// In the order of keys, so that the same contents give the same bytes. Of processing time, what is left from `now` on.
   void save(StateWriter& to, const std::vector<std::string>& names, std::int64_t now) const {
-    std::vector<const Item*> sorted;
-    sorted.reserve(entries_.size());
-    for (const Item& item : entries_) sorted.push_back(&item);
-    std::sort(sorted.begin(), sorted.end(), [](const Item* a, const Item* b) { return KeyBefore{}(a->first, b->first); });
     to.put(names);
-    to.put(static_cast<std::uint64_t>(sorted.size()));
-    for (const Item* item : sorted) {
+    save_size(to, entries_.size());
+    for (const Item* item : in_order(entries_)) {
       to.put(item->first);
       for_each_cell(item->second.cells, [&](const auto& cell, TimeDomain domain) {
         to.put(cell.content);
@@ -145,7 +141,7 @@ class KeyStates {
   void load(StateReader& from, const std::vector<std::string>& names, std::int64_t now) {
     const auto saved = from.get<std::vector<std::string>>();
     if (saved != names) from.fail("it has the states " + listed(saved) + ", and the function has " + listed(names));
-    for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
+    load_each(from, [&] {
       Item& item = add(from.get<Key>(), {});
       for_each_cell(item.second.cells, [&](auto& cell, TimeDomain domain) {
         from.get(cell.content);
@@ -156,7 +152,7 @@ class KeyStates {
       count(TimeDomain::event, 0, item.second.event.timers.size());
       count(TimeDomain::processing, 0, item.second.processing.timers.size());
       settle(item);
-    }
+    });
   }
 
   std::size_t processing_timers() const noexcept { return processing_timers_; }

@@ -97,6 +97,7 @@ class ProcessNode final
   void save(StateWriter& to) const override {
     if constexpr (Keys::can_save) {
       to.put(frontier_);
+      detail::save(to, gauges_);
       keys_.save(to, state_names(), processing_now().time_since_epoch().count());
     }
   }
@@ -104,14 +105,15 @@ class ProcessNode final
     if constexpr (Keys::can_save) {
       frontier_ = from.get<EventTime>();
       gauges_.frontier.set(frontier_);
+      detail::load(from, gauges_);
+      newest_ = gauges_.newest.get();
       keys_.load(from, state_names(), processing_now().time_since_epoch().count());
     }
   }
   void loaded() override {
     const std::int64_t first = keys_.first_wake(TimeDomain::processing);
     if (first != never) set_at_wiring(this->clock(), alarm_, TimePoint{Duration{first}});
-    if (frontier_ == no_frontier) return;
-    for (OutletBase* outlet : this->outlets()) static_cast<void>(offer(*outlet, Signal{Signal::watermark, frontier_}));
+    for (OutletBase* each : this->outlets()) tell_again(*each, frontier_);
   }
 
   // For the alarm.

@@ -124,10 +124,10 @@ template <class A, class B, class Fn>
 
 /// What a process function is given beside the element: the key, the times, and what it can bring about. All of it counts
 /// when the function returns; when it throws, nothing has happened.
-template <class Node>
+template <class Processor>
 class ProcessContext {
  public:
-  explicit ProcessContext(Node& node) noexcept : node_(node) {}
+  explicit ProcessContext(Processor& node) noexcept : node_(node) {}
 
   const auto& key() const noexcept { return *node_.key_now_; }
   /// The event time of the element, `no_event_time` where it has none; of a timer the time that it was set for.
@@ -142,21 +142,21 @@ class ProcessContext {
 
   template <class V>
   void emit(V&& value) {
-    using Out = typename Node::Result;
+    using Out = typename Processor::Result;
     constexpr bool fits = std::is_constructible_v<Out, V>;
     static_assert(fits, "process: ctx.emit takes what the function's `using output = ...` says, by default an element");
-    if constexpr (fits) node_.staged_.push_back({Out(std::forward<V>(value))});
+    if constexpr (fits) node_.staged_.emplace_back(std::in_place, std::forward<V>(value));
   }
   template <class T, class V>
   void emit(const SideOutput<T>& to, V&& value) {
-    to.port().staged.push_back({T(std::forward<V>(value))});
+    to.port().staged.emplace_back(std::in_place, std::forward<V>(value));
   }
 
   /// Calls `timer(ctx)` for this key when the frontier has come to `time`: at once behind the element where it has. A key has
   /// one timer of a time. `time` is what event_time takes: a time point of the system's clock, or microseconds.
   template <class Time>
   void timer_at(Time time) {
-    static_assert(Node::event_timers, "process: ctx.timer_at needs a member `void timer(auto& ctx)` in the function");
+    static_assert(Processor::event_timers, "process: ctx.timer_at needs a member `void timer(auto& ctx)` in the function");
     node_.stage_timer(time, true);
   }
   /// The same so much event time after that of the element.
@@ -172,7 +172,7 @@ class ProcessContext {
 
   /// Calls `processing_timer(ctx)` for this key so much time of the loop from now, or at the end of the stream.
   void processing_timer_after(Duration span) {
-    static_assert(Node::processing_timers,
+    static_assert(Processor::processing_timers,
                   "process: ctx.processing_timer_after needs a member `void processing_timer(auto& ctx)` in the function");
     if (!at_end()) node_.staged_timers_.push_back({TimeDomain::processing, true, (now() + span).time_since_epoch().count()});
   }
@@ -180,7 +180,7 @@ class ProcessContext {
   void cancel_processing_timers() { node_.staged_timers_.push_back({TimeDomain::processing, false, detail::never}); }
 
  private:
-  Node& node_;
+  Processor& node_;
 };
 
 }  // namespace penstock

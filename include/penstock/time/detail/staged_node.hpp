@@ -16,6 +16,8 @@ namespace penstock::detail {
 
 template <class T>
 struct Staged {
+  template <class V>
+  Staged(std::in_place_t, V&& made_of) : value(std::forward<V>(made_of)) {}
   T value;
 };
 /// An output beside the main one.
