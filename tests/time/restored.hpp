@@ -31,7 +31,7 @@ class Taker final : public penstock::Epochs {
  public:
   explicit Taker(const penstock::Graph& graph) : managed_(managed_in(graph)), states(managed_.size()) {}
 
-  void passes(const penstock::Info& info, std::int64_t) override {
+  void passes(penstock::Info& info, std::int64_t) override {
     for (std::size_t i = 0; i < managed_.size(); ++i) {
       if (managed_[i] != info.state) continue;
       penstock::StateWriter to;
