@@ -122,7 +122,7 @@ inline std::FILE* print_file(std::FILE* file, const std::string&) { return file;
 /// Errors:        std::invalid_argument here for a format that does not fit the elements; through emit what a
 ///                formatter throws, and std::system_error when the stream cannot be written.
 /// Cost:          the formatting into a text, and a copy into the stream's buffer.
-/// Recovery:      what is printed stays printed; elements that come again are printed again.
+/// Recovery:      at_least_once: what is printed stays printed, elements that come again are printed again.
 /// Example:       examples/02_operators/print.cpp
 /// See also:      sink, tap, sink_to_textfile
 template <class... Args>

@@ -254,7 +254,7 @@ auto guarded_sink(Fn fn, std::tuple<Args...> args, std::index_sequence<I...>) {
 /// Errors:        an exception, from a call under way too, comes back through emit or the Receipt; the
 ///                element has failed.
 /// Cost:          the call of `fn`; one pooled block for an element that waits.
-/// Recovery:      no state.
+/// Recovery:      at_least_once: after a restart elements may come again. A checkpoint waits for the work under way.
 /// Example:       examples/02_operators/sink.cpp
 /// See also:      map_async, on_error, buffer, tap
 template <class Fn, class... Args>

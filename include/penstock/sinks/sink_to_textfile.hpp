@@ -50,12 +50,12 @@ class LineFileStep : public Step, public Managed {
     if (!file_.can_go_back()) return;
     info.state = this;
     info.recovery = Recovery::state;
-    info.guarantee = Guarantee::exactly_once;
+    if (file_.exact()) info.guarantee = Guarantee::exactly_once;
   }
 
-  void at_barrier(const Signal& signal) {
-    if (signal.kind == Signal::barrier && info().state) prepare();
-    Step::at_barrier(signal);
+  void prepare() override {
+    const CountHeld count{*this};
+    file_.prepare();
   }
   void save(StateWriter& to) const override { to.put(file_.mark()); }
   void load(StateReader& from) override { file_.go_back(from.get<FileMark>()); }
@@ -171,10 +171,6 @@ class LineFileStep : public Step, public Managed {
     if (error) node().graph().report(std::move(error), info());
   }
 
-  void prepare() {
-    const CountHeld count{*this};
-    file_.prepare();
-  }
   void cancel() noexcept {
     if (!timing_) return;
     timing_->flush.cancel();

@@ -72,7 +72,7 @@ class VectorSink : public Sink {
 /// Metadata:      ends here.
 /// Errors:        none of its own.
 /// Cost:          O(1); memory grows with every element.
-/// Recovery:      no state.
+/// Recovery:      at_least_once, as long as the vector lives: it is in no snapshot, and what comes again is appended again.
 /// Example:       examples/02_operators/sink_to_vector.cpp
 /// See also:      sink, collect
 template <class... Into>

@@ -68,6 +68,10 @@ class UpsertCsvStep : public LineFileStep {
     return LineFileStep::signal(signal, next);
   }
 
+  void place(Node& node, Info& info) noexcept {
+    LineFileStep::place(node, info);
+    info.guarantee = Guarantee::exactly_once;
+  }
   void save(StateWriter& to) const override { to.put(static_cast<std::uint64_t>(records_.size())); }
   void load(StateReader& from) override {
     const auto had = from.get<std::uint64_t>();

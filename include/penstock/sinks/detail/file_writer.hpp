@@ -24,6 +24,7 @@
 #include "penstock/sinks/detail/descriptor.hpp"
 #include "penstock/sinks/detail/finished_files.hpp"
 #include "penstock/sinks/file_policies.hpp"
+#include "penstock/state/failpoint.hpp"
 
 // Not an operator: how records get into files.
 
@@ -138,8 +139,12 @@ class FileWriter {
 
   /// Whether there is a file that a snapshot can go back to.
   bool can_go_back() const noexcept { return can_go_back_; }
+  /// Whether a run that died before its first snapshot leaves nothing that is found again: what it has written is replaced,
+  /// or was never given its name.
+  bool exact() const noexcept { return policies_.rotates() ? policies_.atomic : replaces_; }
   /// Before a snapshot: everything so far is on the disk.
   void prepare() {
+    PENSTOCK_FAILPOINT("sink.prepare.before");
     if (waits_for_checkpoints()) {
       rotate();
     } else if (file_) {
@@ -147,6 +152,7 @@ class FileWriter {
       flush_and_sync(true);
     }
     if (finished_files_) finished_files_->seal();
+    PENSTOCK_FAILPOINT("sink.prepare.after");
   }
   FileMark mark() const {
     FileMark mark = finished_files_ ? finished_files_->mark() : FileMark{};
@@ -265,6 +271,7 @@ class FileWriter {
       wrong(": to rotate, say after how many bytes or how much time");
     }
     if (const std::size_t n = policies_.flush.elements(); n != 0) flush_at_ = n;
+    replaces_ = !policies_.append;
     struct ::stat found {};
     can_go_back_ = !given_ && (::stat(path_.c_str(), &found) != 0 || S_ISREG(found.st_mode));
     holds_ = policies_.atomic || policies_.flush.time() != Duration::zero() || flush_at_ != no_limit ||
@@ -407,7 +414,7 @@ class FileWriter {
 
   /// The file is complete: gives it its name, and closes it.
   void finish_as(const std::string& name) {
-    const bool lasting = policies_.atomic || policies_.sync != Sync::never;
+    const bool lasting = policies_.atomic || policies_.sync != Sync::never || (node_ && node_->graph().epochs());
     if (damaged_ && policies_.atomic) {
       errno = EIO;
       fail("finish");
@@ -483,6 +490,7 @@ class FileWriter {
   Node* node_ = nullptr;
   std::size_t room_ = 0;      // for records in the buffer; 0: the file was opened, and not begun
   bool can_go_back_ = false;
+  bool replaces_ = false;     // what was there before
 };
 
 }  // namespace penstock::detail

@@ -21,6 +21,7 @@
 #include "penstock/sinks/detail/numbered_names.hpp"
 #include "penstock/sinks/file_policies.hpp"
 #include "penstock/state/codec.hpp"
+#include "penstock/state/failpoint.hpp"
 
 // Not an operator: the files that were finished one after the other, and those that wait for a checkpoint.
 
@@ -64,16 +65,18 @@ class FinishedFiles {
     }
   }
 
-  /// What waits now gets its names with the next snapshot.
+  /// For the next snapshot: what waits now gets its names with it.
   void seal() {
     look();
     sealed_ = waiting_.size();
   }
+  FileMark mark() const { return {0, next_, waiting_}; }
   void unseal() noexcept { sealed_ = 0; }
   /// Twice is as good as once.
   void publish(std::exception_ptr& notice) {
     if (sealed_ == 0) return;
     while (sealed_ != 0) {
+      PENSTOCK_FAILPOINT("sink.publish");
       const std::string& name = waiting_.front();
       // One that is gone has its name already, or did when it was told before.
       if (exists(name + ".part")) rename_file(who_, directory_ + name + ".part", directory_ + name);
@@ -88,7 +91,6 @@ class FinishedFiles {
     sync_directory(who_, directory_);
   }
 
-  FileMark mark() const { return {0, next_, waiting_}; }
   /// Only what was finished before the mark was. The file that was being written then has its old name again.
   void go_back(const FileMark& mark, const std::string& path, bool atomic) {
     if (atomic) {
@@ -127,7 +129,8 @@ class FinishedFiles {
   }
   void keep(std::uint64_t number, const std::string& name) {
     if (keep_ == 0) return;
-    there_.push_back({number, name});
+    const auto known = [&](const NumberedNames::Found& file) { return file.number == number; };
+    if (std::none_of(there_.begin(), there_.end(), known)) there_.push_back({number, name});
     while (there_.size() > keep_) {
       const std::string old = there_.front().name;
       there_.erase(there_.begin());

@@ -19,6 +19,7 @@
 
 #include "penstock/sinks/detail/descriptor.hpp"
 #include "penstock/sources/csv.hpp"
+#include "penstock/state/failpoint.hpp"
 
 // Not an operator: what stands in a CSV file of which the last record of a key counts.
 
@@ -88,7 +89,9 @@ class KeyedCsvFile {
     }
     write(file, part, text);
     if (::fsync(file.get()) != 0 || !file.close()) file_error(std::string{who_} + ": cannot sync", part);
+    PENSTOCK_FAILPOINT("upsert.replace.before");
     rename_file(who_, part, path_);
+    PENSTOCK_FAILPOINT("upsert.replace.after");
     sync_directory(who_, directory_of(path_));
   }
 

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSL-1.0
+# The flagship of examples/12_flagship, killed in every way there is. Its programs are built here too, with the failpoints,
+# so that the tests need no examples.
+set(flagship "${PROJECT_SOURCE_DIR}/examples/12_flagship")
+add_executable(flagship_job "${flagship}/hourly_funnel.cpp" flagship/failpoint_names.cpp)
+target_compile_definitions(flagship_job PRIVATE PENSTOCK_FAILPOINTS)
+add_executable(flagship_writer "${flagship}/shop_writer.cpp")
+foreach(program IN ITEMS flagship_job flagship_writer)
+  target_link_libraries(${program} PRIVATE penstock penstock_warnings)
+endforeach()
+foreach(scenario IN ITEMS kills failpoints processes data)
+  add_test(NAME flagship/${scenario}
+           COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/flagship/flagship.py" ${scenario}
+                   --job $<TARGET_FILE:flagship_job> --writer $<TARGET_FILE:flagship_writer>)
+  set_tests_properties(flagship/${scenario} PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77
+                                                       ENVIRONMENT "PENSTOCK_TEST_DATA=${penstock_test_data}")
+endforeach()
