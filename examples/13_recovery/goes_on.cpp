@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 
 #include <boost/describe.hpp>
@@ -44,21 +45,24 @@ struct Totals {
   }
 };
 
-/// One life of the job: it dies behind `lives_for` elements, as by kill -9, unless that is 0.
+/// One life of the job: it dies behind `lives_for` elements and a snapshot, as by kill -9, unless that is 0.
 void live(const fs::path& folder, int lives_for) {
   penstock::EventLoop loop;
   const auto sales = penstock::from_csv<Sale>(loop, (folder / "sales.csv").string()).named("sales");
   const auto totals = sales.rate_limit(200us).key_by(&Sale::shop).process(Totals{}).named("totals");
   (totals | penstock::upsert_csv((folder / "totals.csv").string(), &Total::shop)).named("totals.csv");
   int seen = 0;
+  std::optional<penstock::Checkpoints> checkpoints;
   totals.sink([&](const Total&) {
-          if (++seen == lives_for) loop.stop();
+          ++seen;
+          if (lives_for != 0 && seen >= lives_for && checkpoints->stats().taken > 0) loop.stop();
         })
       .promises(penstock::Guarantee::exactly_once);
 
-  penstock::Checkpoints checkpoints{
-      totals, {.directory = folder / "state", .every = 20ms, .guarantee = penstock::Guarantee::exactly_once}};
-  fmt::print("{}\n", checkpoints.stats().restored == 0 ? "from the beginning" : "from a snapshot");
+  const penstock::CheckpointOptions options{
+      .directory = folder / "state", .every = 20ms, .guarantee = penstock::Guarantee::exactly_once};
+  checkpoints.emplace(totals, options);
+  fmt::print("{}\n", checkpoints->stats().restored == 0 ? "from the beginning" : "from a snapshot");
   totals.start();
   loop.run();
 }
