@@ -76,11 +76,14 @@ struct Derived : Base {
 struct MoreThanItsElements : std::vector<int> {
   int more;
 };
+struct OnlyItsElements : std::vector<int> {};
 enum class Kind : std::uint8_t { view, cart };
 struct Empty {};
 
 }  // namespace
 
+template <>
+inline constexpr bool penstock::is_state_container<OnlyItsElements> = true;
 template <>
 struct penstock::Codec<Account> {
   static constexpr std::uint32_t version = 2;
@@ -325,6 +328,13 @@ TEST_CASE("an older version of a type is told to its codec, and a newer one is r
   const std::string types = "\x02\x12" "vector<Account v1>" "\x03" "i32";
   const std::string old = "\x01\x07\x00\x00\x00"s + types + std::string{static_cast<char>(types.size()), 0, 0, 0};
   REQUIRE(restored<std::vector<Account>>(old) == std::vector{Account{700}});
+}
+
+TEST_CASE("a container from elsewhere is known when one says so") {
+  OnlyItsElements all;
+  all.push_back(3);
+  REQUIRE(round_trip(all)[0] == 3);
+  REQUIRE(type_signature<OnlyItsElements>() == "vector<i32>");
 }
 
 TEST_CASE("what cannot be state is known before it is tried") {

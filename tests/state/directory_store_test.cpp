@@ -84,6 +84,17 @@ TEST_CASE("what a sink names stays until two later epochs are durable, also over
   REQUIRE(told(store->load(2)) == told(snapshot_of(2, "4")));
 }
 
+TEST_CASE("what a sink names stays for as long as it names it") {
+  FaultyFileSystem files;
+  const auto store = open_store(files);
+  for (std::uint64_t epoch = 1; epoch <= 7; ++epoch) {
+    store->keep_from(epoch < 6 ? 2 : 5);
+    store->write(snapshot_of(epoch));
+    if (epoch == 5) REQUIRE(store->epochs() == Epochs{2, 3, 4, 5});
+  }
+  REQUIRE(store->epochs() == Epochs{5, 6, 7});
+}
+
 TEST_CASE("savepoints stay until they are removed") {
   FaultyFileSystem files;
   const auto store = open_store(files);

@@ -155,7 +155,7 @@ class DirectoryStore final : public SnapshotStore {
   /// Whatever does not go now goes the next time.
   void forget() noexcept {
     try {
-      for (const Stored& each : detail::to_forget(stored(), keep_)) {
+      for (const Stored& each : detail::to_forget(stored(), keep_, keep_from_)) {
         PENSTOCK_FAILPOINT("store.forget.before");
         files_.remove(path_of(name_of(each)));
       }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,6 +33,8 @@ class SnapshotStore {
   /// When this returns, no loss of power can take the snapshot away. Forgets all but the last few.
   /// @return its size in bytes.
   virtual std::uint64_t write(const Snapshot& snapshot) = 0;
+  /// Forgets none of this epoch and behind it, however many there are: for a sink that names the one that is real.
+  void keep_from(std::uint64_t epoch) noexcept { keep_from_ = epoch; }
 
   /// The one that was written last; nothing when there is none. One that is damaged is refused, since sinks may have
   /// published what came after the one before: `allow_fallback` takes an older one all the same.
@@ -48,6 +51,9 @@ class SnapshotStore {
   virtual void remove_savepoint(const std::string& name) = 0;
   /// Their names in alphabetical order.
   virtual std::vector<std::string> savepoints() = 0;
+
+ protected:
+  std::uint64_t keep_from_ = std::numeric_limits<std::uint64_t>::max();
 };
 
 namespace detail {
@@ -64,14 +70,15 @@ struct StoredEpoch {
   std::uint64_t sequence;
   std::uint64_t epoch;
 };
-inline std::vector<StoredEpoch> to_forget(const std::vector<StoredEpoch>& stored, std::size_t keep) {
+inline std::vector<StoredEpoch> to_forget(const std::vector<StoredEpoch>& stored, std::size_t keep, std::uint64_t keep_from) {
   std::vector<StoredEpoch> forgotten;
   if (stored.empty()) return forgotten;
   // Of what was there before the last one, epochs that are no earlier were written by a run that was given up. They must
   // not count: else the one that a sink still names could go while what follows it is not yet real.
   std::size_t kept = 1;
   for (std::size_t i = stored.size() - 1; i-- > 0;) {
-    if (stored[i].epoch >= stored.back().epoch || ++kept > keep) forgotten.push_back(stored[i]);
+    const bool replaced = stored[i].epoch >= stored.back().epoch;
+    if (replaced || (++kept > keep && stored[i].epoch < keep_from)) forgotten.push_back(stored[i]);
   }
   return forgotten;
 }

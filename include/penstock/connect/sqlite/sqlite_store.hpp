@@ -57,7 +57,7 @@ class SqliteStore final : public SnapshotStore {
     db_.prepare("INSERT INTO penstock_snapshots (epoch, bytes) VALUES (?, ?)").run(snapshot.epoch, detail::SqliteBlob{bytes});
     PENSTOCK_FAILPOINT("store.sqlite.inserted");
     detail::SqliteStatement forget = db_.prepare("DELETE FROM penstock_snapshots WHERE sequence = ?");
-    for (const Stored& each : detail::to_forget(stored(), keep_)) forget.run(each.sequence);
+    for (const Stored& each : detail::to_forget(stored(), keep_, keep_from_)) forget.run(each.sequence);
     PENSTOCK_FAILPOINT("store.sqlite.commit.before");
     transaction.commit();
     PENSTOCK_FAILPOINT("store.sqlite.commit.after");

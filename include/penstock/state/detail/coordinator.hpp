@@ -303,6 +303,10 @@ class Coordinator final : public Epochs {
     for (const auto& entry : entries_) snapshot.graph += entry.op + ' ' + entry.uid + '\n';
     snapshot.entries = std::exchange(entries_, {});
     snapshot_ = std::move(snapshot);
+    // A sink that could not commit for some epochs still names an old one.
+    for (const Info* info : managed_of(graph())) {
+      if (const std::uint64_t* real = info->state->authority()) store_->keep_from(*real);
+    }
     state_ = State::writes;
     Loop* loop = handle_.loop();
     if (loop) stats_.barrier_took = loop->now() - began_;
