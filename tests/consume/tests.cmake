@@ -34,16 +34,22 @@ add_test(NAME consume/components
                  "${CMAKE_CURRENT_BINARY_DIR}/consume/components" -G ${CMAKE_GENERATOR} "-DCMAKE_PREFIX_PATH=${prefix}")
 set_tests_properties(consume/library consume/components PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED penstock_installed)
 
-# With TLS. As a sub-project it is configured only: it would compile the same.
-if(TARGET penstock::tls)
-  consume_test(tls tls tls "-DCMAKE_PREFIX_PATH=${prefix}")
-  set_tests_properties(consume/tls PROPERTIES FIXTURES_REQUIRED penstock_installed)
-  add_test(NAME consume/tls_subdirectory
-           COMMAND ${CMAKE_COMMAND} -S "${CMAKE_CURRENT_SOURCE_DIR}/consume/tls" -B
-                   "${CMAKE_CURRENT_BINARY_DIR}/consume/tls_subdirectory" -G ${CMAKE_GENERATOR}
+# With each component that can be had. As sub-projects they are configured only: they would compile the same.
+set(components)
+foreach(component tls sqlite)
+  if(NOT TARGET penstock::${component})
+    continue()
+  endif()
+  list(APPEND components ${component})
+  consume_test(${component} component ${component} "-DCMAKE_PREFIX_PATH=${prefix}" "-DCOMPONENT=${component}")
+  set_tests_properties(consume/${component} PROPERTIES FIXTURES_REQUIRED penstock_installed)
+  add_test(NAME consume/${component}_subdirectory
+           COMMAND ${CMAKE_COMMAND} -S "${CMAKE_CURRENT_SOURCE_DIR}/consume/component" -B
+                   "${CMAKE_CURRENT_BINARY_DIR}/consume/${component}_subdirectory" -G ${CMAKE_GENERATOR} "-DCOMPONENT=${component}"
                    "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DPENSTOCK_SOURCE=${PROJECT_SOURCE_DIR}")
-  set_tests_properties(consume/tls_subdirectory PROPERTIES TIMEOUT 300)
-endif()
+  set_tests_properties(consume/${component}_subdirectory PROPERTIES TIMEOUT 300)
+endforeach()
+list(JOIN components " " components)
 
 # With make: by pkg-config, and with a copy of the single header.
 find_program(PENSTOCK_MAKE NAMES gmake make)
@@ -54,7 +60,7 @@ if(PENSTOCK_MAKE AND PENSTOCK_PKG_CONFIG)
   add_test(NAME consume/pkg_config
            COMMAND "${PENSTOCK_MAKE}" --always-make -f "${CMAKE_CURRENT_SOURCE_DIR}/consume/make/Makefile"
                    "CXX=${CMAKE_CXX_COMPILER}" "PKG_CONFIG=${PENSTOCK_PKG_CONFIG}"
-                   "MORE=$<$<TARGET_EXISTS:penstock::tls>:tls>"
+                   "MORE=${components}"
            WORKING_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/consume/make")
   set_tests_properties(
     consume/pkg_config
