@@ -405,6 +405,33 @@ TEST_CASE("sink_to_http lets elements wait while all connections are busy") {
   CHECK(three.ends_with("c"));
 }
 
+TEST_CASE("a checkpoint's barrier sends the batch of sink_to_http, and waits for its answer and for no other") {
+  PeerServer server;
+  EventLoop loop{background};
+  const Stream<std::string> source{loop};
+  const auto sink = source | sink_to_http(url(server.port()), {.batch = 3, .batch_time = 0ms});
+  const auto barrier = [&] {
+    const Hold hold{&loop};
+    return penstock::detail::offer(source.outlet(), Signal{Signal::barrier, 1});
+  };
+  const auto through = [&](const Receipt& receipt) {
+    const Hold hold{&loop};
+    return !receipt.pending() && !receipt.error();
+  };
+  CHECK(through(barrier()));
+  source.emit("a");
+  Receipt first = barrier();
+  Peer peer = server.accept();
+  CHECK(request_from(peer).ends_with("a"));
+  source.emit("b");  // behind it
+  CHECK_FALSE(through(first));
+  peer.send(ok);
+  CHECK(comes([&] { return through(first); }));
+  CHECK(sink.requests() == 1);
+  const Hold hold{&loop};  // receipts belong to the strand
+  first = {};
+}
+
 TEST_CASE("sink_to_http ends what it holds as dropped when the graph ends") {
   PeerServer server;
   EventLoop loop{background};

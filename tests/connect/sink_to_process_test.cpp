@@ -125,6 +125,22 @@ TEST_CASE("D11 sink_to_process makes elements wait while the program does not re
   CHECK(receipt.pending());
 }
 
+TEST_CASE("a checkpoint's barrier waits until what came before it is in the pipe") {
+  EventLoop loop;
+  const Stream<std::string> source{loop};
+  static_cast<void>(source | sink_to_process({"sh", "-c", "sleep 0.05; cat >/dev/null"}));
+  const auto barrier = [&] { return penstock::detail::offer(source.outlet(), Signal{Signal::barrier, 1}); };
+  CHECK_FALSE(barrier().pending());
+  fill(source);
+  const Receipt waits = source.push(line);
+  REQUIRE(waits.pending());
+  const Receipt receipt = barrier();
+  CHECK(receipt.pending());
+  while (receipt.pending()) loop.run_for(1ms);
+  CHECK_FALSE(waits.pending());
+  CHECK_FALSE(receipt.error());
+}
+
 TEST_CASE("D11 sink_to_process passes the slowness of a program on to the source") {
   // A pipeline of three programs with this one in the middle: `head` reads a megabyte and ends.
   const TemporaryDirectory dir;

@@ -338,6 +338,31 @@ TEST_CASE("D11 elements wait when the server does not read, and no more than the
   CHECK(right);
 }
 
+TEST_CASE("a checkpoint's barrier waits until what came before it is written to the connection") {
+  EventLoop loop{background};
+  PeerServer server;
+  const Stream<std::string> source{loop};
+  const auto sink = source | sink_to_tcp(at(server.port()), {.queue = 100'000'000});
+  Receipt receipt;
+  const auto through = [&] {
+    const Hold hold{&loop};
+    return !receipt.pending();
+  };
+  for (int i = 0; i < 500; ++i) source.emit(std::string(100'000, 'x'));  // more than the sockets take
+  {
+    const Hold hold{&loop};
+    receipt = penstock::detail::offer(source.outlet(), Signal{Signal::barrier, 1});
+  }
+  Peer peer = server.accept();
+  CHECK_FALSE(through());
+  std::size_t got = 0;
+  while (!through()) got += peer.receive().size();
+  CHECK(got > 1'000'000);
+  const Hold hold{&loop};
+  CHECK_FALSE(receipt.error());
+  receipt = {};
+}
+
 TEST_CASE("sink_to_tcp connects anew behind a server that has ended the connection") {
   EventLoop loop{background};
   PeerServer server;

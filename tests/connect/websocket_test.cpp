@@ -700,6 +700,26 @@ TEST_CASE("to_websocket fails what is in its queue when there are no more attemp
   CHECK(out.wait(1) == Texts{"4"});
 }
 
+TEST_CASE("a checkpoint's barrier waits until the server of to_websocket has confirmed what came before it") {
+  REQUIRE_PEER();
+  EventLoop loop;
+  Python server = Python::server(0, R"(, "quiet": true)");
+  const Stream<std::string> source{loop};
+  const auto sink = source | to_websocket(url_of(server.port()), {.queue = 1000});
+  const auto barrier = [&] { return penstock::detail::offer(source.outlet(), Signal{Signal::barrier, 1}); };
+  CHECK_FALSE(barrier().pending());
+  int confirmed = 0;
+  for (int i = 0; i < 20; ++i) source.emit("x", Ref([&](const Ending& e) { confirmed += e.outcome == Outcome::done; }));
+  const Receipt receipt = barrier();
+  CHECK(receipt.pending());
+  for (int i = 0; i < 20; ++i) source.emit("y");
+  while (receipt.pending()) loop.run_for(1ms);
+  CHECK_FALSE(receipt.error());
+  loop.poll();
+  CHECK(confirmed == 20);
+  CHECK(sink.info().guarantee == Guarantee::at_least_once);
+}
+
 TEST_CASE("to_websocket counts what is lost when it is to send everything at most once") {
   REQUIRE_PEER();
   EventLoop loop{background};

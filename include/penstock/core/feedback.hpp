@@ -24,6 +24,7 @@ class FeedbackEdge final : public LineNode<FeedbackEdge<T>, T>, public Receiver<
   explicit FeedbackEdge(std::size_t bound)
       : Line(Info{"feedback", bound ? std::to_string(bound) : std::string{}, Shape::collect}), bound_(bound) {
     PENSTOCK_KEEPS("connect", T);
+    this->info().recovery = Recovery::refused;
     this->port(static_cast<InletBase&>(*this));
     this->port(this->outlet);
     this->outlet.close_cycle();

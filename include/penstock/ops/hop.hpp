@@ -172,6 +172,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     PENSTOCK_KEEPS("hop", T);
     this->port(static_cast<InletBase&>(*this));
     info().one_to_one = false;
+    info().recovery = Recovery::refused;
     bridge_->home = this;
   }
 
@@ -504,7 +505,7 @@ class LandingNode final : public Node {
 /// Cost:          a lock an element, or one for a whole batch, and a wake-up of the other loop for all that
 ///                came meanwhile, which goes on there as one batch; an answer for a quarter of the bound; no
 ///                allocation once the mailboxes have grown.
-/// Recovery:      drained before a checkpoint.
+/// Recovery:      refused: a checkpoint is one graph's.
 /// Example:       examples/02_operators/hop.cpp
 /// See also:      buffer, map_async
 template <class... Options>

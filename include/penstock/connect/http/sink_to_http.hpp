@@ -63,6 +63,7 @@ class HttpSinkNode final : public HttpPoster, public Receiver<T, HttpSinkNode<T,
 
  protected:
   Pending* take_signal(const Signal& signal) override {
+    if (signal.kind == Signal::barrier) return this->barrier();
     return signal.kind == Signal::end ? this->end() : nullptr;
   }
 
@@ -128,8 +129,8 @@ class HttpSinkHandle : public Sink {
 ///                boost::system::system_error, to the element that waits, for the whole batch, or reported
 ///                when none does; std::invalid_argument here for a URL or options that are none.
 /// Cost:          a copy of the body; a coroutine for each time that requests come after none was left.
-/// Recovery:      what a server took stays taken; elements that come again are sent again, with other keys
-///                unless they are the user's.
+/// Recovery:      at_least_once: what a server took stays taken; elements that come again are sent again, with other keys
+///                unless they are the user's. A checkpoint waits for the answers to what came before it.
 /// Example:       examples/10_connect/http.cpp
 /// See also:      from_http_server, sink_to_tcp, to_websocket
 template <class Fn>

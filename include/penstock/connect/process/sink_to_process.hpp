@@ -154,6 +154,7 @@ class ProcessSinkBase : public Node, private Child::Owner {
       restarts_left_ = options_.restarts;
       if (!child_) start_child();  // otherwise the one that is ending comes first
     }
+    if (signal.kind == Signal::barrier && !held_.empty()) return held_.back().receipt.share();
     return nullptr;
   }
 
@@ -453,7 +454,8 @@ class ProcessInput : public Sink {
 ///                ProcessFailed, naming program and status, through emit or the Receipt when it ends too early,
 ///                and from `close` when it returns what `success` does not name.
 /// Cost:          one write an element, or for all of a batch.
-/// Recovery:      what was written stays written; elements that come again are written again.
+/// Recovery:      at_least_once: what was written stays written, elements that come again are written again. A checkpoint
+///                waits until what came before it is in the pipe.
 /// Example:       examples/10_connect/process.cpp
 /// See also:      from_process, sink_to_textfile
 inline auto sink_to_process(std::vector<std::string> command, ProcessSink options = {}) {

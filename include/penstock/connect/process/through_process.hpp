@@ -82,12 +82,19 @@ class ThroughProcessBase : public ProcessSinkBase, private ChildOutput::Owner {
       : ProcessSinkBase(Shape::plain, executor, std::move(command), std::move(to), true),
         reader_(std::move(reader)) {
     info().one_to_one = false;
+    info().recovery = Recovery::refused;
     read_output();
   }
   ~ThroughProcessBase() override { let_go(); }
 
   Pending* pass_signal(const Signal& signal) {
     Receipt own{this->end_of_stream(signal)};
+    if (signal.kind == Signal::barrier) {
+      Join join{strand()};
+      join.add(own.release());
+      join.add(outlet.signal(signal));
+      return join.finish();
+    }
     if (signal.kind != Signal::end) return outlet.signal(signal);
     if (!own.state()) return outlet.signal(signal);  // there is no program to wait for
     return own.release();
@@ -168,7 +175,7 @@ class ThroughProcessNode final : public ThroughProcessBase, public Receiver<T, T
 ///                and from `close` when it returns what `success` does not name; a record that is too long is
 ///                reported as a BadRowError and left out; so are exceptions from behind.
 /// Cost:          one write an element, or for all of a batch; one string a record, one read each 64 KiB.
-/// Recovery:      what the program has read and not written is not saved.
+/// Recovery:      refused: what the program has read and not written is in no snapshot.
 /// Example:       examples/10_connect/process.cpp
 /// See also:      sink_to_process, from_process, map
 inline auto through_process(std::vector<std::string> command, ProcessFilter options = {}) {

@@ -26,6 +26,7 @@
 #include "penstock/core/ring.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/exec/sleep.hpp"
+#include "penstock/sinks/detail/milestones.hpp"
 #include "penstock/sinks/sink_to_textfile.hpp"
 
 namespace penstock {
@@ -62,6 +63,7 @@ class TcpWriter : public Node {
     const auto error = std::make_exception_ptr(Stopped(info().label() + ": destroyed with elements in it"));
     std::exchange(full_, {}).settle(error);
     std::exchange(end_, {}).settle(error);
+    barriers_.fail(error);
   }
 
   bool connected() const noexcept { return connected_.load(std::memory_order_relaxed); }
@@ -73,7 +75,9 @@ class TcpWriter : public Node {
       : Node(Info{"sink_to_tcp", endpoint.text(), Shape::sink}),
         endpoint_(std::move(endpoint)),
         options_(std::move(options)),
-        writer_(options_.framing, options_.max_frame) {}
+        writer_(options_.framing, options_.max_frame) {
+    info().guarantee = Guarantee::at_most_once;
+  }
 
   Pending* add(std::string_view frame, const Context* context) {
     info().took();
@@ -100,6 +104,8 @@ class TcpWriter : public Node {
     gate_->open();
     return end_.share();
   }
+  /// What was taken so far is written.
+  Pending* barrier() { return barriers_.at(added_, done_, strand(), info()); }
 
  private:
   static constexpr std::chrono::seconds linger{1};  // for the other side to end its direction too
@@ -251,6 +257,7 @@ class TcpWriter : public Node {
     }
     info().holds(marks_.size());
     if (added_ - written_ <= options_.queue / 2) std::exchange(full_, {}).settle();
+    barriers_.reached(done_);
     if (marks_.empty()) graph().rested();
   }
 
@@ -266,6 +273,7 @@ class TcpWriter : public Node {
       marks_.pop();
       info().fails();
       info().holds(marks_.size());
+      barriers_.reached(done_);
     }
     at_ = at_ + static_cast<std::size_t>(from) - static_cast<std::size_t>(written_);
     written_ = from;
@@ -285,6 +293,7 @@ class TcpWriter : public Node {
     forget_bytes();
     std::exchange(full_, {}).settle(error);
     std::exchange(end_, {}).settle(error);
+    barriers_.fail(error);
     graph().rested();
     if (lost) graph().report(std::move(error), info());  // last: whoever hears of it may end the graph
   }
@@ -308,6 +317,7 @@ class TcpWriter : public Node {
   Ring<Mark> marks_;           // of the frames that are not written whole
   Receipt full_;               // of all who wait for room
   Receipt end_;
+  Milestones barriers_;
   bool running_ = false;
   std::shared_ptr<bool> alive_;
   std::shared_ptr<Link> link_;
@@ -332,6 +342,7 @@ class TcpSinkNode final : public TcpWriter, public Receiver<T, TcpSinkNode<T>> {
 
  protected:
   Pending* take_signal(const Signal& signal) override {
+    if (signal.kind == Signal::barrier) return this->barrier();
     return signal.kind == Signal::end ? this->end() : nullptr;
   }
 };
@@ -382,7 +393,8 @@ class TcpSinkHandle : public Sink {
 ///                connect was left, all elements in the queue have failed, which is reported, and those that
 ///                wait get it; the next element tries anew.
 /// Cost:          a copy into the queue; one write for all that came meanwhile.
-/// Recovery:      what is written stays written; elements that come again are written again.
+/// Recovery:      at_most_once: nobody confirms what is written; elements that come again are written again. A checkpoint waits
+///                until what came before it is written.
 /// Example:       examples/10_connect/tcp.cpp
 /// See also:      from_tcp, from_tcp_client, sink_to_textfile
 inline auto sink_to_tcp(Endpoint endpoint, TcpSink options = {}) {

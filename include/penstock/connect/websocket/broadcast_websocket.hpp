@@ -54,7 +54,9 @@ class WebSocketBroadcaster : public Node {
         listener_(*this, "broadcast_websocket",
                   {endpoint, options_.connections, options_.security, options_.limits.handshake_timeout}),
         rules_(std::make_shared<const WebSocketRules>(
-            WebSocketRules{options_.path, options_.origins, options_.subprotocols, options_.headers})) {}
+            WebSocketRules{options_.path, options_.origins, options_.subprotocols, options_.headers})) {
+    info().guarantee = Guarantee::at_most_once;
+  }
 
   const char* needs_loop() const noexcept override { return "broadcast_websocket: sockets"; }
   bool busy() const noexcept override { return queued_ != 0 || end_.pending(); }
@@ -310,7 +312,7 @@ class WebSocketBroadcast : public Sink {
 /// Errors:        std::invalid_argument here; boost::system::system_error here when it cannot listen, naming
 ///                the address. The end of a client's connection is none.
 /// Cost:          one copy of the message; a system call and a turn of the loop for each client.
-/// Recovery:      no state.
+/// Recovery:      at_most_once: a client gets what comes while it is there.
 /// Example:       examples/10_connect/websocket.cpp
 /// See also:      to_websocket, from_websocket
 inline auto broadcast_websocket(Endpoint endpoint, BroadcastWebSocket options = {}) {

@@ -21,6 +21,7 @@
 #include "penstock/core/pool.hpp"
 #include "penstock/core/ring.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/sinks/detail/milestones.hpp"
 
 namespace penstock {
 
@@ -51,7 +52,9 @@ class WebSocketSender : public Node {
       : Node(Info{"to_websocket", dial->url.text, Shape::sink}),
         dial_(std::move(dial)),
         options_(std::move(options)),
-        backoff_(options_.reconnect) {}
+        backoff_(options_.reconnect) {
+    info().guarantee = options_.at_least_once ? Guarantee::at_least_once : Guarantee::at_most_once;
+  }
 
   const char* needs_loop() const noexcept override { return "to_websocket: a socket"; }
   bool busy() const noexcept override { return !queue_.empty() || end_.pending(); }
@@ -74,6 +77,7 @@ class WebSocketSender : public Node {
         std::make_exception_ptr(Stopped(info().label() + ": destroyed before the element was sent"));
     while (!waiting_.empty()) waiting_.pop().settle(stopped);
     std::exchange(end_, {}).settle();
+    barriers_.fail(stopped);
     sent_ = 0;
     rests(worked);
   }
@@ -104,6 +108,8 @@ class WebSocketSender : public Node {
     go_on();
     return end_.share();
   }
+  /// What was taken so far has been sent, and confirmed where that is asked for.
+  Pending* barrier() { return barriers_.at(left_ + queue_.size(), left_, strand(), info()); }
   bool binary() const noexcept { return options_.binary; }
 
  private:
@@ -237,6 +243,7 @@ class WebSocketSender : public Node {
   /// The first element leaves the queue; whoever waits for room is told.
   void leave() {
     const std::unique_ptr<Item> item = queue_.pop();
+    barriers_.reached(++left_);
     info().holds(queue_.size());
     if (!waiting_.empty()) waiting_.pop().settle();
     rests(true);
@@ -265,6 +272,7 @@ class WebSocketSender : public Node {
       info().holds(0);
       while (!waiting_.empty()) waiting_.pop().settle(error);
       std::exchange(end_, {}).settle(error);
+      barriers_.fail(error);
       rests(true);
       graph().report(error, info());  // last: whoever hears of it may end the graph
     });
@@ -278,6 +286,8 @@ class WebSocketSender : public Node {
   std::size_t sent_ = 0;   // of the queue, over this connection, and not confirmed
   std::shared_ptr<Link> link_;
   Receipt end_;
+  Milestones barriers_;
+  std::uint64_t left_ = 0;  // elements that have left the queue
   bool running_ = false;
   std::atomic<bool> connected_{false};
   std::atomic<std::uint64_t> connects_{0};
@@ -300,6 +310,7 @@ class ToWebSocketNode final : public WebSocketSender, public Receiver<T, ToWebSo
 
  protected:
   Pending* take_signal(const Signal& signal) override {
+    if (signal.kind == Signal::barrier) return this->barrier();
     return signal.kind == Signal::end ? this->end() : nullptr;
   }
 };
@@ -349,7 +360,8 @@ class WebSocketSink : public Sink {
 ///                one's error comes through the Receipts of what waits and is reported, and all in the queue
 ///                has failed.
 /// Cost:          one string, a pooled block, a system call and a turn of the loop an element.
-/// Recovery:      the queue is not saved; elements are sent again only within one run.
+/// Recovery:      at_least_once, and a checkpoint waits until the server has confirmed what came before it; with
+///                `.at_least_once = false` at_most_once.
 /// Example:       examples/10_connect/websocket.cpp
 /// See also:      broadcast_websocket, from_websocket, sink_to_tcp
 template <std::convertible_to<std::string_view> Url>

@@ -91,6 +91,7 @@ class HttpPoster : public Node {
       request->context.drop("the sink was destroyed before the server had taken the element");
       request->context.clear();
       request->receipt.settle(error);
+      request->through.settle(error);
     };
     for (const RequestPtr& request : std::exchange(under_way_, {})) drop(request);
     for (const RequestPtr& request : std::exchange(queue_, {})) drop(request);
@@ -165,7 +166,19 @@ class HttpPoster : public Node {
     return request->receipt.share();
   }
 
-  /// All that was taken is sent, and answered.
+  /// All that was taken so far is sent, and answered.
+  Pending* barrier() {
+    if (batch_) close_batch();
+    penstock::Join join{strand()};
+    const auto add = [&](const RequestPtr& request) {
+      if (!request->through.state()) request->through = Receipt::waiting(strand(), &info(), Why::sink);
+      join.add(request->through.share());
+    };
+    for (const RequestPtr& request : under_way_) add(request);
+    for (const RequestPtr& request : queue_) add(request);
+    return join.finish();
+  }
+  /// The same, and nothing follows.
   Pending* end() {
     if (batch_) close_batch()->last = true;
     if (open_ == 0) return nullptr;
@@ -179,6 +192,7 @@ class HttpPoster : public Node {
     std::string key;
     Context context;
     Receipt receipt;
+    Receipt through;  // of barriers
     std::size_t elements = 0;
     bool last = false;  // closed by the end, whose receipt gets its error
   };
@@ -368,6 +382,7 @@ class HttpPoster : public Node {
       request->context.fail(error);
     }
     request->context.clear();
+    request->through.settle(error);
     const bool awaited_for = request->receipt.pending();
     if (awaited_for) {
       std::erase(waiting_, request);
