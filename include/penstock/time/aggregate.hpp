@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+// Not an operator: what aggregates are.
+
 #include <concepts>
 #include <type_traits>
 #include <utility>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What windows and groups make of their elements: one aggregate a header.
+// Not an operator: what windows and groups make of their elements, one aggregate a header.
 
 #include "penstock/time/aggregate.hpp"
 #include "penstock/time/aggregates/all_of.hpp"

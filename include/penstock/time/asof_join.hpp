@@ -32,7 +32,8 @@ namespace detail {
 /// passed by the frontier, which ends those before it, and when it is too old itself.
 template <element Left, element Right, class LeftKey, class RightKey, class Key, Outer outer>
 class AsOfJoinNode final
-    : public JoinNode<AsOfJoinNode<Left, Right, LeftKey, RightKey, Key, outer>, Left, Right, JoinedOf<Key, Left, Right, outer>> {
+    : public JoinNode<AsOfJoinNode<Left, Right, LeftKey, RightKey, Key, outer>, Left, Right,
+                      JoinedOf<Key, Left, Right, outer>> {
   using Out = JoinedOf<Key, Left, Right, outer>;
   using Base = JoinNode<AsOfJoinNode, Left, Right, Out>;
 
@@ -51,8 +52,8 @@ class AsOfJoinNode final
 
   /// What the right stream has promised is over was told to the left one.
   template <std::size_t I>
-  bool too_late(EventTime time) const noexcept {
-    return time < (I == 0 ? this->frontier() : this->frontier_of(1));
+  EventTime judged_by() const noexcept {
+    return I == 0 ? this->frontier() : this->frontier_of(1);
   }
 
   template <std::size_t I, class V>
@@ -202,7 +203,9 @@ class AsOfJoinNode final
       if constexpr (outer == Outer::none) {
         return Out{std::move(left.key), std::move(left.value), right->value};
       } else {
-        return Out{std::move(left.key), std::move(left.value), right ? std::optional<Right>(right->value) : std::nullopt};
+        std::optional<Right> found;
+        if (right) found = right->value;
+        return Out{std::move(left.key), std::move(left.value), std::move(found)};
       }
     };
     this->put(make, std::move(context));

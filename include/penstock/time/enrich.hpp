@@ -47,7 +47,8 @@ class OutletNode : public Node {
 /// Only the left stream's signals go on; of the table's the barriers are waited for, and nothing else.
 template <element Left, element Row, class LeftKey, class RowKey, class Key, Outer outer>
 class EnrichNode final
-    : public TwoSides<EnrichNode<Left, Row, LeftKey, RowKey, Key, outer>, Left, Row, OutletNode<JoinedOf<Key, Left, Row, outer>>>,
+    : public TwoSides<EnrichNode<Left, Row, LeftKey, RowKey, Key, outer>, Left, Row,
+                      OutletNode<JoinedOf<Key, Left, Row, outer>>>,
       public Managed {
   using Out = JoinedOf<Key, Left, Row, outer>;
   using Base = TwoSides<EnrichNode, Left, Row, OutletNode<Out>>;
@@ -77,8 +78,8 @@ class EnrichNode final
   }
   Pending* signal(std::size_t i, const Signal& signal) {
     Join join{this->strand()};
-    const bool counts = i == 0 || (signal.kind != Signal::watermark && signal.kind != Signal::idle && signal.kind != Signal::active);
-    if (!counts) return nullptr;
+    const bool of_time = signal.kind == Signal::watermark || signal.kind == Signal::idle || signal.kind == Signal::active;
+    if (i == 1 && of_time) return nullptr;
     this->signals_.take(i, signal, [&](const Signal& merged) {
       if (merged.kind == Signal::watermark) advance(merged.value);
       join.add(this->at_barrier(merged));
@@ -137,14 +138,17 @@ class EnrichNode final
   Pending* look_up(V&& value, const Context* context) {
     Key key(run(left_key_, std::as_const(value)));
     const auto found = table_.find(key);
-    const bool known = found != table_.end() && (life_ == 0 || std::max(context->event_time(), frontier_) < over(found->second));
+    const auto now = [&] { return std::max(context->event_time(), frontier_); };
+    const bool known = found != table_.end() && (life_ == 0 || now() < over(found->second));
     if constexpr (outer == Outer::none) {
       if (!known) return this->info().leaves_out(), nullptr;
       Out out{std::move(key), Left(std::forward<V>(value)), found->second.row};
       this->info().passed();
       return this->outlet.push(std::move(out), context);
     } else {
-      Out out{std::move(key), Left(std::forward<V>(value)), known ? std::optional<Row>(found->second.row) : std::nullopt};
+      std::optional<Row> row;
+      if (known) row = found->second.row;
+      Out out{std::move(key), Left(std::forward<V>(value)), std::move(row)};
       this->info().passed();
       return this->outlet.push(std::move(out), context);
     }

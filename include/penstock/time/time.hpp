@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Everything about event time.
+// Not an operator: everything about event time.
 
 #include "penstock/time/aggregates.hpp"
 #include "penstock/time/asof_join.hpp"

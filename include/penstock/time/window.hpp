@@ -151,8 +151,9 @@ auto aggregate(Aggregate aggregate) {
 ///                fails does not hold up the others.
 /// Cost:          one look-up an element; hopping windows share panes as long as the greatest common divisor of size and
 ///                slide. Sliding windows: O(1) an element for aggregates with `remove`, such as count and sum; for others
-///                all elements of the window are added again for each that has slid out. Memory: key and accumulator for each key and pane, in a flat table that is between 7/16 and 7/8
-///                full, plus one byte; of sliding windows the elements too.
+///                all elements of the window are added again for each that has slid out. Memory: key and accumulator for
+///                each key and pane, in a flat table that is between 7/16 and 7/8 full, plus one byte; of sliding windows
+///                the elements too.
 /// Recovery:      state: open windows and the frontier.
 /// Example:       examples/11_event_time/windows.cpp
 /// See also:      event_time, key_by, timed_window, sliding_window
@@ -161,7 +162,8 @@ auto window(Windows windows, Options... options) {
   static_assert(sizeof...(Options) <= 1 && (std::is_same_v<Options, WindowOptions> && ...),
                 "window: takes windows and WindowOptions{...}");
   constexpr bool known = detail::are_windows<Windows>;
-  static_assert(known, "window: takes tumbling(size), hopping(size, slide), session(gap), sliding(n or time) or global(trigger)");
+  static_assert(known,
+                "window: takes tumbling(size), hopping(size, slide), session(gap), sliding(n or time) or global(trigger)");
   if constexpr (known) {
     const WindowOptions chosen{options...};
     detail::check(windows, chosen);

@@ -176,7 +176,9 @@ class WindowJoinNode final
       }
     }
     std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return key_before(*a.key, *b.key); });
-    const auto by_time = [](const auto* a, const auto* b) { return std::pair(a->time, a->number) < std::pair(b->time, b->number); };
+    const auto by_time = [](const auto* a, const auto* b) {
+      return std::pair(a->time, a->number) < std::pair(b->time, b->number);
+    };
     for (Row& row : rows) {
       std::sort(row.left.begin(), row.left.end(), by_time);
       std::sort(row.right.begin(), row.right.end(), by_time);
@@ -191,10 +193,12 @@ class WindowJoinNode final
       }
     }
     if constexpr (left_alone(outer)) {
-      if (row.right.empty()) alone(row.left, window, [&](const Left& value) { return Out{*row.key, window, value, std::nullopt}; });
+      const auto make = [&](const Left& value) { return Out{*row.key, window, value, std::nullopt}; };
+      if (row.right.empty()) alone(row.left, window, make);
     }
     if constexpr (right_alone(outer)) {
-      if (row.left.empty()) alone(row.right, window, [&](const Right& value) { return Out{*row.key, window, std::nullopt, value}; });
+      const auto make = [&](const Right& value) { return Out{*row.key, window, std::nullopt, value}; };
+      if (row.left.empty()) alone(row.right, window, make);
     }
   }
   template <class Items, class Make>

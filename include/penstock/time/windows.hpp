@@ -187,7 +187,9 @@ inline void check(const WindowOptions& options) {
     bad_argument("window: Output::update says what a window has become, which a discarding one does not know");
   }
   if (options.output != Output::complete) return;
-  if (options.max_entries == 0) bad_argument("window: Output::complete keeps every key and window for ever, so it needs max_entries");
+  if (options.max_entries == 0) {
+    bad_argument("window: Output::complete keeps every key and window for ever, so it needs max_entries");
+  }
   if (options.discarding || options.lateness != Duration::zero() || has_early_results(options)) {
     bad_argument("window: Output::complete always has all results, so there are no late, early or discarding ones");
   }

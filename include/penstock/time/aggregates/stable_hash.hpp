@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+// Not an operator: hashes that are the same everywhere.
+
 #include <bit>
 #include <chrono>
 #include <concepts>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+// Not an operator: an aggregate.
+
 #include <chrono>
 #include <cmath>
 #include <concepts>

@@ -17,6 +17,7 @@
 #include "penstock/core/error.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/aggregate.hpp"
+#include "penstock/time/detail/dense_map.hpp"
 #include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/windows.hpp"
@@ -141,7 +142,8 @@ class FixedWindowNode final
   void load_windows(StateReader& from) {
     if constexpr (saved) {
       for (const EventTime each : {windows_.size, windows_.slide, windows_.offset, slot_}) {
-        if (from.get<EventTime>() != each) from.fail("its windows have another size, slide or offset, or are kept in another way");
+        if (from.get<EventTime>() == each) continue;
+        from.fail("its windows have another size, slide or offset, or are kept in another way");
       }
       load_each(from, [&] {
         Slot& slot = slot_at(from.get<EventTime>());
@@ -174,7 +176,7 @@ class FixedWindowNode final
     EventTime start;
     EventTime first_end;  // of the windows that it is part of
     EventTime last_end;
-    ByKey<State> states;
+    DenseMap<Key, State> states;
   };
   using KeySet = boost::unordered_flat_set<Key, WindowHash<Key>>;
 
@@ -196,7 +198,8 @@ class FixedWindowNode final
     auto at = slot.states.find(key);
     if (at != slot.states.end()) [[likely]] return at->second;
     if (options_.max_entries != 0 && entries_ == options_.max_entries) {
-      throw Overflow(this->info().label() + ": " + std::to_string(entries_) + " open pairs of a key and a window, which is max_entries");
+      throw Overflow(this->info().label() + ": " + std::to_string(entries_) +
+                     " open pairs of a key and a window, which is max_entries");
     }
     at = slot.states.emplace(Key(std::forward<K>(key)), aggregate_.create()).first;
     entries(entries_ + 1);
@@ -254,14 +257,14 @@ class FixedWindowNode final
     return end <= from ? Timing::late : end <= to ? Timing::on_time : Timing::early;
   }
   void fire_window(EventTime start, Timing timing) {
-    ByKey<State> merged;
+    DenseMap<Key, State> merged;
     if (shared_) merge_into(merged, start);
-    ByKey<State>& states = shared_ ? merged : first_in(start)->second.states;
+    DenseMap<Key, State>& states = shared_ ? merged : first_in(start)->second.states;
     for (auto* item : in_order(states)) emit_result(start, item->first, item->second, timing);
     if (options_.discarding) forget(start);
   }
 
-  void merge_into(ByKey<State>& merged, EventTime start) {
+  void merge_into(DenseMap<Key, State>& merged, EventTime start) {
     if constexpr (Aggregator::can_merge) {
       for (auto at = first_in(start); at != slots_.end() && at->first < start + windows_.size; ++at) {
         for (const auto& [key, state] : at->second.states) {

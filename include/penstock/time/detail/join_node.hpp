@@ -22,6 +22,7 @@ inline constexpr const char* too_late_to_join = "it came too late to be joined";
 /// together where the stream is idle and behind it; the node's is the least one of the sides. `Self` has
 ///
 ///     void add<I>(V&& value, EventTime time, const Context& context);   // I: 0 left, 1 right
+///     EventTime judged_by<I>() const;                                   // the frontier behind which elements are too late
 ///     bool too_late<I>(EventTime time) const;
 ///     void advance(EventTime to);                                       // the node's frontier has moved
 ///     void side_advanced();                                             // that of a side has
@@ -46,7 +47,8 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
     const EventTime time = context->event_time();
     if (time > gauges_.newest.get()) gauges_.newest.set(time);
     if (self().template too_late<I>(time)) {
-      return came_too_late(this->info(), gauges_, late<I>(), std::forward<V>(value), frontier_of(I), *context, too_late_to_join);
+      return came_too_late(this->info(), gauges_, late<I>(), std::forward<V>(value),
+                           self().template judged_by<I>(), *context, too_late_to_join);
     }
     self().template add<I>(std::forward<V>(value), time, *context);
     return this->emitted() ? this->end_burst() : nullptr;
@@ -93,8 +95,12 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
 
   // What most joins do.
   template <std::size_t I>
+  EventTime judged_by() const noexcept {
+    return frontier_;
+  }
+  template <std::size_t I>
   bool too_late(EventTime time) const noexcept {
-    return time < frontier_;
+    return time < static_cast<const Self&>(*this).template judged_by<I>();
   }
   void side_advanced() const noexcept {}
 
@@ -113,7 +119,8 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
   }
   void check_room(std::size_t held, std::size_t max_held) const {
     if (max_held == 0 || held < max_held) return;
-    throw Overflow(this->infos().back().label() + ": " + std::to_string(held) + " elements wait to be joined, which is max_held");
+    throw Overflow(this->infos().back().label() + ": " + std::to_string(held) +
+                   " elements wait to be joined, which is max_held");
   }
   TimeGauges gauges_;
 

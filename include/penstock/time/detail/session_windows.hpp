@@ -223,7 +223,8 @@ class SessionWindowNode final
       throw Overflow(this->info().label() + ": " + std::to_string(entries_) +
                      " open sessions, which is max_entries");
     }
-    list.insert(list.begin() + static_cast<std::ptrdiff_t>(place), Session{window, aggregate_.create(), next_id_++, 0, 0, {}});
+    const auto at = list.begin() + static_cast<std::ptrdiff_t>(place);
+    list.insert(at, Session{window, aggregate_.create(), next_id_++, 0, 0, {}});
     ++entries_;
     count();
     look_again(list[place], key);
@@ -331,9 +332,8 @@ class SessionWindowNode final
   }
   /// What has changed of the sessions that are open at `frontier`.
   void fire_early(EventTime frontier) {
-    for (const Ripe& one : sessions_that([&](const Session& session) { return session.news && session.window.end > frontier; })) {
-      fire(of(one), *one.key, Timing::early);
-    }
+    const auto news = [&](const Session& session) { return session.news && session.window.end > frontier; };
+    for (const Ripe& one : sessions_that(news)) fire(of(one), *one.key, Timing::early);
   }
   void clear() noexcept {
     sessions_.clear();
