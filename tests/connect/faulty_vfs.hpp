@@ -64,11 +64,10 @@ class FaultyVfs {
     fail_at_ = operations_ + n;
     fault_ = fault;
   }
-  /// The program is started again.
+  /// The program is. What it has not synced may still go with the power.
   void restart() {
     dead_ = full_ = false;
     fail_at_ = 0;
-    unsynced_.clear();
   }
   /// The machine is. To be called when nothing is open.
   void lose_power() {
@@ -81,6 +80,7 @@ class FaultyVfs {
         static_cast<void>(::truncate(path.c_str(), change->size));
       }
     }
+    unsynced_.clear();
     restart();
   }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -273,4 +274,59 @@ TEST_CASE("an operation that is done and fails all the same loses nothing") {
 }
 TEST_CASE("a disk that is full from any operation on loses nothing") {
   fail_every_operation(DiskFault::full, [](FaultyFileSystem& files, std::size_t) { files.restart(); });
+}
+
+TEST_CASE("over many faults and starts of all kinds nothing that was durable is lost: 2000 random lives of a directory") {
+  constexpr DiskFault faults[] = {DiskFault::error, DiskFault::late_error, DiskFault::full, DiskFault::death};
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    std::mt19937_64 random{seed};
+    FaultyFileSystem files;
+    files.make_directory("state");
+    if (random() % 3 == 0) files.short_writes(1 + random() % 50);
+    StoreModel model;
+    for (int lives = 0; model.durable < 6; ++lives) {
+      REQUIRE(lives < 1000);
+      if (random() % 8 != 0) files.fail_at(1 + random() % 60, faults[random() % 4]);
+      try {
+        model.work(*open_store(files));
+      } catch (const Died&) {
+      } catch (const std::system_error&) {
+      }
+      const std::uint64_t kind = random() % 4;
+      if (kind == 0) {
+        files.lose_power();
+      } else if (kind == 1) {
+        files.lose_power(random());
+      } else {
+        files.restart();
+      }
+      check(files, model, seed);
+      // The next run goes on from what is there, as a graph does.
+      const std::optional<Snapshot> newest = open_store(files)->newest();
+      model.durable = newest ? newest->epoch : 0;
+    }
+  }
+}
+
+TEST_CASE("what a run goes on from stays when the power goes, though another run has died before it had synced it") {
+  for (std::size_t n = 1;; ++n) {
+    FaultyFileSystem files;
+    open_store(files)->write(snapshot_of(1));
+    auto store = open_store(files);
+    const std::size_t before = files.operations();
+    files.fail_at(n, DiskFault::death);
+    try {
+      store->write(snapshot_of(2));
+    } catch (const Died&) {
+    }
+    const bool over = files.operations() < before + n;
+    store.reset();
+    files.restart();
+    store = open_store(files);
+    const std::uint64_t seen = store->newest()->epoch;
+    store.reset();
+    files.lose_power();
+    REQUIRE(open_store(files)->newest()->epoch == seen);
+    if (over) break;
+  }
 }

@@ -49,6 +49,8 @@ class DirectoryStore final : public SnapshotStore {
     for (const std::string& name : files_.list(directory_)) {
       if (name.ends_with(unfinished)) files_.remove(path_of(name));
     }
+    // Or has renamed and not told: what is to be gone on from must not go when the power does.
+    files_.sync_directory(directory_);
   }
 
   std::uint64_t write(const Snapshot& snapshot) override {

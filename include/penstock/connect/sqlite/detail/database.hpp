@@ -34,7 +34,9 @@ class SqliteDatabase {
     db_.reset(opened);
     check(code, "cannot open");
     sqlite3_busy_timeout(opened, 5000);  // for whoever reads it from outside
-    run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
+    // The last one brings to the disk what a process has written that was killed before it could: what is read must not go
+    // when the power does.
+    run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_checkpoint=TRUNCATE");
   }
 
   /// One or several statements that give no rows to anybody.
