@@ -6,6 +6,7 @@
 // built anew, as by a process that is started again.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -204,13 +205,15 @@ class TransactionNode final : public Node, public Receiver<Closed, TransactionNo
 /// One life of the process.
 class Job {
  public:
-  /// @param life  which one; the last one is not killed.
-  Job(const Plan& plan, World& world, unsigned life, bool last)
+  /// @param life    which one; the last one is not killed.
+  /// @param faults  whether the disk fails, now and then, when a snapshot is written.
+  Job(const Plan& plan, World& world, unsigned life, bool last, bool faults)
       : plan_(plan),
         world_(world),
         random_(plan.seed * 1000 + life),
         loop_(plan.seed * 1000 + life + 1),
         last_(last),
+        faults_(faults),
         left_(last ? 0 : 1 + below(static_cast<unsigned>(plan.count) * 8 + 8)) {
     build();
   }
@@ -243,7 +246,13 @@ class Job {
     return !killed_;
   }
   void dies() { killed_ = done_ = true; }
-  bool is_last() const noexcept { return last_; }
+  /// What the disk does next, if it does anything.
+  std::optional<testing::DiskFault> fault() {
+    using testing::DiskFault;
+    const unsigned chance = faults_ ? below(16) : 16;
+    if (chance > 2 || (chance == 2 && last_)) return std::nullopt;
+    return std::array{DiskFault::error, DiskFault::late_error, DiskFault::death}[chance];
+  }
   unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
   Loop& loop() noexcept { return loop_; }
   Duration moment() { return std::chrono::microseconds(below(4) == 0 ? below(3000) : 0); }
@@ -356,6 +365,7 @@ class Job {
   VirtualLoop loop_;
   std::optional<Handle> handle_;
   bool last_;
+  bool faults_;
   unsigned left_;
   bool killed_ = false;
   std::atomic<bool> done_{false};
@@ -365,12 +375,9 @@ inline DiskStore::DiskStore(World& world, Job& job)
     : world_(world), job_(job), store_("state", {.keep = 3, .files = &world.disk}) {}
 
 inline std::uint64_t DiskStore::write(const Snapshot& snapshot) {
-  using testing::DiskFault;
-  constexpr DiskFault faults[] = {DiskFault::error, DiskFault::late_error, DiskFault::death};
-  if (const unsigned chance = job_.below(16); chance < 3 && (chance < 2 || !job_.is_last())) {
-    world_.disk.fail_at(1 + job_.below(12), faults[chance]);
-  }
+  if (const auto fault = job_.fault()) world_.disk.fail_at(1 + job_.below(12), *fault);
   try {
+    store_.keep_from(keep_from_);
     const std::uint64_t size = store_.write(snapshot);
     job_.happens();
     return size;

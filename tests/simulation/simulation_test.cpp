@@ -12,6 +12,7 @@
 
 using namespace penstock;
 using namespace penstock::test;
+using penstock::testing::DiskFault;
 
 namespace {
 
@@ -21,33 +22,62 @@ struct Ran {
   unsigned lives = 0;
 };
 
-Ran run(std::uint64_t seed) {
-  const Plan plan{seed};
-  World world;
-  Ran outcome;
-  const unsigned deaths = static_cast<unsigned>(seed % 4);
-  try {
-    for (bool over = false; !over; ++outcome.lives) {
-      if (outcome.lives > 10) return {"it does not come to its end", outcome.trace, outcome.lives};
-      Job job{plan, world, outcome.lives, outcome.lives >= deaths};
-      over = job.live();
-      over || seed % 2 == 0 ? world.disk.restart() : world.disk.lose_power(seed + outcome.lives);
-      outcome.trace = outcome.trace * 31 + job.trace();
-    }
-  } catch (const std::exception& error) {
-    return {error.what(), outcome.trace, outcome.lives};
-  }
+/// What is wrong with the world when the job has come to its end.
+std::string judge(const Plan& plan, const World& world) {
+  std::string wrong = world.wrong;
   const auto expect = [&](bool right, const char* what) {
-    if (!right && outcome.wrong.empty()) outcome.wrong = what;
+    if (!right && wrong.empty()) wrong = what;
   };
-  outcome.wrong = world.wrong;
   expect(world.upserted == plan.table, "the table that rows were put into is not the model's");
   expect(world.transacted == plan.table, "the table of the transactions is not the model's");
   expect(world.appended == plan.table, "the rows that were appended are not the model's");
   expect(world.late_ids == plan.late_ids, "other events were late");
   expect(world.total == plan.total, "the total is wrong");
   expect(world.pairs == plan.count, "pairs are missing");
-  return outcome;
+  return wrong;
+}
+
+Ran run(std::uint64_t seed) {
+  const Plan plan{seed};
+  World world;
+  Ran ran;
+  const unsigned deaths = static_cast<unsigned>(seed % 4);
+  try {
+    for (bool over = false; !over; ++ran.lives) {
+      if (ran.lives > 10) return {"it does not come to its end", ran.trace, ran.lives};
+      Job job{plan, world, ran.lives, ran.lives >= deaths, true};
+      over = job.live();
+      over || seed % 2 == 0 ? world.disk.restart() : world.disk.lose_power(seed + ran.lives);
+      ran.trace = ran.trace * 31 + job.trace();
+    }
+  } catch (const std::exception& error) {
+    return {error.what(), ran.trace, ran.lives};
+  }
+  ran.wrong = judge(plan, world);
+  return ran;
+}
+
+/// The disk does `fault` at its n-th operation, and nothing else goes wrong. False when there are not so many.
+bool run_with(const Plan& plan, DiskFault fault, std::size_t n, std::string& wrong) {
+  World world;
+  world.disk.fail_at(n, fault);
+  for (unsigned life = 0; life < 5; ++life) {
+    bool over = false;
+    try {
+      Job job{plan, world, life, true, false};
+      over = job.live();
+    } catch (const std::exception&) {
+      // What it could not do at its start, or at its end, it does the next time.
+    }
+    const bool reached = world.disk.operations() >= n;
+    fault == DiskFault::death ? world.disk.lose_power(n) : world.disk.restart();
+    world.disk.capacity(std::size_t{1} << 30);
+    if (!over) continue;
+    wrong = judge(plan, world);
+    return reached;
+  }
+  wrong = "it does not come to its end";
+  return true;
 }
 
 std::uint64_t number(const char* name, std::uint64_t otherwise) {
@@ -69,11 +99,25 @@ TEST_CASE("a job that is killed again and again comes to what the model says") {
   const std::uint64_t last = one != 0 ? one : number("PENSTOCK_SEEDS", seeds);
   std::uint64_t lives = 0;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
-    const Ran outcome = run(seed);
-    lives += outcome.lives;
-    if (!outcome.wrong.empty()) FAIL("PENSTOCK_SEED=" << seed << ": " << outcome.wrong);
-    if (seed % 100 == 1 && run(seed).trace != outcome.trace) FAIL("PENSTOCK_SEED=" << seed << ": another run did something else");
+    const Ran ran = run(seed);
+    lives += ran.lives;
+    if (!ran.wrong.empty()) FAIL("PENSTOCK_SEED=" << seed << ": " << ran.wrong);
+    if (seed % 100 == 1 && run(seed).trace != ran.trace) FAIL("PENSTOCK_SEED=" << seed << ": another run did something else");
   }
   INFO(lives << " lives of " << last - first + 1 << " jobs");
   CHECK(lives >= last - first + 1);
+}
+
+TEST_CASE("a disk that fails at any one of its operations does not harm the job") {
+  for (const std::uint64_t seed : {9, 14, 23}) {
+    const Plan plan{seed};
+    REQUIRE(plan.count > 0);
+    for (const DiskFault fault : {DiskFault::error, DiskFault::late_error, DiskFault::full, DiskFault::death}) {
+      std::size_t n = 1;
+      for (std::string wrong; run_with(plan, fault, n, wrong); ++n) {
+        if (!wrong.empty()) FAIL("seed " << seed << ", fault " << static_cast<int>(fault) << " at operation " << n << ": " << wrong);
+      }
+      CHECK(n > 20);
+    }
+  }
 }
