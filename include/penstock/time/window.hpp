@@ -152,8 +152,7 @@ auto aggregate(Aggregate aggregate) {
 /// Cost:          one look-up an element; hopping windows share panes as long as the greatest common divisor of size and
 ///                slide. Sliding windows: O(1) an element for aggregates with `remove`, such as count and sum; for others
 ///                all elements of the window are added again for each that has slid out. Memory: key and accumulator for
-///                each key and pane, in a flat table that is between 7/16 and 7/8 full, plus one byte; of sliding windows
-///                the elements too.
+///                each key and pane, and 6 to 12 bytes to find them; of sliding windows the elements too.
 /// Recovery:      state: open windows and the frontier.
 /// Example:       examples/11_event_time/windows.cpp
 /// See also:      event_time, key_by, timed_window, sliding_window
