@@ -452,6 +452,7 @@ TEST_CASE("a savepoint is kept by its name and gone on from") {
     Checkpoints checkpoints{source, options};
     source.start();
     loop.run_for(1ms);
+    CHECK_THROWS_WITH(checkpoints.savepoint("a name/of no file"), containing("the name of a savepoint is of letters"));
     savepoint.empty() ? checkpoints.suspend() : checkpoints.savepoint(savepoint);
   };
   live(3, often(1h), "before-the-upgrade");

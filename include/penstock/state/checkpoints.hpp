@@ -14,9 +14,10 @@ namespace penstock {
 /// Makes a graph survive: takes snapshots of what its operators remember together with the positions of its sources, and
 /// lets a program that was killed, at any moment, go on from the last one.
 ///
-///     auto totals = from_csv<Sale>(loop, "sales/*.csv").named("sales") | key_by(&Sale::shop) | ...;
-///     Checkpoints checkpoints{totals, {.directory = "state", .every = 10s}};
-///     totals.start();
+///     auto sales = from_csv<Sale>(loop, "sales/*.csv").named("sales");
+///     (sales | key_by(&Sale::shop) | process(Totals{})).named("totals").sink(show);
+///     Checkpoints checkpoints{sales, {.directory = "state", .every = 10s}};
+///     sales.start();
 ///     loop.run();
 ///
 /// To be made when the graph is complete and before it is started: looks at what the graph can promise and refuses, with a

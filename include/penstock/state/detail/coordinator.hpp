@@ -115,7 +115,7 @@ class Coordinator final : public Epochs {
   Receipt take(std::string savepoint = {}) {
     if (failed_) std::rethrow_exception(failed_);
     Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::barrier);
-    wanted_.push_back({receipt, std::move(savepoint)});
+    wanted_.push_back({receipt, std::move(savepoint), nullptr});
     if (state_ == State::rests) begin();
     return receipt;
   }
@@ -180,6 +180,7 @@ class Coordinator final : public Epochs {
   struct Wanted {
     Receipt receipt;
     std::string savepoint;
+    std::exception_ptr error = nullptr;  // of the savepoint
   };
 
   Graph& graph() const noexcept { return handle_.graph(); }
@@ -326,11 +327,17 @@ class Coordinator final : public Epochs {
     error_ = nullptr;
     try {
       bytes_ = store_->write(snapshot_);
-      for (const Wanted& request : requests_) {
-        if (!request.savepoint.empty()) store_->save_as(request.savepoint, snapshot_);
-      }
     } catch (...) {
       error_ = std::current_exception();
+      return;
+    }
+    // The epoch is durable: what goes wrong with a savepoint is told to who wanted it.
+    for (Wanted& request : requests_) {
+      try {
+        if (!request.savepoint.empty()) store_->save_as(request.savepoint, snapshot_);
+      } catch (...) {
+        request.error = std::current_exception();
+      }
     }
   }
 
@@ -372,7 +379,7 @@ class Coordinator final : public Epochs {
   /// @param again  the epoch failed, and another try may not.
   void rest(const std::exception_ptr& error, bool again = false) {
     state_ = State::rests;
-    for (Wanted& request : std::exchange(requests_, {})) request.receipt.settle(error);
+    for (Wanted& request : std::exchange(requests_, {})) request.receipt.settle(error ? error : request.error);
     if (closed_) return;
     if (failed_) {
       for (Wanted& request : std::exchange(wanted_, {})) request.receipt.settle(failed_);

@@ -82,10 +82,10 @@ inline std::vector<Info*> managed_of(const Graph& graph) {
 inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee asked) {
   for (const Node* node : graph.nodes()) {
     if (node->destroyed()) continue;
-    for (const Info& info : node->infos()) check_promise(*node, info, mode, asked);
     for (const OutletBase* outlet : node->outlets()) {
       if (outlet->closes_cycle()) refuse(node->infos().back(), "closes a cycle, and what goes round in it is in no snapshot");
     }
+    for (const Info& info : node->infos()) check_promise(*node, info, mode, asked);
   }
   std::vector<Info*> managed = managed_of(graph);
   std::stable_sort(managed.begin(), managed.end(), [](const Info* a, const Info* b) { return a->name < b->name; });
