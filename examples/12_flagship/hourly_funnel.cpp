@@ -223,10 +223,10 @@ BadRecord to_bad_record(const BadRow& row) {
 
 /// The job itself. The frontier is told behind every row: what is late depends on the order of the rows alone, and not on how
 /// many of them the source reads at once, so a run that was interrupted comes to the same answers.
-template <class Source>
-auto build(const Source& rows, const Products& products, const fs::path& output, Output results) {
+Handle build(const Stream<Row>& rows, const Stream<BadRow>& bad_rows, const Products& products, const fs::path& output,
+             Output results) {
   // Each file of dead letters has its name when it is complete: whoever deals with them may take it away.
-  rows.bad_rows().map(to_bad_record)
+  bad_rows.map(to_bad_record)
       .sink_to_csv((output / "dead_letters.csv").string(), {.rotate = {.bytes = 1'000'000}, .atomic = true})
       .named("dead letters");
 
@@ -246,7 +246,7 @@ auto build(const Source& rows, const Products& products, const fs::path& output,
                    .named("hours");
   hours.map(to_row).upsert_csv((output / "funnel.csv").string(), &FunnelRow::brand, &FunnelRow::hour).named("table");
   hours.late().map(to_late_row).sink_to_csv((output / "late.csv").string(), {.append = false}).named("late");
-  return hours;
+  return rows;
 }
 
 // --- The program -------------------------------------------------------------------------------------------------------
@@ -298,12 +298,12 @@ void run(EventLoop& loop, const Source& rows, const Options& options) {
   const fs::path input = options.at("--input"), state = options.at("--state");
   const fs::path items = options.at("--items").empty() ? input / "items.csv" : fs::path{options.at("--items")};
   const Products products = options.at("--items").empty() && !fs::exists(items) ? Products{} : read_products(items);
-  const auto hours = build(rows, products, options.at("--output"),
-                           options.at("--live").empty() ? Output::append : Output::update);
+  const Handle graph = build(rows, rows.bad_rows(), products, options.at("--output"),
+                             options.at("--live").empty() ? Output::append : Output::update);
 
   std::optional<Checkpoints> checkpoints;
   if (!state.empty()) {
-    checkpoints.emplace(hours, CheckpointOptions{.directory = state,
+    checkpoints.emplace(graph, CheckpointOptions{.directory = state,
                                                  .every = milliseconds(options.at("--checkpoint-every")),
                                                  .guarantee = Guarantee::exactly_once});
   }
@@ -318,7 +318,7 @@ void run(EventLoop& loop, const Source& rows, const Options& options) {
   if (checkpoints) {
     checkpoints->wait_over();
   } else {
-    hours.wait_idle();
+    graph.wait_idle();
   }
 }
 

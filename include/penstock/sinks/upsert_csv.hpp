@@ -186,10 +186,10 @@ auto upsert_csv(Path file, Args... args) {
       UpsertCsv chosen;
       std::apply([&](const Args&... each) { (detail::choose(chosen, each), ...); }, all);
       return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        using Step = detail::UpsertCsvStep<T, std::tuple_element_t<I, std::tuple<Args...>>...>;
+        using Upserts = detail::UpsertCsvStep<T, std::tuple_element_t<I, std::tuple<Args...>>...>;
         Info info{"upsert_csv", file, Shape::sink};
         if (chosen.flush.time() != Duration::zero()) info.needs_loop = "upsert_csv: a flush by time";
-        return std::forward<decltype(stream)>(stream).then(Step{file, chosen, std::get<I>(all)...}, std::move(info));
+        return std::forward<decltype(stream)>(stream).then(Upserts{file, chosen, std::get<I>(all)...}, std::move(info));
       }(std::make_index_sequence<keys>{});
     }
   };

@@ -174,8 +174,9 @@ class FileWriter {
     buffered_ = unflushed_ = 0;
     if (finished_files_) finished_files_->go_back(mark, path_, policies_.atomic);
     std::error_code ignored;
-    if (policies_.atomic && !policies_.rotates() && !std::filesystem::exists(current_, ignored)) {
-      std::filesystem::copy_file(path_, current_, ignored);  // it was finished after the snapshot
+    if (policies_.atomic && !policies_.rotates() && std::filesystem::file_size(current_, ignored) < mark.size) {
+      // It was finished after the snapshot.
+      std::filesystem::copy_file(path_, current_, std::filesystem::copy_options::overwrite_existing, ignored);
     }
     file_ = Descriptor{::open(current_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
     if (!file_) file_error(std::string{who_} + ": cannot open", current_);
