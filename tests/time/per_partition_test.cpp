@@ -10,6 +10,7 @@
 #include "catch.hpp"
 #include "penstock/core.hpp"
 #include "penstock/exec/async_emit.hpp"
+#include "penstock/ops/merge.hpp"
 #include "penstock/testing/probe.hpp"
 #include "penstock/testing/virtual_loop.hpp"
 #include "penstock/time/event_time.hpp"
@@ -272,4 +273,21 @@ TEST_CASE("what is held when the graph ends is dropped, and its emitters are tol
   CHECK(dropped == 1);
   CHECK_THROWS_WITH(per_partition(&Event::key, ascending(), {.max_drift = -1s}),
                     "per_partition: idle_timeout and max_drift must not be negative");
+}
+
+TEST_CASE("a stream that never had an element is idle after its time, and holds up no other") {
+  VirtualLoop loop;
+  const Stream<Event> source{loop};
+  const Stream<Event> silent{loop};
+  const auto times = [](const Stream<Event>& stream) {
+    return Stream<Event>{stream.event_time(&Event::time, ascending(), {.idle_timeout = 10ms})};
+  };
+  const auto one = times(source);
+  const auto other = times(silent);
+  std::vector<std::string> rows;
+  attach<Watch>(merge(one, other).stream(), rows);
+  source.emit({5, 1, 1});
+  CHECK(rows == std::vector<std::string>{"1"});
+  loop.run_for(10ms);
+  CHECK(rows == std::vector<std::string>{"1", "F5"});
 }

@@ -39,6 +39,12 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
   }
   const TimeGauges* time_gauges() const noexcept override { return &gauges_; }
 
+  /// A stream that has nothing from the start is idle too.
+  void added() override {
+    if (options_.idle_timeout != Duration::zero()) {
+      set_at_wiring(this->clock(), alarm_, this->clock().now() + options_.idle_timeout);
+    }
+  }
   void shut_down() noexcept override { alarm_.cancel(); }
 
   void save(StateWriter& to) const override {
@@ -57,6 +63,7 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
     gauges_.frontier.set(told_);
     idle_ = from.get<bool>();
     came_ = from.get<bool>();
+    alarm_.cancel();
     detail::load(from, alarm_, this->loop());
   }
   void loaded() override {

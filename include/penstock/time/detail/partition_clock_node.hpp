@@ -79,6 +79,11 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
     return nullptr;
   }
 
+  /// The time of partitions that are expected begins here.
+  void added() override {
+    if (partitions_.idle_timeout == Duration::zero()) return;
+    set_at_wiring(this->clock(), alarm_, this->clock().now() + partitions_.idle_timeout);
+  }
   void shut_down() noexcept override {
     alarm_.cancel();
     for (const auto& at : list_) {
@@ -122,6 +127,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
         for (bool* each : {&one.idle, &one.came}) *each = from.get<bool>();
         load_held(from, one.held);
       });
+      alarm_.cancel();
       detail::load(from, alarm_, this->loop());
       find_least();
     }
@@ -148,7 +154,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
       release();
       tell();
     });
-    if (list_.empty() || any_of(list_, [](const auto& one) { return !one->idle; })) return;
+    if (any_of(list_, [](const auto& one) { return !one->idle; })) return;
     idle_ = true;
     static_cast<void>(Receipt{this->strand().descend([this] { return Receipt{Base::add({Signal::idle})}; })});
   }
