@@ -9,12 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_map.hpp>
-
 #include "penstock/core/error.hpp"
 #include "penstock/state/codec.hpp"
 #include "penstock/state/keyed_state.hpp"
 #include "penstock/time/detail/agenda.hpp"
+#include "penstock/time/detail/dense_map.hpp"
 #include "penstock/time/detail/saved.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/gauges.hpp"
@@ -44,7 +43,7 @@ class KeyStates {
     Agenda event{};
     Agenda processing{};
   };
-  using Entries = boost::unordered_map<Key, Entry, WindowHash<Key>>;
+  using Entries = DenseMap<Key, Entry>;
   using Item = typename Entries::value_type;
   static constexpr std::size_t states = std::tuple_size_v<Cells>;
   using Domains = std::array<TimeDomain, states>;

@@ -162,22 +162,24 @@ class ProcessNode final
       if (life_from_ == no_event_time) needs_event_time("a time to live");
     });
   }
-  /// True when there was something; then the item may be gone.
+  /// True when the key was settled behind it: then the item may be gone.
   bool commit(const Key& key, Item* item) {
     key_now_ = nullptr;
-    bool written = !staged_timers_.empty();
-    for_each_in(states_, [&](const auto& state) { written = written || state.written(); });
-    if (!written) return false;
+    bool written = false;
+    bool settles = !staged_timers_.empty();
     Cells& cells = item ? item->second.cells : fresh_;
-    for_each_pair(states_, cells, [this](auto& state, auto& cell) {
+    for_each_pair(states_, cells, [&](auto& state, auto& cell) {
       if (!state.written()) return;
       cell.ends = cell.empty() ? never : end_of_life(state.options());
       state.commit();
+      written = true;
+      settles = settles || cell.empty() || cell.ends != never;
     });
     if (!item) {
-      if (staged_timers_.empty() && Keys::empty(cells)) return false;
+      if (staged_timers_.empty() && (!written || Keys::empty(cells))) return false;
       item = &keys_.add(key, std::exchange(fresh_, Cells{}));
     }
+    if (!settles) return false;
     for (const TimerChange& change : staged_timers_) keys_.change(*item, change);
     staged_timers_.clear();
     keys_.settle(*item);
