@@ -16,7 +16,10 @@
 #include "penstock/testing/probe.hpp"
 #include "penstock/testing/scripted_sink.hpp"
 #include "penstock/testing/virtual_loop.hpp"
+#include "penstock/time/aggregates.hpp"
 #include "penstock/time/event_time.hpp"
+#include "penstock/time/window.hpp"
+#include "time/restored.hpp"
 
 using namespace penstock;
 using namespace std::chrono_literals;
@@ -381,4 +384,36 @@ TEST_CASE("process: a function with other states does not load") {
   const std::string bytes = writer.take();
   StateReader reader{bytes, "script"};
   CHECK_THROWS_WITH(script.node().info().state->load(reader), Catch::Contains("it has the states count, and the function has last, all"));
+}
+
+TEST_CASE("process: goes on from a snapshot between event_time and windows, wherever that was taken") {
+  struct Run {
+    Stream<Event> source;
+    Texts out;
+    Run() {
+      auto bursts = timed(source).process(Burst{});
+      bursts.key_by([](const std::string& text) { return text[0]; })
+          .window(tumbling(20us))
+          .aggregate(penstock::count())
+          .sink([this](const auto& result) {
+            out.push_back(std::string{result.key} + std::to_string(result.window.start) + ":" + std::to_string(result.value));
+          });
+      bursts.side(&Burst::begins).sink([this](const std::string& key) { out.push_back("begins " + key); });
+    }
+  };
+  std::vector<Event> events;
+  for (EventTime i = 0; i < 60; ++i) events.push_back({i * 3 % 7 + i, std::string(1, static_cast<char>('a' + i * 5 % 3))});
+  for (std::size_t cut = 0; cut <= events.size(); ++cut) {
+    Run first;
+    for (std::size_t i = 0; i < cut; ++i) first.source.emit(events[i]);
+    Run second;
+    restored::load(second.source.graph(), restored::save(1, first.source));
+    first.out.clear();
+    for (Run* run : {&first, &second}) {
+      for (std::size_t i = cut; i < events.size(); ++i) run->source.emit(events[i]);
+      run->source.close();
+    }
+    REQUIRE(first.out == second.out);
+    REQUIRE(!first.out.empty());
+  }
 }
