@@ -12,7 +12,7 @@ import textwrap
 
 from sources import ROOT, Report, files, line_of, read
 
-GENERATED = {pathlib.PurePath("docs/reference/operators.md")}
+GENERATED = {pathlib.PurePath("docs/reference/operators.md"), pathlib.PurePath("docs/reference/wrong_programs.md")}
 BLOCK = re.compile(r"^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<language>[\w+]*)[^\n]*\n(?P<text>.*?)^```$",
                    re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\((?P<to>[^)#\s]+)(?:#[^)\s]*)?\)")
