@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "penstock/core.hpp"
+#include "penstock/ops/frequencies.hpp"
 #include "penstock/testing/probe.hpp"
 
 using namespace penstock;
