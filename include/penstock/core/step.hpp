@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "penstock/core/element.hpp"
-#include "penstock/core/node.hpp"
+#include "penstock/core/graph.hpp"
 
 namespace penstock {
 
