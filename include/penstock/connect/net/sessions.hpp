@@ -10,6 +10,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "penstock/connect/net/async.hpp"
@@ -74,7 +75,7 @@ class Sessions {
       Session* const next = session->next;
       session->cancelled = true;
       session->leave();
-      session->signal.emit(asio::cancellation_type::terminal);
+      cancel(session->shared_from_this());
       session = next;
     }
   }
@@ -90,7 +91,7 @@ class Sessions {
     Session* first = nullptr;
     std::size_t size = 0;
   };
-  struct Session {
+  struct Session : std::enable_shared_from_this<Session> {
     explicit Session(std::shared_ptr<Core> c) : core(std::move(c)), next(core->first) {
       if (next) next->previous = this;
       core->first = this;
@@ -112,6 +113,14 @@ class Sessions {
     bool listed = true;
     bool cancelled = false;
   };
+
+  // Outside of the loop co_spawn posts what is to reach the signal of the coroutine, which lies in the memory of this one: kept
+  // until that has run.
+  void cancel(const std::shared_ptr<Session>& session) noexcept try {
+    session->signal.emit(asio::cancellation_type::terminal);
+    asio::post(AsioLoop::executor_of(core_->node->clock()), [session] {});
+  } catch (...) {  // no memory: it is asked to end all the same
+  }
 
   std::shared_ptr<Core> core_;
 };
