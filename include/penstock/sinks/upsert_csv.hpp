@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "penstock/sinks/detail/key_columns.hpp"
 #include "penstock/sinks/detail/keyed_csv.hpp"
 #include "penstock/sinks/sink_to_csv.hpp"
 
@@ -26,34 +26,18 @@ struct UpsertCsv {
 
 namespace detail {
 
-/// Which column a member is.
-template <class T, class M>
-std::size_t column_of(M T::*member) {
-  const T row{};
-  std::size_t found = Row<T>::size;
-  each_column<T>([&](auto i) {
-    const auto& column = Row<T>::template get<i>(row);
-    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(column)>, M>) {
-      if (&column == &(row.*member)) found = i;
-    }
-    return true;
-  });
-  if (found == Row<T>::size) bad_argument("upsert_csv: a member of the key is no column of the row");
-  return found;
-}
-
-template <class T, class... Keys>
+template <csv_row T>
 class UpsertCsvStep : public LineFileStep {
  public:
-  UpsertCsvStep(std::string file, const UpsertCsv& options, Keys... keys)
-      : UpsertCsvStep(options_of(options), std::move(file), options, std::tuple<Keys...>{keys...}) {}
+  UpsertCsvStep(std::string file, const UpsertCsv& options, std::vector<std::size_t> key)
+      : UpsertCsvStep(options_of(options), std::move(file), options, std::move(key)) {}
 
   template <class V, class Next>
   Pending* operator()(V&& value, const Context* context, Next&) {
     const auto put = [&](const T& row) {  // a field of the user's may throw
       const std::string_view record = writer_.record(row);
       key_.clear();
-      std::apply([&](const Keys&... member) { (add_to_key(row.*member), ...); }, keys_);
+      for (const std::size_t column : columns_) add_to_key(row, column);
       if (records_.has(key_, record)) return this->info().leaves_out();
       this->write(record, context);
       records_.put(key_, record);
@@ -84,16 +68,15 @@ class UpsertCsvStep : public LineFileStep {
   static constexpr std::size_t most_outdated = 1'000;
 
   // The writer is made first: options that are wrong leave no file.
-  UpsertCsvStep(const CsvFile& options, std::string file, const UpsertCsv& given, std::tuple<Keys...> keys)
-      : UpsertCsvStep(CsvWriter<T>{options}, options, std::move(file), given, std::move(keys)) {}
+  UpsertCsvStep(const CsvFile& options, std::string file, const UpsertCsv& given, std::vector<std::size_t> key)
+      : UpsertCsvStep(CsvWriter<T>{options}, options, std::move(file), given, std::move(key)) {}
   UpsertCsvStep(CsvWriter<T> writer, const CsvFile& options, std::string file, const UpsertCsv& given,
-                std::tuple<Keys...> keys)
+                std::vector<std::size_t> key)
       : LineFileStep("upsert_csv", file, FilePolicies::of(options, options.end)),
         writer_(std::move(writer)),
         file_("upsert_csv", std::move(file), CsvFormat{given.separator, given.quote}, std::string{writer_.header()},
-              std::apply([](Keys... member) { return std::vector<std::size_t>{column_of<T>(member)...}; }, keys),
-              Row<T>::size),
-        keys_(std::move(keys)),
+              key, Row<T>::size),
+        columns_(std::move(key)),
         time_(given.time_format, "upsert_csv") {
     file_.read(records_);
     this->head(std::string{writer_.header()} + "\n");
@@ -106,10 +89,12 @@ class UpsertCsvStep : public LineFileStep {
             .time_format = options.time_format,
             .sync = options.sync};
   }
-  template <class M>
-  void add_to_key(const M& value) {
+  void add_to_key(const T& row, std::size_t column) {
     field_.clear();
-    write_field(value, field_, time_);
+    each_column<T>([&](auto i) {
+      if (i == column) write_field(Row<T>::template get<i>(row), field_, time_);
+      return i != column;
+    });
     KeyedCsvFile::add_to_key(key_, field_);
   }
   void compact() {
@@ -120,23 +105,11 @@ class UpsertCsvStep : public LineFileStep {
   CsvWriter<T> writer_;
   KeyedCsvFile file_;
   KeyedRecords records_;
-  std::tuple<Keys...> keys_;
+  std::vector<std::size_t> columns_;  // of the key
   TimeText time_;
   std::string key_;
   std::string field_;
 };
-
-inline void choose(UpsertCsv& chosen, const UpsertCsv& given) { chosen = given; }
-template <class Key>
-void choose(UpsertCsv&, const Key&) noexcept {}
-
-template <class T, class Arg>
-inline constexpr bool is_key_column = false;
-template <class T, class M>
-inline constexpr bool is_key_column<T, M T::*> = std::is_object_v<M> && !may_be_missing<M>;
-
-template <class T, class... Args>
-inline constexpr bool are_key_columns = sizeof...(Args) > 0 && (is_key_column<T, Args> && ...);
 
 }  // namespace detail
 
@@ -167,30 +140,20 @@ inline constexpr bool are_key_columns = sizeof...(Args) > 0 && (is_key_column<T,
 /// See also:      sink_to_csv, window
 template <class Path, class... Args>
 auto upsert_csv(Path file, Args... args) {
-  return [file = std::string(std::move(file)), all = std::tuple<Args...>(std::move(args)...)](auto&& stream) mutable {
+  return [file = std::string(std::move(file)), args...](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
-    static_assert(csv_row<T> && std::is_default_constructible_v<T>,
-                  "upsert_csv: the elements must be rows as of sink_to_csv, with a default constructor");
-    constexpr std::size_t options = [] {
-      std::size_t n = 0;
-      ((n += std::is_same_v<Args, UpsertCsv> ? 1 : 0), ...);
-      return n;
-    }();
-    constexpr std::size_t keys = sizeof...(Args) - options;
-    constexpr bool right = []<std::size_t... I>(std::index_sequence<I...>) {
-      return detail::are_key_columns<T, std::tuple_element_t<I, std::tuple<Args...>>...>;
-    }(std::make_index_sequence<keys>{});
-    static_assert(right, "upsert_csv: takes a path, then pointers to the members of the row that are its key and are no "
-                         "optionals, and then, if need be, an UpsertCsv");
-    if constexpr (csv_row<T> && std::is_default_constructible_v<T> && right) {
-      UpsertCsv chosen;
-      std::apply([&](const Args&... each) { (detail::choose(chosen, each), ...); }, all);
-      return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        using Upserts = detail::UpsertCsvStep<T, std::tuple_element_t<I, std::tuple<Args...>>...>;
-        Info info{"upsert_csv", file, Shape::sink};
-        if (chosen.flush.time() != Duration::zero()) info.needs_loop = "upsert_csv: a flush by time";
-        return std::forward<decltype(stream)>(stream).then(Upserts{file, chosen, std::get<I>(all)...}, std::move(info));
-      }(std::make_index_sequence<keys>{});
+    constexpr bool right = csv_row<T> && std::is_default_constructible_v<T>;
+    static_assert(right, "upsert_csv: the elements must be rows as of sink_to_csv, with a default constructor");
+    constexpr bool keyed = detail::are_key_columns<T, UpsertCsv, Args...>;
+    static_assert(keyed, "upsert_csv: takes a path, then pointers to the members of the row that are its key and are no optionals, "
+                         "and then, if need be, an UpsertCsv");
+    if constexpr (right && keyed) {
+      detail::KeyColumns<T, UpsertCsv> chosen{"upsert_csv"};
+      (chosen.take(args), ...);
+      Info info{"upsert_csv", file, Shape::sink};
+      if (chosen.options.flush.time() != Duration::zero()) info.needs_loop = "upsert_csv: a flush by time";
+      return std::forward<decltype(stream)>(stream).then(
+          detail::UpsertCsvStep<T>{file, chosen.options, chosen.columns}, std::move(info));
     }
   };
 }

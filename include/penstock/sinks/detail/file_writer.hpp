@@ -145,6 +145,7 @@ class FileWriter {
   /// Before a snapshot: everything so far is on the disk.
   void prepare() {
     PENSTOCK_FAILPOINT("sink.prepare.before");
+    has_checkpoints_ = true;  // also when they end before the graph
     if (waits_for_checkpoints()) {
       rotate();
     } else if (file_) {
@@ -168,6 +169,7 @@ class FileWriter {
   }
   /// As at the mark: what was written after that comes again.
   void go_back(const FileMark& mark) {
+    has_checkpoints_ = true;
     static_cast<void>(file_.close());
     buffer_.clear();
     written_ = 0;
@@ -324,7 +326,7 @@ class FileWriter {
     if (room_ == 0) begin();
   }
   bool waits_for_checkpoints() const noexcept {
-    return policies_.atomic && policies_.rotates() && node_ && node_->graph().epochs();
+    return policies_.atomic && policies_.rotates() && (has_checkpoints_ || (node_ && node_->graph().epochs()));
   }
   void flush_and_sync(bool syncs) {
     write_out();
@@ -492,6 +494,7 @@ class FileWriter {
   std::size_t room_ = 0;      // for records in the buffer; 0: the file was opened, and not begun
   bool can_go_back_ = false;
   bool replaces_ = false;     // what was there before
+  bool has_checkpoints_ = false;
 };
 
 }  // namespace penstock::detail

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -135,6 +136,10 @@ class SqliteStatement {
   void bind_at(int place, T value) {
     if constexpr (std::integral<T>) check(sqlite3_bind_int64(statement_.get(), place, static_cast<std::int64_t>(value)));
     else check(sqlite3_bind_double(statement_.get(), place, static_cast<double>(value)));
+  }
+  template <class T>
+  void bind_at(int place, const std::optional<T>& value) {
+    value ? bind_at(place, *value) : bind_at(place, nullptr);
   }
   void bind_at(int place, std::string_view text) {
     check(sqlite3_bind_text64(statement_.get(), place, text.data() ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8));
