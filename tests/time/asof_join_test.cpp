@@ -159,9 +159,9 @@ TEST_CASE("the right stream keeps one element for each key, and with a tolerance
 }
 
 TEST_CASE("metadata of a partner is held until it is replaced, that of what is left out is done") {
+  int done = 0;
   const Stream<Event> left;
   const Stream<Event> right;
-  int done = 0;
   const auto ref = [&] { return Context{Ref{[&](const Ending& ending) { done += ending.outcome == Outcome::done; }}}; };
   asof_join(timed(left, 0), timed(right, 0)).sink([](const auto&) {});
   right.emit({1, 1, 1}, ref());

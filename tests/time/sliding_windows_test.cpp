@@ -138,9 +138,9 @@ TEST_CASE("an element that the aggregate refuses has failed; the others slide on
     void remove(const Event&) { --n; }
     int result() const { return n; }
   };
-  const Stream<Event> source;
   std::vector<int> counts;
   int failed = 0;
+  const Stream<Event> source;
   timed(source, 0).window(sliding(Micros{10})).aggregate(Picky{}).sink([&](const auto& r) { counts.push_back(r.value); });
   source.emit({1, 1, 1});
   source.emit({2, 1, 2}, Context{Ref{[&](const Ending& ending) { failed += ending.outcome == Outcome::failed; }}});

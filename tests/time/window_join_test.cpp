@@ -124,9 +124,9 @@ TEST_CASE("pairs come when their window is over, with its last microsecond as ti
 }
 
 TEST_CASE("metadata of a pair is that of both, and is held until the window is over") {
+  int done = 0;
   const Stream<Event> left;
   const Stream<Event> right;
-  int done = 0;
   const auto ref = [&] { return Context{Ref{[&](const Ending& ending) { done += ending.outcome == Outcome::done; }}}; };
   std::size_t refs = 0;
   auto joined = window_join(timed(left, 0), timed(right, 0), tumbling(Micros{10}));

@@ -46,11 +46,11 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
     if (!has_event_time(context)) [[unlikely]] no_event_time_in(this->info());
     const EventTime time = context->event_time();
     if (time > gauges_.newest.get()) gauges_.newest.set(time);
-    if (self().template too_late<I>(time)) {
+    if (this->self().template too_late<I>(time)) {
       return came_too_late(this->info(), gauges_, late<I>(), std::forward<V>(value),
-                           self().template judged_by<I>(), *context, too_late_to_join);
+                           this->self().template judged_by<I>(), *context, too_late_to_join);
     }
-    self().template add<I>(std::forward<V>(value), time, *context);
+    this->self().template add<I>(std::forward<V>(value), time, *context);
     return this->emitted() ? this->end_burst() : nullptr;
   }
   Pending* signal(std::size_t i, const Signal& signal) {
@@ -59,10 +59,10 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
     if (signal.kind == Signal::end) sides_[i] = frontier_at_end;
     if (signal.kind == Signal::reopen) sides_[i] = no_frontier;
     this->signals_.take(i, signal, [&](const Signal& merged) { join.add(pass_on(merged)); });
-    self().side_advanced();
+    this->self().side_advanced();
     if (this->emitted()) join.add(this->end_burst());
     if (signal.kind == Signal::end && this->signals_.all_ended() && !std::exchange(over_, true)) {
-      self().advance(frontier_at_end);
+      this->self().advance(frontier_at_end);
       join.add(late_left.signal(signal));
       join.add(late_right.signal(signal));
       join.add(this->behind_burst(signal));
@@ -84,12 +84,12 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
     for (EventTime* each : {&sides_[0], &sides_[1], &frontier_}) *each = from.get<EventTime>();
     detail::load(from, gauges_);
     gauges_.frontier.set(frontier_);
-    self().load_held(from);
+    this->self().load_held(from);
   }
-  void loaded() final { tell_again(this->outlet, self().held_back(frontier_)); }
+  void loaded() final { tell_again(this->outlet, this->self().held_back(frontier_)); }
 
   void shut_down() noexcept override {
-    self().drop_all("the join that held it was stopped");
+    this->self().drop_all("the join that held it was stopped");
     Base::shut_down();
   }
 
@@ -125,7 +125,6 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
   TimeGauges gauges_;
 
  private:
-  Self& self() noexcept { return static_cast<Self&>(*this); }
   template <std::size_t I>
   auto& late() noexcept {
     if constexpr (I == 0) {
@@ -145,8 +144,8 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
     if (signal.value <= frontier_) return nullptr;
     frontier_ = signal.value;
     gauges_.frontier.set(frontier_);
-    self().advance(frontier_);
-    return this->behind_burst({Signal::watermark, self().held_back(frontier_)});
+    this->self().advance(frontier_);
+    return this->behind_burst({Signal::watermark, this->self().held_back(frontier_)});
   }
 
   EventTime sides_[2] = {no_frontier, no_frontier};

@@ -20,11 +20,11 @@ class Side final : public AlignedReceiver<T, Side<Owner, T, I>> {
 
   template <class V>
   Pending* take(V&& value, const Context* context) {
-    return owner_.template take<I>(std::forward<V>(value), context);
+    return owner_.self().template take<I>(std::forward<V>(value), context);
   }
 
  protected:
-  Pending* take_signal(const Signal& signal) override { return owner_.signal(I, signal); }
+  Pending* take_signal(const Signal& signal) override { return owner_.self().signal(I, signal); }
 
  private:
   Owner& owner_;
@@ -37,18 +37,20 @@ class Side final : public AlignedReceiver<T, Side<Owner, T, I>> {
 template <class Self, element Left, element Right, class Base>
 class TwoSides : public Base {
  public:
-  Side<Self, Left, 0> left;
-  Side<Self, Right, 1> right;
+  Side<TwoSides, Left, 0> left{*this};
+  Side<TwoSides, Right, 1> right{*this};
+
+  Self& self() noexcept { return static_cast<Self&>(*this); }
 
   /// An input that nothing comes to any more has ended.
   void disconnected(InletBase& inlet) override {
     if (!inlet.upstreams().empty()) return;
     const std::size_t i = &inlet == &static_cast<InletBase&>(left) ? 0 : 1;
-    if (!signals_.ended(i)) static_cast<void>(Receipt{static_cast<Self&>(*this).signal(i, {Signal::end})});
+    if (!signals_.ended(i)) static_cast<void>(Receipt{self().signal(i, {Signal::end})});
   }
 
  protected:
-  explicit TwoSides(Info info) : Base(std::move(info)), left(static_cast<Self&>(*this)), right(static_cast<Self&>(*this)) {
+  explicit TwoSides(Info info) : Base(std::move(info)) {
     this->port(static_cast<InletBase&>(left));
     this->port(static_cast<InletBase&>(right));
   }
