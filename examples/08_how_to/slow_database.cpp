@@ -64,9 +64,11 @@ int main() {
       co_await database.write(std::move(rows));
       co_return n;
     };
-    prices.partition(2).map_async(write, {.parallelism = 3}).sink([](std::size_t) {});
+    std::size_t written = 0;
+    prices.partition(2).map_async(write, {.parallelism = 3}).sink([&](std::size_t rows) { written += rows; });
     for (const Price& price : changes) prices.emit(price);
     prices.close();
+    fmt::print("        {} rows\n", written);
   }
   {
     fmt::print("only what each item costs now:\n");
