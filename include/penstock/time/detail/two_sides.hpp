@@ -37,22 +37,22 @@ class Side final : public AlignedReceiver<T, Side<Owner, T, I>> {
 template <class Self, element Left, element Right, class Base>
 class TwoSides : public Base {
  public:
-  Side<TwoSides, Left, 0> left{*this};
-  Side<TwoSides, Right, 1> right{*this};
+  Side<TwoSides, Left, 0> left_side{*this};
+  Side<TwoSides, Right, 1> right_side{*this};
 
   Self& self() noexcept { return static_cast<Self&>(*this); }
 
   /// An input that nothing comes to any more has ended.
   void disconnected(InletBase& inlet) override {
     if (!inlet.upstreams().empty()) return;
-    const std::size_t i = &inlet == &static_cast<InletBase&>(left) ? 0 : 1;
+    const std::size_t i = &inlet == &static_cast<InletBase&>(left_side) ? 0 : 1;
     if (!signals_.ended(i)) static_cast<void>(Receipt{self().signal(i, {Signal::end})});
   }
 
  protected:
   explicit TwoSides(Info info) : Base(std::move(info)) {
-    this->port(static_cast<InletBase&>(left));
-    this->port(static_cast<InletBase&>(right));
+    this->port(static_cast<InletBase&>(left_side));
+    this->port(static_cast<InletBase&>(right_side));
   }
 
   InputSignals signals_{2};
@@ -65,8 +65,8 @@ Joiner& join_streams(const Stream<Left>& left, const Stream<Right>& right, Args&
   const Hold hold{graph.loop()};
   Joiner& node = graph.add(make_box<Joiner>(std::forward<Args>(args)...));
   try {
-    graph.connect(left.outlet(), node.left);
-    graph.connect(right.outlet(), node.right);
+    graph.connect(left.outlet(), node.left_side);
+    graph.connect(right.outlet(), node.right_side);
   } catch (...) {
     graph.destroy(node);
     throw;
