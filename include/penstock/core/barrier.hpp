@@ -32,7 +32,12 @@ void send_behind(const Receipt& receipt, Send send) noexcept {
 
 }  // namespace detail
 
-[[gnu::noinline]] inline Receipt Node::send_barrier(const Signal& barrier) {
+inline Receipt Node::send_barrier(const Signal& barrier) {
+  Receipt receipt;
+  return sends_later(barrier, receipt) ? receipt : send_barrier_now(barrier);
+}
+
+[[gnu::noinline]] inline Receipt Node::send_barrier_now(const Signal& barrier) {
   return strand_->descend([&] {
     Join join{*strand_};
     join.add(barrier_comes(barrier));

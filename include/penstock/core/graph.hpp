@@ -269,14 +269,15 @@ class Graph {
 
   template <class Fn>
   void later(Fn fn) {
-    if (epochs_) [[unlikely]] {
-      FunctionTask<Fn>& change = *new FunctionTask<Fn>(std::move(fn));
-      if (!epochs_->puts_off(change)) strand_->descending() ? strand_->after(change) : change.run();
-    } else if (strand_->descending()) {
-      strand_->after(*new FunctionTask<Fn>(std::move(fn)));
+    if (epochs_ || strand_->descending()) {
+      put_off(*new FunctionTask<Fn>(std::move(fn)));
     } else {
       fn();
     }
+  }
+  [[gnu::noinline]] void put_off(Task& change) {
+    if (epochs_ && epochs_->puts_off(change)) return;
+    strand_->descending() ? strand_->after(change) : change.run();
   }
 
   void erase_if_unused(const Node& node) {

@@ -68,7 +68,11 @@ class Node {
   virtual const TimeGauges* time_gauges() const noexcept { return nullptr; }
   /// For nodes without anything before them: sends the barrier of a checkpoint behind everything emitted so far. The receipt
   /// settles when it has gone through all that follows.
-  virtual Receipt send_barrier(const Signal& barrier);
+  Receipt send_barrier(const Signal& barrier);
+  /// Of nodes that emit by themselves: true when it will send the barrier between two elements, and `receipt` settle then.
+  virtual bool sends_later(const Signal& barrier, Receipt& receipt) {
+    return static_cast<void>(barrier), static_cast<void>(receipt), false;
+  }
   /// Of nodes with several inlets: a barrier has come to some of them (true), and now to all (false). In between
   /// nobody may be made to wait for what comes behind the barrier.
   virtual void aligning(bool yes) { static_cast<void>(yes); }
@@ -93,6 +97,8 @@ class Node {
   [[nodiscard]] Pending* at_barrier(const Signal& signal) {
     return signal.kind == Signal::barrier ? barrier_comes(signal) : nullptr;
   }
+
+  Receipt send_barrier_now(const Signal& barrier);
 
  private:
   friend class Graph;

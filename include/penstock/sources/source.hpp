@@ -58,17 +58,17 @@ class SourceBase : public Node {
   }
 
   /// Between two elements: at once, or when the one that waits further down is through.
-  Receipt send_barrier(const Signal& barrier) final {
+  bool sends_later(const Signal& barrier, Receipt& receipt) final {
+    if (!pump_.active()) return false;
     barrier_ = barrier;
-    if (!pump_.active()) return between_elements();
-    barrier_sent_ = Receipt::waiting(strand(), &info(), Why::order);
-    return barrier_sent_;
+    receipt = barrier_sent_ = Receipt::waiting(strand(), &info(), Why::order);
+    return true;
   }
 
   // For the pump.
   bool pump(Receipt& receipt) {
     if (barrier_sent_.state()) {
-      detail::pass_on(between_elements(), std::exchange(barrier_sent_, {}));
+      detail::pass_on(send_barrier_now(barrier_), std::exchange(barrier_sent_, {}));
       return true;
     }
     asleep_ = false;
@@ -123,8 +123,6 @@ class SourceBase : public Node {
     strand().interrupt();
     has_stopped();
   }
-
-  Receipt between_elements() { return Node::send_barrier(barrier_); }
 
   const Ref* carried_ = nullptr;  // by the next element
   Signal barrier_;
