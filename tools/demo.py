@@ -7,6 +7,7 @@ files finds.
     ./dev demo [--input DIR] [--output DIR] [--events N] [--seed N]
 """
 import argparse
+import csv
 import datetime
 import pathlib
 import shutil
@@ -43,6 +44,21 @@ def records(path):
     return max(len(path.read_bytes().splitlines()) - 1, 0) if path.exists() else 0
 
 
+def in_order(given, into):
+    """The job reads files in the order of their names, and months, for one, have names of another order."""
+    def first_time(path):
+        with path.open(newline="") as file:
+            return next(csv.DictReader(file), {}).get("event_time") or ""
+
+    into.mkdir()
+    paths = sorted(given.glob("events*.jsonl")) or sorted(given.glob("events*.csv"), key=first_time)
+    for number, path in enumerate(paths, 1):
+        (into / f"events_{number:06}_{path.name}").symlink_to(path.resolve())
+    if (given / "items.csv").exists():
+        (into / "items.csv").symlink_to((given / "items.csv").resolve())
+    return into
+
+
 def finish(process):
     if process.wait(timeout=300) != 0:
         sys.exit(f"demo: hourly_funnel ended with {process.returncode}")
@@ -71,7 +87,7 @@ def main():
 
 def run(options, programs, scratch):
     given = options.input and pathlib.Path(options.input)
-    source = given or scratch / "shop"
+    source = scratch / "shop"
     output = pathlib.Path(options.output) if options.output else scratch / "funnel"
     if given and not list(given.glob("events*.jsonl")) and not list(given.glob("events*.csv")):
         sys.exit(f"demo: no events*.csv and no events*.jsonl in {given}")
@@ -84,6 +100,7 @@ def run(options, programs, scratch):
     writer = None
     if given:
         say(f"Reading what is in {given}.")
+        in_order(given, source)
         first = subprocess.Popen(job)
         time.sleep(0.05)
     else:
