@@ -186,10 +186,10 @@ class WindowJoinNode final
     }
   }
   void join(const Row& row, Window window) {
-    for (const auto* left : row.left) {
-      for (const auto* right : row.right) {
-        const auto make = [&] { return Out{*row.key, window, left->value, right->value}; };
-        this->put(make, joined_context(left->context, right->context, window.end - 1));
+    for (const auto* one : row.left) {
+      for (const auto* other : row.right) {
+        const auto make = [&] { return Out{*row.key, window, one->value, other->value}; };
+        this->put(make, joined_context(one->context, other->context, window.end - 1));
       }
     }
     if constexpr (left_alone(outer)) {
