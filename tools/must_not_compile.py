@@ -5,7 +5,7 @@
     must_not_compile.py FILE -- COMPILER [FLAG...]
 
 The first line of FILE is `// expect: <regular expression>`. Without BAD the file must compile, so that the test
-cannot rot; with -DBAD it must not, and the compiler must say the expected sentence.
+cannot rot; with -DBAD it must not, and the compiler must say the expected sentence, as its first error.
 """
 import re
 import subprocess
@@ -36,6 +36,11 @@ def main():
         sys.exit(f"{path}: with BAD it must not compile, and does")
     if not re.search(sentence, output):
         sys.exit(f"{path}: with BAD the compiler must say /{sentence}/, but says:\n{output}")
+    first = next((line for line in output.splitlines() if re.search(r"\berror:", line)), "")
+    if not sentence.startswith("(?s)") and not re.search(sentence, first):
+        sys.exit(f"{path}: with BAD the first error must be /{sentence}/, but is:\n{first}")
+    if not re.search(r"static[_ ]assert", first):
+        sys.exit(f"{path}: with BAD the first error must be one of ours, but is:\n{first}")
     lines, errors = len(output.splitlines()), len(re.findall(r"\berror:", output))
     print(f"{path}: refused with the expected sentence, {lines} lines, {errors} errors")
 
