@@ -16,6 +16,7 @@
 #include "penstock/core.hpp"
 #include "penstock/ops/frequencies.hpp"
 #include "penstock/testing/virtual_loop.hpp"
+#include "penstock/time/process.hpp"
 
 namespace {
 
@@ -65,6 +66,19 @@ std::size_t while_emitting(const Stream<int>& source, Make make) {
 std::size_t while_emitting(const Stream<int>& source) {
   return while_emitting(source, [](const Stream<int>& s, int i) { s.emit(i); });
 }
+
+/// A value and a timer that is put off again and again.
+struct Watched {
+  ValueState<int> last{"last"};
+
+  void element(int x, auto& ctx) {
+    ctx.cancel_timer(EventTime{last.value_or(0)});
+    ctx.timer_at(EventTime{x});
+    last = x;
+    ctx.emit(x);
+  }
+  void timer(auto& ctx) { ctx.emit(ctx.key()); }
+};
 
 std::int64_t sum = 0;
 void add(std::int64_t x) { sum += x; }
@@ -129,6 +143,12 @@ TEST_CASE("views of windows and groups allocate nothing") {
   source.sliding_window(10, as_view).sink([](View<int> window) { add(window.front()); });
   source.partition(100, as_view).sink([](View<int> group) { add(group.front()); });
   source.partition(100, as_view, [](int x) { return x % 2; }).sink([](View<int> group) { add(group.front()); });
+  REQUIRE(while_emitting(source) == 0);
+}
+
+TEST_CASE("a function with states and timers allocates nothing for a key that is known") {
+  Stream<int> source;
+  source.key_by([](int x) { return x % 50; }).process(Watched{}).sink(add);
   REQUIRE(while_emitting(source) == 0);
 }
 
