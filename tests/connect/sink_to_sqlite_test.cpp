@@ -109,10 +109,12 @@ TEST_CASE("upsert_sqlite keeps one row a key") {
 TEST_CASE("a row that SQLite cannot have is refused and leaves the others") {
   const TemporaryDirectory dir;
   const Stream<Big> source;
-  source | penstock::sink_to_sqlite((dir / "shop.db").string(), "big", {.batch = 2});
+  source | penstock::sink_to_sqlite((dir / "shop.db").string(), "big");
+  CHECK_THROWS_AS(source.emit({std::numeric_limits<std::uint64_t>::max()}), std::out_of_range);
   source.emit({1});
   CHECK_THROWS_AS(source.emit({std::numeric_limits<std::uint64_t>::max()}), std::out_of_range);
   source.emit({2});
+  source.close();
   SqliteDatabase db{(dir / "shop.db").string()};
   SqliteStatement read = db.prepare("SELECT sum(number) FROM big");
   CHECK(read.bind().step());
@@ -124,7 +126,8 @@ TEST_CASE("wrong tables and settings are told where they are wired") {
   const std::string path = (dir / "shop.db").string();
   SqliteDatabase{path}.run("CREATE TABLE sold (brand TEXT)");
   const Stream<Sold> source;
-  CHECK_THROWS_WITH(source | penstock::sink_to_sqlite(path, "sold"), penstock::test::containing("no column named hour"));
+  CHECK_THROWS_WITH(source | penstock::sink_to_sqlite(path, "sold"),
+                    penstock::test::containing("has the columns (brand TEXT) and not (brand TEXT, hour INTEGER, price REAL, note TEXT)"));
   CHECK_THROWS_WITH(source | penstock::sink_to_sqlite(path, "other", {.batch = 0}), penstock::test::containing("at least one row"));
   CHECK_THROWS_WITH(source | penstock::sink_to_sqlite(path, ""), penstock::test::containing("needs a name"));
   CHECK_THROWS_WITH(source | penstock::sink_to_sqlite((dir / "nowhere" / "shop.db").string(), "sold"),
@@ -180,7 +183,9 @@ TEST_CASE("a run cannot go on from a savepoint that a table of sink_to_sqlite is
   (source | penstock::sink_to_sqlite((dir / "shop.db").string(), "sold")).named("sold");
   CheckpointOptions options = by_hand(dir);
   options.savepoint = "before";
-  CHECK_THROWS_WITH((Checkpoints{source, options}), penstock::test::containing("has the rows of epoch 2 already"));
+  CHECK_THROWS_WITH((Checkpoints{source, options}),
+                    penstock::test::containing("had written 1 rows in epoch 1, and the database has 2 of epoch 2: "
+                                               "rows would be written twice"));
 }
 
 TEST_CASE("a snapshot has the rows of upsert_sqlite in the table") {

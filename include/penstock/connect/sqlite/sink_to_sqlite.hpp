@@ -3,205 +3,191 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <iterator>
-#include <memory>
-#include <stdexcept>
+#include <map>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
-#include "penstock/connect/sqlite/detail/table.hpp"
-#include "penstock/core/managed.hpp"
-#include "penstock/core/stream.hpp"
-#include "penstock/state/codec.hpp"
-#include "penstock/state/failpoint.hpp"
+#include "penstock/connect/sqlite/detail/sink_step.hpp"
+#include "penstock/connect/sqlite/sqlite_sink.hpp"
+#include "penstock/core/error.hpp"
 
 namespace penstock {
 
-/// How sink_to_sqlite and upsert_sqlite write.
-struct SqliteSink {
-  std::size_t batch = 1'000;  ///< rows in a transaction, at least 1; those at the end may be fewer
-  std::string vfs{};          ///< a virtual file system that was registered with SQLite; empty: that of the machine
-};
-
 namespace detail {
 
-/// Gathers rows and writes them in transactions.
-template <csv_row T>
-class SqliteStep : public Step, public Managed {
+/// Which epoch's rows a table has, for each sink that writes to it.
+class SqliteEpochs {
  public:
-  template <class In>
-  using output = void;
+  struct Marker {
+    std::uint64_t epoch = 0;
+    std::uint64_t rows = 0;  ///< that were written with epochs, all in all
+  };
 
-  void place(Node& node, Info& info) noexcept {
-    Step::place(node, info);
-    info.state = this;
-    info.recovery = Recovery::state;
-    info.guarantee = Guarantee::exactly_once;
+  explicit SqliteEpochs(SqliteSinkTable& table) : table_(&table) {
+    table.db().run(
+        "CREATE TABLE IF NOT EXISTS penstock_epochs (sink TEXT NOT NULL, written_to TEXT NOT NULL, epoch INTEGER NOT NULL,"
+        " rows INTEGER NOT NULL, PRIMARY KEY (sink, written_to))");
+    SqliteStatement found = table.db().prepare("SELECT sink, epoch, rows FROM penstock_epochs WHERE written_to = ?");
+    found.bind(table.name());
+    while (found.step()) {
+      markers_[std::string{found.bytes(0)}] = {static_cast<std::uint64_t>(found.integer(1)),
+                                               static_cast<std::uint64_t>(found.integer(2))};
+    }
   }
+
+  /// All were read when the database was opened: a sink gets its name after that.
+  const Marker& of(const std::string& sink) const noexcept {
+    const auto found = markers_.find(sink);
+    return found == markers_.end() ? none_ : found->second;
+  }
+  /// Within a transaction. Throws std::logic_error when somebody else has written with the same name meanwhile.
+  void put(const std::string& sink, const Marker& marker) {
+    const Marker& had = of(sink);
+    table_->db()
+        .prepare("INSERT INTO penstock_epochs (sink, written_to, epoch, rows) VALUES (?1, ?2, ?3, ?4)"
+                 " ON CONFLICT (sink, written_to) DO UPDATE SET epoch = ?3, rows = ?4 WHERE epoch = ?5 AND rows = ?6")
+        .run(sink, table_->name(), marker.epoch, marker.rows, had.epoch, had.rows);
+    if (table_->db().changes() != 0) return;
+    misuse("sink_to_sqlite: another program writes to the table '" + table_->name() + "' of the database '" +
+           table_->db().path() + "' as '" + sink + "' too");
+  }
+  /// It was committed.
+  void keep(const std::string& sink, const Marker& marker) { markers_[sink] = marker; }
+
+ private:
+  SqliteSinkTable* table_;
+  Marker none_;
+  std::map<std::string, Marker> markers_;
+};
+
+/// The rows of an epoch and its number are one transaction: the database says which snapshot is real.
+template <csv_row T>
+class TransactionalSqliteStep final : public SqliteSinkStep {
+ public:
+  TransactionalSqliteStep(const std::string& file, std::string table, const SqliteSink& options)
+      : SqliteSinkStep("sink_to_sqlite", file, std::move(table), sqlite_columns<T>({}), options),
+        max_rows_(options.max_rows),
+        epochs_(this->table()) {}
 
   template <class V, class Next>
   Pending* operator()(V&& value, const Context* context, Next&) {
-    rows_.push_back(T(std::forward<V>(value)));
-    if (!gathers() && rows_.size() >= batch_) {
-      try {
-        write(rows_);
-      } catch (...) {
-        rows_.pop_back();
-        this->info().fails();
-        throw;
-      }
-    }
-    if (!rows_.empty()) held_.append(context);
-    this->info().holds(rows_.size() + sealed_.size());
+    const auto put = [&](const T& row) {
+      if (!epochal_ && this->node().graph().epochs()) [[unlikely]] epochal_ = true;
+      if (max_rows_ != 0 && this->rows_.size() >= max_rows_ && epochal_) [[unlikely]] overflow();
+      this->add(row, context);
+    };
+    this->run(put, std::as_const(value));
     return nullptr;
-  }
-  template <class Next>
-  Pending* signal(const Signal& signal, Next&) {
-    if (signal.kind == Signal::end && !gathers()) write(rows_);
-    return nullptr;
-  }
-  void shut_down() noexcept {
-    try {
-      if (!gathers()) write(rows_);
-    } catch (...) {
-      this->node().graph().report(std::current_exception(), this->info());
-    }
-    this->info().drops(rows_.size() + sealed_.size());
-    held_.drop("the sink was destroyed before the checkpoint that it was to be written with");
-    held_.clear();
-    rows_.clear();
-    sealed_.clear();
-    this->info().holds(0);
-  }
-
- protected:
-  SqliteStep(const char* who, std::string path, std::string table, const std::vector<std::size_t>& key, const SqliteSink& options)
-      : who_(who), name_(std::move(table)), batch_(options.batch) {
-    if (batch_ == 0) bad_argument(std::string{who} + ": a batch has at least one row");
-    if (name_.empty()) bad_argument(std::string{who} + ": the table needs a name");
-    db_ = std::make_unique<SqliteDatabase>(std::move(path), options.vfs);
-    table_ = std::make_unique<SqliteTable<T>>(*db_, name_, key);
-  }
-
-  /// All of the rows, and what else is done, or none.
-  template <class Fn>
-  void write(std::vector<T>& rows, Fn also) {
-    const SqliteTransactionFor transaction{*this, rows, also};
-    rows.clear();
-    if (rows_.empty() && sealed_.empty()) held_.clear();
-    this->info().holds(rows_.size() + sealed_.size());
-  }
-  void write(std::vector<T>& rows) {
-    if (!rows.empty()) write(rows, [] {});
-  }
-  SqliteDatabase& db() const noexcept { return *db_; }
-
-  const char* who_;
-  std::string name_;
-  std::vector<T> rows_;
-  std::vector<T> sealed_;  // of the snapshot that is on its way
-
- private:
-  /// Whether rows wait for a checkpoint.
-  virtual bool gathers() noexcept = 0;
-
-  struct SqliteTransactionFor {
-    template <class Fn>
-    SqliteTransactionFor(SqliteStep& step, std::vector<T>& rows, Fn& also) {
-      PENSTOCK_FAILPOINT("sink.sqlite.begin");
-      SqliteTransaction transaction{*step.db_};
-      for (const T& row : rows) step.table_->put(row);
-      also();
-      PENSTOCK_FAILPOINT("sink.sqlite.commit.before");
-      transaction.commit();
-      PENSTOCK_FAILPOINT("sink.sqlite.commit.after");
-    }
-  };
-
-  std::size_t batch_;
-  std::unique_ptr<SqliteDatabase> db_;
-  std::unique_ptr<SqliteTable<T>> table_;  // ends before its database
-  Context held_;
-};
-
-/// The rows of an epoch and its number are one transaction: the table says which snapshot is real.
-template <csv_row T>
-class TransactionalSqliteStep final : public SqliteStep<T> {
- public:
-  TransactionalSqliteStep(std::string path, std::string table, const SqliteSink& options)
-      : SqliteStep<T>("sink_to_sqlite", std::move(path), std::move(table), {}, options) {
-    this->db().run("CREATE TABLE IF NOT EXISTS penstock_epochs (sink TEXT PRIMARY KEY, epoch INTEGER NOT NULL)");
-    SqliteStatement read = this->db().prepare("SELECT epoch FROM penstock_epochs WHERE sink = ?");
-    if (read.bind(this->name_).step()) epoch_ = static_cast<std::uint64_t>(read.integer(0));
   }
 
   void prepare() override {
-    this->sealed_.insert(this->sealed_.end(), std::make_move_iterator(this->rows_.begin()),
-                         std::make_move_iterator(this->rows_.end()));
-    this->rows_.clear();
+    epochal_ = true;
+    prepared_ = this->rows_.size();
+    sealed_.append(this->held_);
+    this->held_.clear();
   }
-  void save(StateWriter& to) const override { to.put(this->name_); }
-  void load(StateReader& from) override { static_cast<void>(from.get<std::string>()); }
+  void save(StateWriter& to) const override { to.put(marker().rows + prepared_.value_or(0)); }
+  void load(StateReader& from) override {
+    epochal_ = true;
+    saved_rows_ = from.get<std::uint64_t>();
+  }
   void committed(std::uint64_t epoch) override {
-    if (epoch < epoch_) {
-      misuse("sink_to_sqlite: the table " + this->name_ + " has the rows of epoch " + std::to_string(epoch_) +
-             " already; a run cannot go on from epoch " + std::to_string(epoch));
+    epochal_ = true;
+    const typename SqliteEpochs::Marker had = marker();
+    if (!prepared_) {  // a run begins that goes on from this epoch, or it is told twice
+      if (epoch == had.epoch || had_epochs_) return;
+      check(epoch, had);
     }
-    if (epoch == epoch_) return;
-    this->write(this->sealed_, [&] {
-      this->db()
-          .prepare("INSERT INTO penstock_epochs (sink, epoch) VALUES (?1, ?2) ON CONFLICT (sink) DO UPDATE SET epoch = ?2")
-          .run(this->name_, epoch);
-    });
-    epoch_ = epoch;
+    const std::size_t n = prepared_.value_or(0);
+    const typename SqliteEpochs::Marker marker{epoch, had.rows + n};
+    const std::string& sink = this->info().name;
+    this->table().write(this->rows_, n, [&] { epochs_.put(sink, marker); });
+    epochs_.keep(sink, marker);
+    had_epochs_ = true;
+    prepared_.reset();
+    this->rows_.forget(n);
+    sealed_.clear();
+    this->info().holds(this->rows_.size());
   }
-  const std::uint64_t* authority() const noexcept override { return &epoch_; }
+  void aborted(std::uint64_t) noexcept override { prepared_.reset(); }
+  const std::uint64_t* authority() const noexcept override { return &marker().epoch; }
+
+  void shut_down() noexcept {
+    sealed_.drop("the sink was destroyed before the checkpoint that its rows belong to was durable");
+    sealed_.clear();
+    SqliteSinkStep::shut_down();
+  }
 
  private:
-  // Also when the checkpoints have ended before the graph: what was not in one of them comes again.
-  bool gathers() noexcept override { return gathers_ = gathers_ || this->node().graph().epochs() != nullptr; }
+  bool waits() const noexcept override { return epochal_ || this->node().graph().epochs(); }
+  const typename SqliteEpochs::Marker& marker() const noexcept { return epochs_.of(this->info().name); }
 
-  std::uint64_t epoch_ = 0;
-  bool gathers_ = false;
+  /// A savepoint, of another epoch than the one that the database has: good when no rows lie between the two.
+  void check(std::uint64_t epoch, const typename SqliteEpochs::Marker& had) const {
+    if (saved_rows_ == had.rows) return;
+    throw StateError("sink_to_sqlite: '" + this->info().name + "' had written " + std::to_string(saved_rows_) +
+                     " rows in epoch " + std::to_string(epoch) + ", and the database has " + std::to_string(had.rows) +
+                     " of epoch " + std::to_string(had.epoch) + ": rows would " +
+                     (saved_rows_ < had.rows ? "be written twice" : "be missing"));
+  }
+  [[noreturn, gnu::cold, gnu::noinline]] void overflow() const {
+    throw Overflow("sink_to_sqlite: " + std::to_string(max_rows_) + " rows wait for a checkpoint");
+  }
+
+  std::size_t max_rows_;
+  SqliteEpochs epochs_;
+  Context sealed_;                       // of the rows that are prepared
+  std::optional<std::size_t> prepared_;  // so many rows belong to the epoch that is under way
+  std::uint64_t saved_rows_ = 0;         // that the snapshot knows of
+  bool epochal_ = false;                 // there are checkpoints, or were: rows wait for them, to the end
+  bool had_epochs_ = false;              // in this run
 };
 
 }  // namespace detail
 
-/// Adds every element as a row to a table of an SQLite database.
+/// Adds every element as a row to a table of a database of SQLite, exactly once.
 ///
 ///     in     {acme 3} {bell 1} |
 ///            sink_to_sqlite("shop.db", "sold")
 ///     table  acme 3, bell 1
 ///
-/// @param path     of the database, which is made when it is not there, and so is the table.
-/// @param table    its name. Elements are rows as of sink_to_csv; whole numbers become INTEGER, others REAL, an empty
-///                 optional NULL, and everything else the TEXT that it has in a CSV file.
+/// @param file     a path of a database, which is made when it is not there.
+/// @param table    its name. It is made when it is not there; one that has other columns, or a primary key, is refused.
 /// @param options  see SqliteSink.
 ///
-/// Rows are written in transactions of `batch`; with checkpoints those of an epoch are one transaction, together with the
-/// number of the epoch in the table `penstock_epochs`. A run goes on from the epoch that is there, so the table itself
-/// decides which snapshot is real, and no other sink of the graph may do the same.
+/// Elements are rows as of sink_to_csv. Whole numbers and bools are INTEGER, other numbers REAL (one that is not a number is
+/// NULL), an empty optional is NULL, and everything else is the TEXT that it has in a CSV file.
 ///
-/// Back-pressure: passes through; writes in the loop's thread.
-/// Metadata:      held until the row's transaction is committed.
-/// Errors:        std::system_error of sqlite_category here when the database cannot be opened or the table is another, and
-///                through emit, close or as an error of background work when it cannot be written; its rows are kept and
-///                tried again.
-/// Cost:          a copy of the element, and a part of a transaction. Memory: with checkpoints the rows of an epoch.
+/// With checkpoints the rows of an epoch wait in memory until its snapshot is durable, and are written then together with
+/// the number of the epoch, in one transaction: that makes the epoch real, and a run goes on from the snapshot that the
+/// database names. The number stands in the table `penstock_epochs`, by the name of the sink and that of the table, so that
+/// several jobs may share a database. No other sink of the graph may decide in the same way.
+/// Rows of an epoch that was given up are written with the next; `max_rows` bounds how many may wait.
+///
+/// Without checkpoints rows are written in transactions of `batch`, and at the end.
+///
+/// Back-pressure: passes through; writes in the loop's thread, where it waits for who has the database locked.
+/// Metadata:      held until the row is committed.
+/// Errors:        std::system_error of sqlite_category here when the database cannot be opened, std::runtime_error when the table
+///                has other columns; through emit, close or as an error of background work when it cannot be written: rows are
+///                kept and tried again. Overflow through emit beyond `max_rows`, std::out_of_range for a value that SQLite has
+///                not. std::logic_error when another program writes under the same name; StateError for a savepoint
+///                between which and what is there rows were written.
+/// Cost:          a copy of the row, and a part of a transaction, which is brought to the disk. Memory: the rows that wait.
 /// Recovery:      exactly once: rows and epoch are one transaction.
 /// Example:       examples/10_connect/sqlite.cpp
 /// See also:      upsert_sqlite, sink_to_csv, SqliteStore
 template <class = void>
-auto sink_to_sqlite(std::string path, std::string table, SqliteSink options = {}) {
-  return [path = std::move(path), table = std::move(table), options = std::move(options)](auto&& stream) {
+auto sink_to_sqlite(std::string file, std::string table, SqliteSink options = {}) {
+  return [file = std::move(file), table = std::move(table), options = std::move(options)](auto&& stream) {
     using T = typename std::remove_cvref_t<decltype(stream)>::value_type;
     static_assert(csv_row<T>, "sink_to_sqlite: the elements must be rows as of sink_to_csv");
     if constexpr (csv_row<T>) {
-      return std::forward<decltype(stream)>(stream).then(detail::TransactionalSqliteStep<T>{path, table, options},
-                                                         Info{"sink_to_sqlite", table, Shape::sink});
+      return std::forward<decltype(stream)>(stream).then(
+          detail::TransactionalSqliteStep<T>{file, table, options},
+          detail::sqlite_info("sink_to_sqlite", "sink_to_sqlite: a transaction by time", file, table, options));
     }
   };
 }

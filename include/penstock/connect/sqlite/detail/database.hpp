@@ -27,14 +27,15 @@ class SqliteStatement;
 class SqliteDatabase {
  public:
   /// Opens or makes one that survives a loss of power behind every commit: WAL, synchronous=FULL.
-  /// @param vfs  of the files; empty: that of the machine.
-  explicit SqliteDatabase(std::string path, const std::string& vfs = "") : path_(std::move(path)) {
+  /// @param vfs      of the files; empty: that of the machine.
+  /// @param busy_ms  so long everything waits for whoever else has it.
+  explicit SqliteDatabase(std::string path, const std::string& vfs = "", int busy_ms = 5000) : path_(std::move(path)) {
     sqlite3* opened = nullptr;
     const int code = sqlite3_open_v2(path_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE,
                                      vfs.empty() ? nullptr : vfs.c_str());
     db_.reset(opened);
     check(code, "cannot open");
-    sqlite3_busy_timeout(opened, 5000);  // for whoever reads it from outside
+    sqlite3_busy_timeout(opened, busy_ms);
     // The last one brings to the disk what a process has written that was killed before it could: what is read must not go
     // when the power does.
     run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_checkpoint=TRUNCATE");
@@ -91,6 +92,24 @@ class SqliteStatement {
     (bind_at(++place, values), ...);
     return *this;
   }
+  /// One place-holder, the first of which is 1; for statements that `reset` has prepared for it.
+  void bind_at(int place, std::nullptr_t) { check(sqlite3_bind_null(statement_.get(), place)); }
+  template <class T>
+    requires(std::integral<T> || std::floating_point<T>)
+  void bind_at(int place, T value) {
+    if constexpr (std::integral<T>) check(sqlite3_bind_int64(statement_.get(), place, static_cast<std::int64_t>(value)));
+    else check(sqlite3_bind_double(statement_.get(), place, static_cast<double>(value)));
+  }
+  template <class T>
+  void bind_at(int place, const std::optional<T>& value) {
+    value ? bind_at(place, *value) : bind_at(place, nullptr);
+  }
+  void bind_at(int place, std::string_view text) {
+    check(sqlite3_bind_text64(statement_.get(), place, text.data() ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8));
+  }
+  void bind_at(int place, SqliteBlob blob) {
+    check(sqlite3_bind_blob64(statement_.get(), place, blob.bytes.data() ? blob.bytes.data() : "", blob.bytes.size(), SQLITE_STATIC));
+  }
   /// True when there is a row to read; false when it is through.
   bool step() {
     const int code = sqlite3_step(statement_.get());
@@ -129,23 +148,6 @@ class SqliteStatement {
     } catch (...) {
       return std::current_exception();
     }
-  }
-  void bind_at(int place, std::nullptr_t) { check(sqlite3_bind_null(statement_.get(), place)); }
-  template <class T>
-    requires(std::integral<T> || std::floating_point<T>)
-  void bind_at(int place, T value) {
-    if constexpr (std::integral<T>) check(sqlite3_bind_int64(statement_.get(), place, static_cast<std::int64_t>(value)));
-    else check(sqlite3_bind_double(statement_.get(), place, static_cast<double>(value)));
-  }
-  template <class T>
-  void bind_at(int place, const std::optional<T>& value) {
-    value ? bind_at(place, *value) : bind_at(place, nullptr);
-  }
-  void bind_at(int place, std::string_view text) {
-    check(sqlite3_bind_text64(statement_.get(), place, text.data() ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8));
-  }
-  void bind_at(int place, SqliteBlob blob) {
-    check(sqlite3_bind_blob64(statement_.get(), place, blob.bytes.data() ? blob.bytes.data() : "", blob.bytes.size(), SQLITE_STATIC));
   }
   void check(int code) const { in_->check(code, "cannot bind a value for"); }
 
