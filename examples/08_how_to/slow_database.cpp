@@ -75,7 +75,8 @@ int main() {
     penstock::VirtualLoop loop;
     Database database{loop};
     penstock::Stream<Price> prices{loop};
-    prices.buffer(100, penstock::keep_one_per(&Price::item)).sink([&](Price row) { return database.write({std::move(row)}); });
+    prices.buffer(100, penstock::keep_one_per(&Price::item))
+        .sink([&](Price row) { return database.write({std::move(row)}); });
     for (const Price& price : changes) prices.emit(price);
     prices.close();
   }
