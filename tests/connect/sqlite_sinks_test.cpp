@@ -347,7 +347,7 @@ TEST_CASE("no more rows wait for a checkpoint than max_rows") {
   Kept kept;
   const Stream<Sold> source;
   (source | sink_to_sqlite(directory / "x.db", "log", {.max_rows = 3})).named("log");
-  CheckpointOptions options{.every = Duration::zero(), .guarantee = Guarantee::at_most_once};
+  CheckpointOptions options{.directory = {}, .every = Duration::zero(), .guarantee = Guarantee::at_most_once};
   Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 3; ++i) source.emit({round, i});
@@ -472,12 +472,34 @@ TEST_CASE("a table with other columns is refused, and left as it is") {
   CHECK_THROWS_WITH(source | upsert_sqlite(path, "", &Sold::brand), containing("the table needs a name"));
 }
 
+namespace {
+
+struct Measured {
+  double at = 0;
+  double value = 0;
+};
+BOOST_DESCRIBE_STRUCT(Measured, (), (at, value))
+
+}  // namespace
+
+TEST_CASE("a key that is not a number is refused by itself, and not with all rows of its transaction") {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "x.db";
+  const Stream<Measured> source;
+  source | upsert_sqlite(path, "measured", &Measured::at);
+  source.emit({1, std::nan("")});
+  CHECK_THROWS_AS(source.emit({std::nan(""), 1}), std::out_of_range);
+  source.emit({2, 2});
+  source.close();
+  CHECK(python(path, "SELECT * FROM measured ORDER BY rowid") == "(1.0, None)\n(2.0, 2.0)\n");
+}
+
 TEST_CASE("Refs are held until their row is committed") {
   const TemporaryDirectory directory;
   Kept kept;
   const Stream<Sold> source;
   (source | sink_to_sqlite(directory / "x.db", "log")).named("log");
-  const CheckpointOptions options{.every = Duration::zero(), .guarantee = Guarantee::at_most_once};
+  const CheckpointOptions options{.directory = {}, .every = Duration::zero(), .guarantee = Guarantee::at_most_once};
   Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
   const Ref before{[] {}};
   source.emit({1, 1}, Context{before});

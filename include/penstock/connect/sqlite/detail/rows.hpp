@@ -41,7 +41,8 @@ constexpr const char* sqlite_type() {
 /// not when it is one of a thousand that are committed.
 class SqliteRows {
  public:
-  explicit SqliteRows(std::size_t width) noexcept : width_(width) {}
+  /// @param needed  for each column, whether it must have a value.
+  explicit SqliteRows(std::vector<bool> needed) noexcept : width_(needed.size()), needed_(std::move(needed)) {}
 
   std::size_t size() const noexcept { return rows_; }
   bool empty() const noexcept { return rows_ == 0; }
@@ -119,7 +120,10 @@ class SqliteRows {
     } else if constexpr (!users_field<V> && std::floating_point<V>) {
       one.kind = Kind::real;
       one.real = static_cast<double>(value);
-      if (std::isnan(one.real)) one.kind = Kind::missing;  // as SQLite itself does
+      if (std::isnan(one.real)) {
+        if (needed_[values_.size() - rows_ * width_]) throw std::out_of_range("a key that is not a number is none of SQLite");
+        one.kind = Kind::missing;  // as SQLite itself does
+      }
     } else {
       const std::size_t begin = texts_.size();
       write_field(value, texts_, time);
@@ -131,6 +135,7 @@ class SqliteRows {
   }
 
   std::size_t width_;
+  std::vector<bool> needed_;
   std::size_t rows_ = 0;
   std::size_t end_ = 0;   // of the texts of these rows
   std::size_t gone_ = 0;  // bytes of texts that were before

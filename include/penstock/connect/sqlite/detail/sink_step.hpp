@@ -59,7 +59,7 @@ class SqliteSinkStep : public Step, public Managed {
   SqliteSinkStep(const char* who, const std::string& file, std::string table, const std::vector<SqliteColumn>& columns,
                  const SqliteSink& options)
       : time_(options.time_format, who),
-        rows_(columns.size()),
+        rows_(sqlite_keys(columns)),
         batch_(options.batch),
         every_(options.every),
         timing_(every_ != Duration::zero() ? std::make_unique<Timing>() : nullptr) {

@@ -35,6 +35,12 @@ std::vector<SqliteColumn> sqlite_columns(const std::vector<std::size_t>& key) {
   return columns;
 }
 
+inline std::vector<bool> sqlite_keys(const std::vector<SqliteColumn>& columns) {
+  std::vector<bool> keys;
+  for (const SqliteColumn& column : columns) keys.push_back(column.key);
+  return keys;
+}
+
 /// What a column that is declared so holds, by SQLite's own rules.
 inline std::string sqlite_affinity(std::string declared) {
   for (char& c : declared) {
