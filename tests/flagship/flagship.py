@@ -138,7 +138,7 @@ def failpoints(options):
             # Only a table whose rows change is ever written anew.
             run = Run(options, f"failpoint-{name}-{hit}", shop, 1, live=name.startswith("upsert."))
             process = run.start("--follow", failpoint=f"{name}:{hit}")
-            shop.arrive(run.input, 0.06 if name.startswith("store.forget") else 0.015)
+            shop.arrive(run.input, 0.06 if name in ("store.forget.before", "sink.publish") else 0.015)
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
             errors = run.end(process)

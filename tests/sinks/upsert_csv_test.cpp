@@ -160,3 +160,14 @@ TEST_CASE("upsert_csv knows a table that has lost what a snapshot knows of") {
   CHECK_THROWS_WITH((Checkpoints{source, options}),
                     penstock::test::containing("out.csv has 1 keys, and had 2 when the snapshot was taken"));
 }
+
+TEST_CASE("who is refused leaves the files of the other as they are") {
+  const TemporaryDirectory dir;
+  const std::string torn = header + "acme,10,3,\nbell,1";
+  dir.write("out.csv", torn);
+  { const auto source = table(dir); }
+  CHECK(dir.read("out.csv") == torn);
+  dir.write("out.csv", "");
+  { const auto source = table(dir); }
+  CHECK(dir.read("out.csv").empty());
+}

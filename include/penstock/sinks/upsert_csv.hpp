@@ -39,6 +39,7 @@ class UpsertCsvStep : public LineFileStep {
       key_.clear();
       for (const std::size_t column : columns_) add_to_key(row, column);
       if (records_.has(key_, record)) return this->info().leaves_out();
+      file_.repair();
       this->write(record, context);
       records_.put(key_, record);
     };
@@ -48,13 +49,20 @@ class UpsertCsvStep : public LineFileStep {
   }
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
-    if (signal.kind == Signal::end && records_.outdated() != 0) compact();
+    if (signal.kind == Signal::end) {
+      file_.repair();
+      if (records_.outdated() != 0) compact();
+    }
     return LineFileStep::signal(signal, next);
   }
 
   void place(Node& node, Info& info) noexcept {
     LineFileStep::place(node, info);
     info.guarantee = Guarantee::exactly_once;
+  }
+  void prepare() override {
+    file_.repair();
+    LineFileStep::prepare();
   }
   void save(StateWriter& to) const override { to.put(static_cast<std::uint64_t>(records_.size())); }
   void load(StateReader& from) override {
@@ -127,7 +135,7 @@ class UpsertCsvStep : public LineFileStep {
 /// one counts, and an element that is equal to what the table has is not written at all: to write the same again changes
 /// nothing. Where more than half of the file is out of date, and at the end of the stream, what counts is written to
 /// a new file, which takes the place of the old one in one step. A record that was torn when a process died is cut off
-/// when the file is opened. Who reads the file sees at any moment complete records, and maybe the start of one.
+/// before anything else is written. Who reads the file sees at any moment complete records, and maybe the start of one.
 ///
 /// Back-pressure: passes through; writes in the loop's thread.
 /// Metadata:      ends here, when the element was given to the buffer; held until flushed or synced where the options say so.

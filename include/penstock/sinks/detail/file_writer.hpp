@@ -74,12 +74,9 @@ class FileWriter {
     // A pipe has no place; what goes into it begins here.
     if (given_ && (std::fseek(given_, 0, SEEK_END) != 0 || std::ftell(given_) <= 0)) put(head_);
   }
-  /// Once all is wired: until then a file that is there is not touched. One that is to be replaced is not touched before
-  /// something is to be written, since a snapshot may say that it goes on.
-  void start(Node& node) noexcept {
-    node_ = &node;
-    if (!given_ && !fresh_) begin();
-  }
+  /// Once all is wired. A file that is there is not touched before something is to be written: a snapshot may say that it
+  /// goes on, and a second process that is refused must have left no trace in it.
+  void start(Node& node) noexcept { node_ = &node; }
 
   const FilePolicies& policies() const noexcept { return policies_; }
   bool finished() const noexcept { return finished_; }
@@ -189,7 +186,7 @@ class FileWriter {
                        " bytes, and had " + std::to_string(mark.size) + " when the snapshot was taken");
     }
     if (::ftruncate(file_.get(), static_cast<::off_t>(mark.size)) != 0) fail("go back in");
-    fresh_ = false;
+    fresh_ = copies_ = false;
     begin();
   }
   /// Another file has taken the place of this one, all of which was flushed.
@@ -222,7 +219,7 @@ class FileWriter {
   /// elements it has.
   std::uint64_t leave() {
     if (finished_) return 0;
-    if (file_ && room_ == 0) {  // nothing was written: what was to be replaced stays
+    if (file_ && room_ == 0) {  // nothing was written: what is there stays as it is
       static_cast<void>(file_.close());
       finished_ = true;
       return 0;
@@ -291,14 +288,7 @@ class FileWriter {
     if (there && !S_ISREG(found.st_mode) && (part || policies_.rotates())) {
       bad_argument(std::string{who_} + ": " + path_ + " is no file that could be renamed or replaced");
     }
-    if (part) {
-      std::error_code error;
-      behind = behind && there && !policies_.rotates();
-      using std::filesystem::copy_options;
-      if (behind && !std::filesystem::copy_file(path_, current_, copy_options::overwrite_existing, error)) {
-        throw std::system_error(error, std::string{who_} + ": cannot copy " + path_ + " to " + current_);
-      }
-    }
+    if (part) behind = copies_ = behind && there && !policies_.rotates();
     file_ = Descriptor{::open(current_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
     if (!file_) file_error(std::string{who_} + ": cannot open", current_);
     fresh_ = !behind;
@@ -309,6 +299,7 @@ class FileWriter {
   }
   /// The head, into a file that has nothing. What is no regular file has nothing.
   void begin() {
+    if (std::exchange(copies_, false)) copy();
     struct ::stat found {};
     regular_ = ::fstat(file_.get(), &found) == 0 && S_ISREG(found.st_mode);
     size_ = regular_ && !(fresh_ && ::ftruncate(file_.get(), 0) == 0)
@@ -324,6 +315,12 @@ class FileWriter {
 
   void begin_if_fresh() {
     if (room_ == 0) begin();
+  }
+  void copy() const {
+    std::error_code error;
+    if (!std::filesystem::copy_file(path_, current_, std::filesystem::copy_options::overwrite_existing, error)) {
+      throw std::system_error(error, std::string{who_} + ": cannot copy " + path_ + " to " + current_);
+    }
   }
   bool waits_for_checkpoints() const noexcept {
     return policies_.atomic && policies_.rotates() && (has_checkpoints_ || (node_ && node_->graph().epochs()));
@@ -341,6 +338,7 @@ class FileWriter {
 
   [[gnu::noinline]] void make_room(std::size_t size) {
     if (finished_) misuse(who_, ": its file was finished, and nothing can be written to it any more");
+    if (file_) begin_if_fresh();
     if (file_ && size_ + size > size_limit()) rotate();
     if (!file_) open();
     begin_if_fresh();
@@ -482,6 +480,7 @@ class FileWriter {
   std::uint64_t records_ = 0;  // in this file, of ours
   bool had_ = false;           // something when it was opened
   bool fresh_ = false;         // what it had does not count
+  bool copies_ = false;        // what it had is to be copied first
   bool regular_ = false;
   bool damaged_ = false;
   bool finished_ = false;

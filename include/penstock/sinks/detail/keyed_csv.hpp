@@ -67,11 +67,15 @@ class KeyedCsvFile {
   static void add_to_key(std::string& key, std::string_view field) { key.append(field) += '\0'; }
 
   /// Throws std::runtime_error when the file has other columns, or something else that is no record of them.
-  void read(KeyedRecords& records) const {
+  void read(KeyedRecords& records) {
     const std::string text = bytes();
-    const std::size_t good = read(text, records);
-    // Of a header that is torn nothing is left: it is written again.
-    if (good != text.size() && ::truncate(path_.c_str(), static_cast<::off_t>(good)) != 0) {
+    good_ = read(text, records);
+    torn_ = good_ != text.size();
+  }
+  /// Before the first change. Of a header that is torn nothing is left: it is written again.
+  void repair() {
+    if (!std::exchange(torn_, false)) return;
+    if (::truncate(path_.c_str(), static_cast<::off_t>(good_)) != 0) {
       file_error(std::string{who_} + ": cannot cut off what is torn of", path_);
     }
   }
@@ -154,6 +158,8 @@ class KeyedCsvFile {
   std::string header_;
   std::vector<std::size_t> key_;
   std::size_t columns_;
+  std::size_t good_ = 0;  // bytes
+  bool torn_ = false;     // behind them
 };
 
 }  // namespace penstock::detail
