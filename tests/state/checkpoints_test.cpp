@@ -374,6 +374,23 @@ TEST_CASE("the graph is changed when the barrier has passed") {
   CHECK(late == 0);  // all of them were before the barrier
 }
 
+TEST_CASE("a snapshot that is asked for by a sink waits until its element has come to all branches") {
+  Kept kept;
+  VirtualLoop loop;
+  const Stream<int> source{loop, "by hand"};
+  std::optional<Checkpoints> checkpoints;
+  source.sink([&](int x) {
+    if (x == 2) static_cast<void>(checkpoints->start_take());
+  });
+  source.accumulate(plus, 0).named("total").sink([](int) {});
+  CheckpointOptions options = promising(Guarantee::at_most_once);
+  options.every = 0ms;
+  checkpoints.emplace(source, options, std::make_unique<MemoryStore>(kept));
+  for (int x = 1; x <= 3; ++x) source.emit(x);
+  REQUIRE(kept.size() == 1);
+  CHECK(total_of(kept.begin()->second) == 3);
+}
+
 TEST_CASE("replay mode goes on before the first element that is not through") {
   Kept kept;
   std::vector<int> out;

@@ -116,7 +116,13 @@ class Coordinator final : public Epochs {
     if (failed_) std::rethrow_exception(failed_);
     Receipt receipt = Receipt::waiting(graph().strand(), nullptr, Why::barrier);
     wanted_.push_back({receipt, std::move(savepoint), nullptr});
-    if (state_ == State::rests) begin();
+    if (state_ != State::rests) return receipt;
+    // An element that is under way may have come to some branches and not to others.
+    if (graph().strand().descending()) {
+      graph().strand().after(begin_);
+    } else {
+      begin();
+    }
     return receipt;
   }
 
@@ -262,8 +268,10 @@ class Coordinator final : public Epochs {
   /// Replay mode: positions first, so that what they leave behind is in what the sinks make durable then.
   void replay_from() {
     try {
-      for (const auto& [source, positions] : positions_) {
-        entries_.push_back({source->name, source->op, positions->position()});
+      for (const Info* source : managed_of(graph())) {
+        const auto at = positions_.find(source);
+        if (at == positions_.end()) continue;
+        entries_.push_back({source->name, source->op, at->second->position()});
         saved_.push_back(source);
       }
     } catch (...) {
@@ -283,6 +291,8 @@ class Coordinator final : public Epochs {
     PENSTOCK_FAILPOINT("checkpoint.saved");
   }
 
+  bool was_saved(const Info& info) const { return std::find(saved_.begin(), saved_.end(), &info) != saved_.end(); }
+
   /// The barriers have passed everything.
   void went_through() {
     const Receipt through = std::exchange(through_.on, {});
@@ -292,7 +302,7 @@ class Coordinator final : public Epochs {
       // What has ended gets no barrier, and does not change any more.
       for (Info* info : managed_of(graph())) {
         if (replays() && info->shape != Shape::source && info->shape != Shape::sink) continue;
-        if (std::find(saved_.begin(), saved_.end(), info) == saved_.end()) save(*info);
+        if (!was_saved(*info)) save(*info);
       }
     } catch (...) {
       return give_up(std::current_exception());
@@ -349,9 +359,9 @@ class Coordinator final : public Epochs {
     stats_.bytes = bytes_;
     failures_ = 0;
     std::exception_ptr error;
-    for (const Info* info : saved_) {
+    for (const Info* info : managed_of(graph())) {  // of those that were saved some may be gone
       try {
-        info->state->committed(epoch_);
+        if (was_saved(*info)) info->state->committed(epoch_);
       } catch (...) {
         if (!error) error = std::current_exception();
       }
@@ -455,6 +465,13 @@ class Coordinator final : public Epochs {
     void run() override { coordinator.rang(); }
     Coordinator& coordinator;
   };
+  struct Begin final : Task {
+    explicit Begin(Coordinator& c) noexcept : coordinator(c) {}
+    void run() override {
+      if (coordinator.state_ == State::rests && !coordinator.wanted_.empty()) coordinator.begin();
+    }
+    Coordinator& coordinator;
+  };
   struct Through final : Task {
     explicit Through(Coordinator& c) noexcept : coordinator(c) {}
     void run() override { coordinator.went_through(); }
@@ -515,6 +532,7 @@ class Coordinator final : public Epochs {
   std::exception_ptr error_;
   std::uint64_t bytes_ = 0;
 
+  Begin begin_{*this};
   Through through_{*this};
   Written* written_ = nullptr;
   Write write_{this};
