@@ -181,7 +181,7 @@ class FaultyFileSystem final : public FileSystem {
     const Attempt attempt{*this, "cannot lock", path};
     attempt.done();
     std::weak_ptr<int>& held = locks_[path];
-    if (!held.expired()) detail::locked_by(whose, "");
+    if (!held.expired()) penstock::detail::locked_by(whose, "");
     auto locked = std::make_unique<Locked>();
     locked->life = std::make_shared<int>(0);
     held = locked->life;
@@ -252,7 +252,7 @@ class FaultyFileSystem final : public FileSystem {
     void done() const {
       if (late_) fail(EIO);
     }
-    [[noreturn]] void fail(int error) const { detail::file_failed(what_, path_, error); }
+    [[noreturn]] void fail(int error) const { penstock::detail::file_failed(what_, path_, error); }
 
    private:
     [[noreturn]] void die() {
@@ -313,19 +313,19 @@ class FaultyFileSystem final : public FileSystem {
 
   static std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
   Directory& directory_of(const std::string& path) {
-    const auto at = directories_.find(detail::parent_of(path));
-    if (at == directories_.end()) detail::file_failed("no directory for", path, ENOENT);
+    const auto at = directories_.find(penstock::detail::parent_of(path));
+    if (at == directories_.end()) penstock::detail::file_failed("no directory for", path, ENOENT);
     return at->second;
   }
   Inode& file(const std::string& path) {
     Names& names = directory_of(path).names;
     const auto at = names.find(name_of(path));
-    if (at == names.end()) detail::file_failed("no file", path, ENOENT);
+    if (at == names.end()) penstock::detail::file_failed("no file", path, ENOENT);
     return *at->second;
   }
   std::vector<std::string> names_in(const std::string& path) {
     const auto at = directories_.find(path);
-    if (at == directories_.end()) detail::file_failed("no directory", path, ENOENT);
+    if (at == directories_.end()) penstock::detail::file_failed("no directory", path, ENOENT);
     std::vector<std::string> names;
     for (const auto& [name, file] : at->second.names) names.push_back(name);
     return names;

@@ -88,7 +88,7 @@ auto process(Fn function) {
     if constexpr (keyed && looked_through) {
       using T = typename S::value_type;
       using KeyFn = std::remove_cvref_t<decltype(stream.key())>;
-      using Processor = detail::ProcessNode<T, KeyFn, typename S::key_type, Fn>;
+      using Processor = detail::KeyedProcessNode<T, KeyFn, typename S::key_type, Fn>;
       constexpr bool takes = detail::takes_elements<Fn, T, ProcessContext<Processor>>;
       static_assert(takes, "process: the function needs a member `void element(const T&, auto& ctx)`");
       if constexpr (takes) return ProcessedStream<Processor>{attach<Processor>(stream.stream(), stream.key(), std::move(function))};

@@ -16,7 +16,7 @@ namespace penstock::detail {
 class Alignment;
 
 /// What an Alignment knows of a gate.
-class Gate {
+class BarrierGate {
  public:
   bool closed = false;  ///< its barrier has come, and others have not
   bool ended = false;   ///< nothing comes by here any more
@@ -27,7 +27,7 @@ class Gate {
   virtual Alignment& alignment() const noexcept = 0;
 
  protected:
-  ~Gate() = default;
+  ~BarrierGate() = default;
 };
 
 /// The gates of one node. The first barrier of an epoch closes the gate that it comes to; when every gate that has not ended
@@ -47,10 +47,10 @@ class Alignment {
     if (--holders_ == 0) delete this;
   }
 
-  void add(Gate& gate) { gates_.push_back(&gate); }
+  void add(BarrierGate& gate) { gates_.push_back(&gate); }
 
   /// A receipt that settles when the barrier has gone through all that follows.
-  Pending* comes(Gate& gate, const Signal& barrier) {
+  Pending* comes(BarrierGate& gate, const Signal& barrier) {
     if (barrier.value <= given_up_) return nullptr;
     if (!through_.state()) through_ = Receipt::waiting(node_.strand(), &node_.info(), Why::barrier);
     const Receipt through = through_;
@@ -62,13 +62,13 @@ class Alignment {
   /// A gate has ended: the others do not wait for it.
   void review() {
     if (!through_.state()) return;
-    for (const Gate* gate : gates_) {
+    for (const BarrierGate* gate : gates_) {
       if (!gate->closed && !gate->ended) return node_.aligning(true);
     }
     const Receipt through = std::exchange(through_, {});
     Join join{node_.strand()};
     try {
-      for (Gate* gate : gates_) {
+      for (BarrierGate* gate : gates_) {
         if (gate->closed) join.add(gate->send(barrier_));
       }
       pass_on(Receipt{join.finish()}, through);
@@ -91,13 +91,13 @@ class Alignment {
 
   void open() {
     node_.aligning(false);
-    for (Gate* gate : gates_) {
+    for (BarrierGate* gate : gates_) {
       if (std::exchange(gate->closed, false)) gate->open();
     }
   }
 
   Node& node_;
-  std::vector<Gate*> gates_;
+  std::vector<BarrierGate*> gates_;
   Signal barrier_;
   Receipt through_;
   std::int64_t given_up_ = 0;
@@ -105,7 +105,7 @@ class Alignment {
 };
 
 template <element T>
-class GateNode final : public LineNode<GateNode<T>, T>, public Receiver<T, GateNode<T>>, public Gate {
+class GateNode final : public LineNode<GateNode<T>, T>, public Receiver<T, GateNode<T>>, public BarrierGate {
   using Line = LineNode<GateNode, T>;
 
  public:

@@ -111,7 +111,7 @@ inline Alignment* align(Node& node) {
     for (OutletBase* from : inlet->upstreams()) edges.push_back({from, inlet});
   }
   if (edges.size() < 2) return nullptr;
-  if (auto* gate = dynamic_cast<Gate*>(edges.front().from->node())) return gate->alignment().retain();
+  if (auto* gate = dynamic_cast<BarrierGate*>(edges.front().from->node())) return gate->alignment().retain();
   auto* const alignment = new Alignment(node);
   for (const Edge& edge : edges) {
     if (edge.from->ended()) continue;

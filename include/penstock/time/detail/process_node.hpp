@@ -23,19 +23,19 @@ namespace penstock::detail {
 /// it writes is undone when it throws; what it emits and sets waits until it has returned, so that nothing behind can see
 /// or change a key that is half done.
 template <element T, class KeyFn, class Key, class Fn>
-class ProcessNode final
-    : public StagedNode<ProcessNode<T, KeyFn, Key, Fn>, typename ProcessOutput<Fn, T>::type, SidePortsOf<Fn>>,
-      public Receiver<T, ProcessNode<T, KeyFn, Key, Fn>>,
+class KeyedProcessNode final
+    : public StagedNode<KeyedProcessNode<T, KeyFn, Key, Fn>, typename ProcessOutput<Fn, T>::type, SidePortsOf<Fn>>,
+      public Receiver<T, KeyedProcessNode<T, KeyFn, Key, Fn>>,
       public Managed {
  public:
   using Result = typename ProcessOutput<Fn, T>::type;
-  using Ctx = ProcessContext<ProcessNode>;
+  using Ctx = ProcessContext<KeyedProcessNode>;
   static constexpr bool event_timers = has_timer<Fn, Ctx>;
   static constexpr bool processing_timers = has_processing_timer<Fn, Ctx>;
 
  private:
   friend Ctx;
-  using Base = StagedNode<ProcessNode, Result, SidePortsOf<Fn>>;
+  using Base = StagedNode<KeyedProcessNode, Result, SidePortsOf<Fn>>;
   using States = decltype(states_of(std::declval<Fn&>()));
   using Sides = decltype(sides_of(std::declval<Fn&>()));
   using Cells = typename CellsOf<States>::type;
@@ -43,7 +43,7 @@ class ProcessNode final
   using Item = typename Keys::Item;
 
  public:
-  ProcessNode(KeyFn key, Fn function)
+  KeyedProcessNode(KeyFn key, Fn function)
       : Base(Info{"process", {}, Shape::state}),
         key_(std::move(key)),
         function_(std::move(function)),
@@ -291,7 +291,7 @@ class ProcessNode final
   std::vector<TimerChange> staged_timers_;
 
   const char* loop_for_ = nullptr;
-  Alarm<ProcessNode> alarm_{*this};
+  Alarm<KeyedProcessNode> alarm_{*this};
 };
 
 }  // namespace penstock::detail
