@@ -13,7 +13,7 @@ using penstock::detail::DenseMap;
 TEST_CASE("dense_map: does at random what a std::map does, and its entries stay where they are") {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     std::mt19937 random(seed);
-    const unsigned keys = 1 + random() % 400;
+    const auto keys = static_cast<unsigned>(1 + random() % 400);
     DenseMap<std::string, std::shared_ptr<int>> dense;
     std::map<std::string, std::shared_ptr<int>> model;
     std::map<std::string, const void*> places;
