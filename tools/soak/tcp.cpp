@@ -3,6 +3,8 @@
 #include <deque>
 #include <optional>
 
+#include <fmt/core.h>
+
 #include <penstock/connect/tcp.hpp>
 #include <penstock/connect/tls.hpp>
 
@@ -65,7 +67,11 @@ class BrokenTcp final : public Lane {
       last_.emplace_back(message.peer, number);
       if (last_.size() > 8) last_.pop_front();
     } else {
-      if (number != known->second + 1) ++wrong;
+      if (number != known->second + 1) {
+        ++wrong;
+        fmt::print("{}: {} came behind {} from {}, of {} connections\n", name, number, known->second, message.peer,
+                   proxy_.connections());
+      }
       known->second = number;
     }
     return take(number);
