@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "penstock/core/managed.hpp"
 #include "penstock/core/ref.hpp"
 #include "penstock/core/ring.hpp"
 #include "penstock/state/codec.hpp"
