@@ -14,9 +14,21 @@ namespace detail {
 
 /// Settles `to` as `from` settles.
 [[gnu::noinline]] inline void pass_on(Receipt from, Receipt to) {
+  struct Settled final : Task {
+    Settled(Receipt&& f, Receipt&& t) : from(std::move(f)), to(std::move(t)) {}
+    void run() override {
+      to.settle(from.error());
+      delete this;
+    }
+    // It had settled. What waits for the other one hears of it, or would be kept alive by waiting.
+    void discard() noexcept override { run(); }
+    Receipt from;
+    Receipt to;
+  };
   if (!from.pending()) return to.settle(from.error());
-  auto settled = [from, to] { to.settle(from.error()); };
-  from.state()->then(*new FunctionTask<decltype(settled)>(std::move(settled)));
+  if (to.state()) to.state()->leave();
+  Pending* const state = from.state();
+  state->then(*new Settled(std::move(from), std::move(to)));
 }
 
 /// Sends a barrier that has stood in a line, and settles the receipt of whoever sent it as that settles. What stands behind

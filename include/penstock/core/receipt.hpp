@@ -51,14 +51,18 @@ class Pending : public detail::Pooled {
     if (settled_) return;
     settled_ = true;
     error_ = std::move(error);
-    if (who_) {
-      who_->waiting.subtract();
-      if (Loop* loop = strand_->loop()) {
-        who_->blocked_ns.add(static_cast<std::uint64_t>((loop->turn_time() - since_).count()));
-      }
-      who_ = nullptr;
-    }
+    leave();
     while (Task* task = waiters_.pop()) strand_->post(*task);
+  }
+
+  /// The operator holds it no longer: it may be gone before this is settled.
+  void leave() noexcept {
+    if (!who_) return;
+    who_->waiting.subtract();
+    if (Loop* loop = strand_->loop()) {
+      who_->blocked_ns.add(static_cast<std::uint64_t>((loop->turn_time() - since_).count()));
+    }
+    who_ = nullptr;
   }
 
   /// Runs `task` on the strand when this has settled, soon if it has.

@@ -91,7 +91,7 @@ class Coordinator final : public Epochs {
     const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
     for (Node* node : nodes) {
       if (node->destroyed()) continue;
-      if (Alignment* alignment = replays() ? nullptr : align(*node)) alignments_.push_back(alignment);
+      if (Alignment* alignment = replays() ? nullptr : align(*node)) alignments_.emplace_back(alignment);
     }
     restore();
     graph().epochs(this);
@@ -108,7 +108,6 @@ class Coordinator final : public Epochs {
     if (over_.state()) over_.settle(stopped("checkpoint: the checkpoints were ended before the streams"));
     if (state_ != State::rests) give_up(stopped("checkpoint: the checkpoints were ended"));
     graph().epochs(nullptr);
-    for (Alignment* alignment : alignments_) alignment->release();
   }
 
   /// Asks for a snapshot; the receipt settles when it is durable.
@@ -377,7 +376,7 @@ class Coordinator final : public Epochs {
     alarm_.cancel();
     through_.unlink();
     through_.on = {};
-    for (Alignment* alignment : alignments_) alignment->give_up(static_cast<std::int64_t>(epoch_));
+    for (const auto& alignment : alignments_) alignment->give_up(static_cast<std::int64_t>(epoch_));
     for (const Info* info : managed_of(graph())) info->state->aborted(epoch_);
     ++stats_.given_up;
     const bool tell = ++failures_ > options_.tolerated_failures && !closed_ && !failed_;
@@ -506,7 +505,10 @@ class Coordinator final : public Epochs {
   Handle handle_;
   CheckpointOptions options_;
   std::unique_ptr<SnapshotStore> store_;
-  std::vector<Alignment*> alignments_;
+  struct Release {
+    void operator()(Alignment* alignment) const noexcept { alignment->release(); }
+  };
+  std::vector<std::unique_ptr<Alignment, Release>> alignments_;
   std::map<const Info*, std::unique_ptr<ReplayPositions>> positions_;  // in replay mode
   CheckpointStats stats_;
 
