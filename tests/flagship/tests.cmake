@@ -8,11 +8,7 @@ add_executable(flagship_writer "${flagship}/shop_writer.cpp")
 foreach(program IN ITEMS flagship_job flagship_writer)
   target_link_libraries(${program} PRIVATE penstock penstock_warnings)
 endforeach()
-set(scenarios kills processes data)
-if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")  # minutes of processes that are killed, of which a sanitizer sees nothing
-  list(APPEND scenarios failpoints)
-endif()
-foreach(scenario IN LISTS scenarios)
+foreach(scenario IN ITEMS kills failpoints processes data)
   add_test(NAME flagship/${scenario}
            COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/flagship/flagship.py" ${scenario}
                    --job $<TARGET_FILE:flagship_job> --writer $<TARGET_FILE:flagship_writer>)
