@@ -18,6 +18,7 @@ import tempfile
 import time
 
 from funnel_truth import Found, Truth, differences
+from signals import tell
 
 CHECKPOINT_EVERY = 250  # milliseconds
 
@@ -124,7 +125,7 @@ def run(options, programs, scratch):
         if writer.wait() != 0:
             sys.exit("demo: the shop could not write its files")
         time.sleep(0.2)
-        second.send_signal(signal.SIGINT)  # read what is there, and end
+        tell(second, signal.SIGINT)  # read what is there, and end
     finish(second)
 
     found = Found(output)

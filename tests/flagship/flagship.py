@@ -24,6 +24,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 from funnel_truth import Found, Truth, differences  # noqa: E402
+from signals import tell  # noqa: E402
 
 
 class Failed(Exception):
@@ -80,17 +81,6 @@ class Run:
         except subprocess.TimeoutExpired:
             process.kill()
             raise Failed(f"the job does not come to its end in {seconds} s: {process.communicate()[1].decode()}") from None
-
-    @staticmethod
-    def tell(process, number):
-        """A signal, as soon as the process has come to the place where it asks to be told: before, it would be killed."""
-        def caught():
-            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-            return int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
-
-        while process.poll() is None and not caught() >> (number - 1) & 1:
-            time.sleep(0.01)
-        process.send_signal(number)
 
     def compare(self):
         wrong = differences(self.shop.truth, Found(self.output))
@@ -153,7 +143,7 @@ def failpoints(options):
                 run = Run(options, f"failpoint-{name}-{hit}-{pause}", shop, 1, live=name.startswith("upsert."))
                 process = run.start("--follow", failpoint=f"{name}:{hit}")
                 shop.arrive(run.input, pause)
-                run.tell(process, signal.SIGINT)
+                tell(process, signal.SIGINT)
                 errors = run.end(process)
                 if process.returncode not in (0, -signal.SIGKILL):
                     raise Failed(f"{name}, hit {hit}: the job ended with {process.returncode}: {errors}")
@@ -194,13 +184,13 @@ def processes(options):
     first.send_signal(signal.SIGCONT)
     # Suspended and gone on with, again and again.
     while arriving.is_alive():
-        run.tell(first, signal.SIGTERM)
+        tell(first, signal.SIGTERM)
         errors = run.end(first)
         if first.returncode != 0:
             raise Failed(f"SIGTERM: the job ended with {first.returncode}: {errors}")
         first = run.start("--follow")
         time.sleep(options.random.uniform(0.1, 0.2))
-    run.tell(first, signal.SIGINT)
+    tell(first, signal.SIGINT)
     errors = run.end(first)
     if first.returncode != 0:
         raise Failed(f"SIGINT: the job ended with {first.returncode}: {errors}")
