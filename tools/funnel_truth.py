@@ -23,6 +23,10 @@ REMEMBERED = 5000
 MASK = 2**64 - 1
 EPOCH = datetime.datetime(1970, 1, 1)
 
+TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
+PRICE = re.compile(r"(\d{1,12})(?:\.(\d{0,2}))?")
+NUMBER = re.compile(r"\d{1,19}")
+
 
 def mixed(number):
     x = (number + 0x9E3779B97F4A7C15) & MASK
@@ -32,20 +36,21 @@ def mixed(number):
 
 
 def normal(text):
-    return "".join(c.lower() if c.isascii() else c for c in (text or "").strip(" \t"))
+    text = (text or "").strip(" \t")
+    return text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def seconds_of(text):
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text):
+    if not TIME.fullmatch(text):
         return None
     try:
-        return int((datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S UTC") - EPOCH).total_seconds())
+        return int((datetime.datetime.fromisoformat(text.removesuffix(" UTC")) - EPOCH).total_seconds())
     except ValueError:
         return None
 
 
 def cents_of(text):
-    found = re.fullmatch(r"(\d{1,12})(?:\.(\d{0,2}))?", text)
+    found = PRICE.fullmatch(text)
     return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else 0
 
 
@@ -133,7 +138,7 @@ class Truth:
         seconds = seconds_of(row.get("event_time", ""))
         cents = cents_of(row.get("price", ""))
         numbers = [row.get("product_id", ""), row.get("user_id", ""), row.get("event_id") or "0"]
-        right = all(re.fullmatch(r"\d{1,19}", text) for text in numbers)
+        right = all(NUMBER.fullmatch(text) for text in numbers)
         if seconds is None or cents == 0 or not right or row.get("event_type") not in TYPES or "user_session" not in row:
             return None
         product, user, number = map(int, numbers)
@@ -153,7 +158,7 @@ class Truth:
 
 
 def time_of(text):
-    return int((datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ") - EPOCH).total_seconds())
+    return int((datetime.datetime.fromisoformat(text.removesuffix("Z")) - EPOCH).total_seconds())
 
 
 class Found:
