@@ -116,14 +116,19 @@ Async<> Proxy::accept() {
     std::erase_if(pairs_, [](const auto& pair) { return pair.expired(); });
     auto pair = std::make_shared<Pair>(std::move(socket));
     pairs_.push_back(pair);
-    run_.begin(lead(pair));
+    run_.begin(lead(pair, static_cast<std::uint32_t>(connections_)));
   }
 }
 
-Async<> Proxy::lead(std::shared_ptr<Pair> pair) {
+Async<> Proxy::lead(std::shared_ptr<Pair> pair, std::uint32_t number) {
   boost::system::error_code error;
   const asio::ip::tcp::endpoint to{asio::ip::address_v4::loopback(), to_};
-  co_await pair->far.async_connect(to, asio::redirect_error(awaited, error));
+  // An address of its own: all of 127 is this machine. A port alone is soon used again, as Linux draws their sequence anew
+  // every ten seconds, and two connections would look like one.
+  const asio::ip::tcp::endpoint from{asio::ip::address_v4{0x7F010000U + number}, 0};
+  pair->far.open(from.protocol(), error);
+  if (!error) pair->far.bind(from, error);
+  if (!error) co_await pair->far.async_connect(to, asio::redirect_error(awaited, error));
   if (error) {
     pair->near.close(error);
     co_return;

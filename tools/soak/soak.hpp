@@ -158,8 +158,9 @@ class Lane {
   penstock::TimePoint slow_until_{};
 };
 
-/// A connection between two ends of a lane that breaks when it is told to. Once started it has to be closed, and the
-/// loop has to run on until all coroutines have ended.
+/// A connection between two ends of a lane that breaks when it is told to. What is behind it sees each connection come
+/// from an address that no other one has. Once started it has to be closed, and the loop has to run on until all
+/// coroutines have ended.
 class Proxy {
  public:
   explicit Proxy(Run& run);
@@ -183,7 +184,7 @@ class Proxy {
     int open = 2;
   };
   Async<> accept();
-  Async<> lead(std::shared_ptr<Pair> pair);
+  Async<> lead(std::shared_ptr<Pair> pair, std::uint32_t number);
   Async<> copy(std::shared_ptr<Pair> pair, bool back);
 
   Run& run_;
