@@ -19,6 +19,7 @@ it took. Needs root, debootstrap, git and the network.
   --cache DIR   where the Debian is kept as debian12.tar.gz, and unpacked for the run; without it build/bare_debian.
                 Remove the file to have it made afresh.
   --mirror URL  a Debian mirror; without it the one that apt uses here
+  --page        write what was said into docs/reference/fresh_machine.md of the tree that this file stands in
 TEXT
 }
 fail() { printf '%s: %s\n' "$name" "$*" >&2; exit 1; }
@@ -30,6 +31,30 @@ timed() {
   "$@" || status=$?
   seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
   return $status
+}
+
+# as_page COMMAND LOG PAGE: what LOG says stands between two comments of the page that name the command. Of the tests only
+# some are named.
+as_page() {
+  local command=$1 log=$2 page=$3
+  grep -q "^<!-- $command -->\$" "$page" || fail "$page lacks the line <!-- $command -->"
+  awk -v command="$command" -v log_file="$log" '
+    function put(line) { sub(/[ \t]+$/, "", line); print line }
+    $0 == "<!-- end of " command " -->" {
+      print "\n```text"
+      while ((getline line < log_file) > 0) {
+        if (line ~ /^ +Start +[0-9]+: /) continue
+        if (line !~ /^ *[0-9]+\/[0-9]+ Test +#/) { tests = 0; put(line); continue }
+        if (++tests < 4) put(line)
+        if (tests == 4) print "..."
+      }
+      print "```\n"
+      inside = 0
+    }
+    !inside { print }
+    $0 == "<!-- " command " -->" { inside = 1 }
+  ' "$page" >"$page.part"
+  mv "$page.part" "$page"
 }
 
 # --- inside the namespace --------------------------------------------------------------------------------------------
@@ -82,10 +107,12 @@ fi
 # --- outside ---------------------------------------------------------------------------------------------------------
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cache="" mirror="" command=""
+own_page=$tree/docs/reference/fresh_machine.md
+cache="" mirror="" command="" page=""
 while [[ $# -gt 0 ]]; do
   case $1 in
     --cache | --mirror) [[ $# -gt 1 ]] || fail "$1 needs a value"; declare "${1#--}=$2"; shift 2 ;;
+    --page) page=$own_page; shift ;;
     -h | --help) usage; exit ;;
     demo | test) [[ -z $command ]] || fail "one command at a time"; command=$1; shift ;;
     *) [[ -n $command && -d $1 ]] || { usage >&2; exit 2; }; tree=$(cd "$1" && pwd); shift ;;
@@ -146,4 +173,5 @@ fi
 changed=$(git -C "$tree" status --porcelain | wc -l)
 [[ $changed -eq 0 ]] || say "$changed changed files of the tree are not committed and do not take part"
 git -C "$tree" bundle create --quiet "$root/tmp/tree.bundle" HEAD
-in_namespace run_dev "$root" "$command"
+in_namespace run_dev "$root" "$command" 2>&1 | tee "$cache/$command.log"
+[[ -z $page ]] || as_page "$command" "$cache/$command.log" "$page"
