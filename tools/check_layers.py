@@ -21,6 +21,11 @@ COSTLY = {"functional", "iostream", "regex", "ranges", "filesystem"}  # not in c
 NO_ASIO = {"core", "ops", "time", "frame"}
 CORE_LINES = 300
 
+# What only POSIX has: its headers, and calls that it adds to headers of the standard.
+POSIX_HEADER = re.compile(r"(?:unistd|fcntl|poll|signal|spawn|dirent|pthread|sched|netdb|termios|dlfcn|(?:sys|netinet|arpa|linux)/.+)\.h")
+POSIX_CALL = re.compile(r"\b(?:gmtime_r|localtime_r|timegm|fileno|sigaction|pread|pwrite|fsync|posix_spawnp?)\b")
+GUARD = re.compile(r'^#if !defined\(__(?:unix|linux)__\).*\n#error "penstock/[\w/]+\.hpp: .+"\n#endif$', re.MULTILINE)
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:<([^>\n]+)>|"([^"\n]+)")', re.MULTILINE)
 TOP = pathlib.PurePath("include/penstock")
 
@@ -35,6 +40,16 @@ def includes(path):
         if match.group(2) and not name.startswith("penstock/") and (path.parent / name) in HEADERS:
             name = str(beside.relative_to("include"))
         yield line_of(kept, match.start()), name
+
+
+def posix_without_guard(path):
+    """The line of what is POSIX alone, where nothing before it says so on other systems or asks whether it is there."""
+    text = read(path)
+    found = [line for line, name in includes(path) if POSIX_HEADER.fullmatch(name)]
+    found += [line_of(text, match.start()) for match in POSIX_CALL.finditer(blank(text))]
+    guard = GUARD.search(text) or re.search(r"^#if __has_include\(<[\w/]+\.h>\)$", text, re.MULTILINE)
+    before = [line for line in found if not guard or line < line_of(text, guard.start())]
+    return min(before, default=None)
 
 
 def room_of(name):
@@ -78,6 +93,10 @@ def main():
             lines = read(path).count("\n")
             if lines > CORE_LINES:
                 report.add(path, CORE_LINES + 1, f"a core header has at most {CORE_LINES} lines; this one has {lines}")
+
+        posix = posix_without_guard(path)
+        if posix:
+            report.add(path, posix, 'is POSIX alone, and no #if !defined(__unix__) with #error "penstock/...: sentence" stands before it')
 
         for line, target in includes(path):
             top = target.split("/")[0]

@@ -14,6 +14,10 @@
 
 #else
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/state/failpoint.hpp: a test kills its own process as POSIX does it"
+#endif
+
 #include <signal.h>
 #include <unistd.h>
 

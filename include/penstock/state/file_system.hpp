@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/state/directory_store.hpp: snapshots are locked, replaced and brought to the disk as POSIX does it"
+#endif
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/connect/net/byte_stream.hpp: sockets are kept from child processes as POSIX does it"
+#endif
+
 #include <array>
 #include <cstddef>
 #include <memory>

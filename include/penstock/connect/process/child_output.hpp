@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/connect/process.hpp: the output of child processes is read as POSIX does it"
+#endif
+
 #include <cerrno>
 #include <cstddef>
 #include <memory>

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/sinks/sink_to_textfile.hpp: files are replaced and brought to the disk as POSIX does it"
+#endif
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

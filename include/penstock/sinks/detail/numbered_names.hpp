@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/sinks/sink_to_textfile.hpp: the time in a file's name is taken apart as POSIX does it"
+#endif
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/sources/from_textfile.hpp: files that grow and are replaced are followed as POSIX does it"
+#endif
+
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/connect/http.hpp: the time of an answer is taken apart as POSIX does it"
+#endif
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
