@@ -18,6 +18,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -118,7 +119,17 @@ struct Plan {
 
 /// What is left when a process is killed.
 struct World {
+  explicit World(const Plan& plan) : older(plan.seed % 4), file(older) {}
+
+  void lose_power(std::uint64_t seed) {
+    disk.lose_power(seed);
+    file.resize(synced + seed % (file.size() - synced + 1));
+  }
+
   testing::FaultyFileSystem disk;
+  std::size_t older;  // rows that the file had before the job
+  std::vector<WindowResult<int, Ids>> file;
+  std::size_t synced = older;
   Table upserted;
   Table transacted;
   std::uint64_t marker = 0;
@@ -202,6 +213,39 @@ class TransactionNode final : public Node, public Receiver<Closed, TransactionNo
   std::size_t prepared_ = 0;
 };
 
+/// Appends its rows to a file, and cuts off what came after the snapshot that it goes on from.
+class FileNode final : public Node, public Receiver<Closed, FileNode>, public Managed {
+ public:
+  FileNode(Job& job, World& world) : Node(Info{"file", {}, Shape::sink}), job_(job), world_(world) {
+    port(static_cast<InletBase&>(*this));
+    info().state = this;
+    info().name = "file";
+    info().guarantee = Guarantee::exactly_once;
+  }
+  template <class V>
+  Pending* take(V&& row, const Context*) {
+    write(Closed(std::forward<V>(row)));
+    return nullptr;
+  }
+
+  void prepare() override { world_.synced = world_.file.size(); }
+  void save(StateWriter& to) const override { to.put(static_cast<std::uint64_t>(world_.file.size())); }
+  void load(StateReader& from) override {
+    const auto size = static_cast<std::size_t>(from.get<std::uint64_t>());
+    if (size > world_.synced && world_.wrong.empty()) world_.wrong = "a snapshot has more rows than the file is sure to have";
+    world_.file.resize(world_.synced = size);
+  }
+
+ protected:
+  Pending* take_signal(const Signal& signal) override { return at_barrier(signal); }
+
+ private:
+  void write(Closed row);
+
+  Job& job_;
+  World& world_;
+};
+
 /// One life of the process.
 class Job {
  public:
@@ -221,8 +265,15 @@ class Job {
   /// Lives until it is killed or over; true when it is over.
   bool live() {
     try {
-      Checkpoints checkpoints{*handle_, options(), std::make_unique<DiskStore>(world_, *this)};
-      const Receipt over = checkpoints.start_wait_over();
+      std::optional<Checkpoints> checkpoints;
+      try {
+        checkpoints.emplace(*handle_, options(), std::make_unique<DiskStore>(world_, *this));
+      } catch (const testing::Died&) {
+        return false;
+      } catch (const std::system_error&) {  // where it begins cannot be saved, so it does not begin
+        return false;
+      }
+      const Receipt over = checkpoints->start_wait_over();
       struct Done final : Task {
         explicit Done(std::atomic<bool>& d) : done(d) {}
         void run() override { done = true; }
@@ -313,6 +364,7 @@ class Job {
            })
         .promises(Guarantee::exactly_once);
     attach<TransactionNode>(results, *this, world_);
+    attach<FileNode>(results, *this, world_);
     results.sink([this](const Closed& row) {
              if (happens()) put(world_.appended, row, false);
            })
@@ -394,6 +446,12 @@ inline std::optional<Event> PartitionNode::next() {
   }
   waited_ = false;
   return events_[at_++];
+}
+
+inline void FileNode::write(Closed row) {
+  if (!job_.happens()) return;
+  world_.file.push_back(std::move(row));
+  job_.happens();
 }
 
 inline void TransactionNode::committed(std::uint64_t epoch) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <utility>
 
 #include "catch.hpp"
 #include "simulation/job.hpp"
@@ -28,6 +29,16 @@ std::string judge(const Plan& plan, const World& world) {
   const auto expect = [&](bool right, const char* what) {
     if (!right && wrong.empty()) wrong = what;
   };
+  Table rows;
+  for (std::size_t i = 0; i < world.file.size(); ++i) {
+    const auto& row = world.file[i];
+    if (i < world.older) {
+      expect(row.value.empty(), "a row that the file had before the job is gone");
+    } else {
+      expect(rows.emplace(std::pair{row.window.start, row.key}, row.value).second, "a row of the file came twice");
+    }
+  }
+  expect(rows == plan.table, "the rows of the file are not the model's");
   expect(world.upserted == plan.table, "the table that rows were put into is not the model's");
   expect(world.transacted == plan.table, "the table of the transactions is not the model's");
   expect(world.appended == plan.table, "the rows that were appended are not the model's");
@@ -39,7 +50,7 @@ std::string judge(const Plan& plan, const World& world) {
 
 Ran run(std::uint64_t seed) {
   const Plan plan{seed};
-  World world;
+  World world{plan};
   Ran ran;
   const unsigned deaths = static_cast<unsigned>(seed % 4);
   try {
@@ -47,7 +58,7 @@ Ran run(std::uint64_t seed) {
       if (ran.lives > 10) return {"it does not come to its end", ran.trace, ran.lives};
       Job job{plan, world, ran.lives, ran.lives >= deaths, true};
       over = job.live();
-      over || seed % 2 == 0 ? world.disk.restart() : world.disk.lose_power(seed + ran.lives);
+      over || seed % 2 == 0 ? world.disk.restart() : world.lose_power(seed + ran.lives);
       ran.trace = ran.trace * 31 + job.trace();
     }
   } catch (const std::exception& error) {
@@ -59,7 +70,7 @@ Ran run(std::uint64_t seed) {
 
 /// The disk does `fault` at its n-th operation, and nothing else goes wrong. False when there are not so many.
 bool run_with(const Plan& plan, DiskFault fault, std::size_t n, std::string& wrong) {
-  World world;
+  World world{plan};
   world.disk.fail_at(n, fault);
   for (unsigned life = 0; life < 5; ++life) {
     bool over = false;
@@ -70,7 +81,7 @@ bool run_with(const Plan& plan, DiskFault fault, std::size_t n, std::string& wro
       // What it could not do at its start, or at its end, it does the next time.
     }
     const bool reached = world.disk.operations() >= n;
-    fault == DiskFault::death ? world.disk.lose_power(n) : world.disk.restart();
+    fault == DiskFault::death ? world.lose_power(n) : world.disk.restart();
     world.disk.capacity(std::size_t{1} << 30);
     if (!over) continue;
     wrong = judge(plan, world);

@@ -16,80 +16,20 @@
 #include "catch.hpp"
 #include "penstock/penstock.hpp"
 #include "penstock/testing/virtual_loop.hpp"
+#include "state/numbers.hpp"
 #include "temporary_directory.hpp"
 
 using namespace penstock;
 using namespace std::chrono_literals;
 using test::containing;
+using test::Kept;
+using test::MemoryStore;
+using test::numbers;
+using test::often;
+using test::saved;
 
 namespace {
 
-/// 0, 1, 2, ... and then the end, or nothing more for now.
-class NumbersNode final : public SourceNode<int, NumbersNode>, public Managed {
- public:
-  NumbersNode(int n, bool ends) : SourceNode(Info{"numbers"}), n_(n), ends_(ends) {
-    info().state = this;
-    info().recovery = Recovery::replays;
-  }
-  std::optional<int> next() {
-    if (at_ < n_) return at_++;
-    return ends_ ? std::nullopt : nothing_yet();
-  }
-  void save(StateWriter& to) const override { to.put(at_); }
-  void load(StateReader& from) override { from.get(at_); }
-
- private:
-  int at_ = 0;
-  int n_;
-  bool ends_;
-};
-
-Source<int> numbers(Loop& loop, int n, bool ends = true) {
-  return Source<int>{detail::make_source(&loop, detail::make_box<NumbersNode>(n, ends))}.named("numbers");
-}
-
-using Kept = std::map<std::uint64_t, Snapshot>;
-
-/// Keeps snapshots in a map; the first `failures` writes fail.
-class MemoryStore final : public SnapshotStore {
- public:
-  explicit MemoryStore(Kept& kept, unsigned failures = 0) : kept_(kept), failures_(failures) {}
-
-  std::uint64_t write(const Snapshot& snapshot) override {
-    if (failures_ != 0 && failures_-- != 0) throw std::runtime_error("no space left");
-    kept_[snapshot.epoch] = snapshot;
-    return encode(snapshot).size();
-  }
-  std::optional<Snapshot> newest(bool) override {
-    if (kept_.empty()) return std::nullopt;
-    return kept_.rbegin()->second;
-  }
-  Snapshot load(std::uint64_t epoch) override { return kept_.at(epoch); }
-  std::vector<std::uint64_t> epochs() override { return {}; }
-  void save_as(const std::string&, const Snapshot&) override {}
-  Snapshot load_savepoint(const std::string&) override { throw std::runtime_error("there are none"); }
-  void remove_savepoint(const std::string&) override {}
-  std::vector<std::string> savepoints() override { return {}; }
-
- private:
-  Kept& kept_;
-  unsigned failures_;
-};
-
-CheckpointOptions often(Duration every = 7ms) {
-  CheckpointOptions options;
-  options.every = every;
-  options.background = false;
-  return options;
-}
-
-template <class T>
-T saved(const Snapshot& snapshot, const std::string& name) {
-  for (const Snapshot::Entry& entry : snapshot.entries) {
-    if (entry.uid == name) return StateReader(entry.bytes).get<T>();
-  }
-  throw std::runtime_error("nothing was saved of " + name);
-}
 /// Of an accumulate without a start the state is there from the first element on.
 int total_of(const Snapshot& snapshot) { return saved<int>(snapshot, "total"); }
 

@@ -153,8 +153,9 @@ class JsonlFileStep : public LineFileStep {
 ///                have; nothing of that row is written then.
 /// Cost:          a copy into the buffer; one write each 64 KiB or flush.
 /// Recovery:      exactly once, with checkpoints, in files of its own: a checkpoint brings them to the disk, and a run that
-///                goes on from it cuts off what was written after it; finished files that are atomic have their names
-///                when the checkpoint is durable. Without, and into a C stream, what comes again is written again.
+///                goes on from it cuts off what was written after it, or, before the first one, behind what the file held
+///                at the start; finished files that are atomic have their names when the checkpoint is durable. Without,
+///                and into a C stream, a device or a pipe, what comes again is written again.
 /// Example:       examples/09_files/jsonl.cpp
 /// See also:      from_jsonl, sink_to_csv, sink_to_textfile
 template <class Path, class... Options>

@@ -50,7 +50,7 @@ class LineFileStep : public Step, public Managed {
     if (!file_.can_go_back()) return;
     info.state = this;
     info.recovery = Recovery::state;
-    if (file_.exact()) info.guarantee = Guarantee::exactly_once;
+    info.guarantee = Guarantee::exactly_once;
   }
 
   void prepare() override {
@@ -256,8 +256,9 @@ class TextFileStep : public LineFileStep {
 ///                finds no event loop; std::invalid_argument for options that make no sense.
 /// Cost:          a copy into the buffer; one write each 64 KiB or flush. A Ref that is held costs a pointer.
 /// Recovery:      exactly once, with checkpoints, in files of its own: a checkpoint brings them to the disk, and a run that
-///                goes on from it cuts off what was written after it; finished files that are atomic have their names
-///                when the checkpoint is durable. Without, and into a C stream, what comes again is written again.
+///                goes on from it cuts off what was written after it, or, before the first one, behind what the file held
+///                at the start; finished files that are atomic have their names when the checkpoint is durable. Without,
+///                and into a C stream, a device or a pipe, what comes again is written again.
 /// Example:       examples/02_operators/sink_to_textfile.cpp
 /// See also:      sink, from_textfile
 template <class Path, class... Options>

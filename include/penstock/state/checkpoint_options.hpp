@@ -42,7 +42,7 @@ struct CheckpointOptions {
 struct CheckpointStats {
   std::uint64_t restored = 0;  ///< the epoch that the graph went on from; 0: from the beginning
   std::uint64_t epoch = 0;     ///< the last one that is durable
-  std::uint64_t taken = 0;
+  std::uint64_t taken = 0;     ///< with that of the beginning, where there is one
   std::uint64_t given_up = 0;  ///< for an error or because it took too long
   std::uint64_t bytes = 0;     ///< of the last one
   Duration barrier_took{};     ///< of the last one, from the start until the barrier had passed everything

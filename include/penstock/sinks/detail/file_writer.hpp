@@ -140,9 +140,6 @@ class FileWriter {
 
   /// Whether there is a file that a snapshot can go back to.
   bool can_go_back() const noexcept { return can_go_back_; }
-  /// Whether a run that died before its first snapshot leaves nothing that is found again: what it has written is replaced,
-  /// or was never given its name.
-  bool exact() const noexcept { return policies_.rotates() ? policies_.atomic : replaces_; }
   /// Before a snapshot: everything so far is on the disk.
   void prepare() {
     PENSTOCK_FAILPOINT("sink.prepare.before");
@@ -152,6 +149,9 @@ class FileWriter {
     } else if (file_) {
       begin_if_fresh();
       flush_and_sync(true);
+      // Its name, once: a snapshot that knows of a file that is gone could not be gone on from.
+      if (regular_ && !entered_) sync_directory(who_, directory_);
+      entered_ = true;
     }
     if (finished_files_) finished_files_->seal();
     PENSTOCK_FAILPOINT("sink.prepare.after");
@@ -191,7 +191,7 @@ class FileWriter {
                        " bytes, and had " + std::to_string(mark.size) + " when the snapshot was taken");
     }
     if (cuts && ::ftruncate(file_.get(), static_cast<::off_t>(mark.size)) != 0) fail("go back in");
-    fresh_ = copies_ = false;
+    fresh_ = copies_ = entered_ = false;
     begin();
   }
   /// Another file has taken the place of this one, all of which was flushed.
@@ -276,7 +276,6 @@ class FileWriter {
       wrong(": to rotate, say after how many bytes or how much time");
     }
     if (const std::size_t n = policies_.flush.elements(); n != 0) flush_at_ = n;
-    replaces_ = !policies_.append;
     struct ::stat found {};
     can_go_back_ = !given_ && (::stat(path_.c_str(), &found) != 0 || S_ISREG(found.st_mode));
     holds_ = policies_.atomic || policies_.flush.time() != Duration::zero() || flush_at_ != no_limit ||
@@ -299,7 +298,7 @@ class FileWriter {
     fresh_ = !behind;
     policies_.append = true;  // what this one has written stays
     begun_ = std::time(nullptr);
-    damaged_ = false;
+    damaged_ = entered_ = false;
     room_ = 0;
   }
   /// The head, into a file that has nothing. What is no regular file has nothing.
@@ -489,6 +488,7 @@ class FileWriter {
   bool fresh_ = false;         // what it had does not count
   bool copies_ = false;        // what it had is to be copied first
   bool regular_ = false;
+  bool entered_ = false;       // its name is on the disk
   bool damaged_ = false;
   bool finished_ = false;
 
@@ -499,7 +499,6 @@ class FileWriter {
   Node* node_ = nullptr;
   std::size_t room_ = 0;      // for records in the buffer; 0: the file was opened, and not begun
   bool can_go_back_ = false;
-  bool replaces_ = false;     // what was there before
   bool has_checkpoints_ = false;
 };
 

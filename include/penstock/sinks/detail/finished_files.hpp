@@ -15,6 +15,7 @@
 #include <ctime>
 #include <exception>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -73,12 +74,14 @@ class FinishedFiles {
   void seal() {
     look();
     sealed_ = waiting_.size();
+    sealed_next_ = next_;
   }
   FileMark mark() const { return {0, next_, waiting_}; }
   void unseal() noexcept { sealed_ = 0; }
   /// Twice is as good as once.
   void publish(std::exception_ptr& notice) {
-    if (sealed_ == 0) return;
+    durable_ = sealed_next_;
+    if (sealed_ == 0) return trim(notice);
     while (sealed_ != 0) {
       PENSTOCK_FAILPOINT("sink.publish");
       const std::string& name = waiting_.front();
@@ -100,24 +103,19 @@ class FinishedFiles {
     if (atomic) {
       remove_parts(mark.waiting);
     } else {
-      bool any = false;
-      bool found = false;
-      for (const auto& [number, name] : names_.in(directory_)) {
-        if (number < mark.next) continue;
-        any = true;
-        if (number == mark.next) {
-          found = true;
-          rename_file(who_, directory_ + name, path);
-        } else {
-          remove(name);
-        }
+      std::vector<NumberedNames::Found> after = names_.in(directory_);
+      std::erase_if(after, [&](const NumberedNames::Found& file) { return file.number < mark.next; });
+      if (!after.empty() && after.front().number != mark.next) std::filesystem::remove(path);
+      // The last one first: who dies in here finds the first one when this is done again.
+      for (; !after.empty(); after.pop_back()) {
+        const auto& [number, name] = after.back();
+        number == mark.next ? rename_file(who_, directory_ + name, path) : remove(name);
       }
-      if (any && !found) std::filesystem::remove(path);
     }
     waiting_ = mark.waiting;
     looked_ = false;
     seal();
-    next_ = mark.next;
+    next_ = sealed_next_ = mark.next;
   }
 
  private:
@@ -135,10 +133,21 @@ class FinishedFiles {
     if (keep_ == 0) return;
     const auto known = [&](const NumberedNames::Found& file) { return file.number == number; };
     if (std::none_of(there_.begin(), there_.end(), known)) there_.push_back({number, name});
-    while (there_.size() > keep_) {
+    trim();
+  }
+  /// What was finished after the last snapshot stays: whoever goes on from that begins with it.
+  void trim() {
+    while (keep_ != 0 && there_.size() > keep_ && there_.front().number < durable_) {
       const std::string old = there_.front().name;
       there_.erase(there_.begin());
       remove(old);
+    }
+  }
+  void trim(std::exception_ptr& notice) noexcept {
+    try {
+      trim();
+    } catch (...) {
+      notice = std::current_exception();
     }
   }
   void remove(const std::string& name) const {
@@ -166,6 +175,8 @@ class FinishedFiles {
   std::vector<std::string> waiting_;
   std::size_t sealed_ = 0;                   // of these, those in the snapshot
   std::uint64_t next_ = 1;
+  std::uint64_t sealed_next_ = 1;  // at the snapshot that is being taken
+  std::uint64_t durable_ = std::numeric_limits<std::uint64_t>::max();  // and at the last one that is; without any, no bound
   bool looked_ = false;
 };
 

@@ -93,7 +93,7 @@ class Coordinator final : public Epochs {
       if (node->destroyed()) continue;
       if (Alignment* alignment = replays() ? nullptr : align(*node)) alignments_.emplace_back(alignment);
     }
-    restore();
+    if (!restore()) save_beginning();
     graph().epochs(this);
     if (handle_.loop()) began_ = handle_.loop()->now();
     if (fed_by_hand()) schedule();
@@ -192,10 +192,11 @@ class Coordinator final : public Epochs {
 
   // --- before anything starts
 
-  void restore() {
+  /// @returns  whether there was anything to go on from.
+  bool restore() {
     std::vector<Info*> managed = managed_of(graph());
     const auto found = start_from(managed);
-    if (!found) return;
+    if (!found) return false;
     const Snapshot& snapshot = *found;
     for (const Snapshot::Entry& entry : snapshot.entries) {
       const auto at = std::find_if(managed.begin(), managed.end(), [&](const Info* info) { return info->name == entry.uid; });
@@ -217,15 +218,36 @@ class Coordinator final : public Epochs {
     stats_.restored = stats_.epoch = epoch_;
     for (Info* info : managed) info->state->loaded();
     for (Info* info : managed) info->state->committed(epoch_);
+    return true;
   }
 
-  /// What to go on from, or nothing. A sink that keeps the epoch itself decides which one is real.
+  /// Where sinks begin, so that what they write before the first checkpoint can be told from what they had: epoch 0. Of
+  /// everything else nothing is saved, so it begins anew with that.
+  void save_beginning() {
+    try {
+      for (Info* info : managed_of(graph())) {
+        if (info->shape == Shape::sink && !info->state->authority()) save(*info);
+      }
+      if (entries_.empty()) return;
+      snapshot_ = made();
+      stats_.bytes = store_->write(snapshot_);
+    } catch (...) {
+      for (const Info* info : saved_) info->state->aborted(epoch_);
+      throw;
+    }
+    ++stats_.taken;
+    for (const Info* info : saved_) info->state->committed(epoch_);
+  }
+
+  /// What to go on from, or nothing. A sink that keeps the epoch itself decides which one is real; one that has none has
+  /// written nothing since the beginning.
   std::optional<Snapshot> start_from(const std::vector<Info*>& managed) {
     if (!options_.savepoint.empty()) return store_->load_savepoint(options_.savepoint);
     for (const Info* info : managed) {
       const std::uint64_t* real = info->state->authority();
       if (!real) continue;
-      if (*real == 0) return std::nullopt;
+      const std::vector<std::uint64_t> there = store_->epochs();
+      if (*real == 0 && std::find(there.begin(), there.end(), 0) == there.end()) return std::nullopt;
       return store_->load(*real);
     }
     return store_->newest(options_.allow_fallback);
@@ -306,13 +328,7 @@ class Coordinator final : public Epochs {
     } catch (...) {
       return give_up(std::current_exception());
     }
-    // In an order that does not depend on how barriers came: the same state is the same bytes.
-    std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.uid < b.uid; });
-    Snapshot snapshot;
-    snapshot.epoch = epoch_;
-    for (const auto& entry : entries_) snapshot.graph += entry.op + ' ' + entry.uid + '\n';
-    snapshot.entries = std::exchange(entries_, {});
-    snapshot_ = std::move(snapshot);
+    snapshot_ = made();
     // A sink that could not commit for some epochs still names an old one.
     for (const Info* info : managed_of(graph())) {
       if (const std::uint64_t* real = info->state->authority()) store_->keep_from(*real);
@@ -329,6 +345,16 @@ class Coordinator final : public Epochs {
     }
     write();
     written();
+  }
+
+  /// In an order that does not depend on how barriers came: the same state is the same bytes.
+  Snapshot made() {
+    std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.uid < b.uid; });
+    Snapshot snapshot;
+    snapshot.epoch = epoch_;
+    for (const auto& entry : entries_) snapshot.graph += entry.op + ' ' + entry.uid + '\n';
+    snapshot.entries = std::exchange(entries_, {});
+    return snapshot;
   }
 
   /// In the thread of the writer.
