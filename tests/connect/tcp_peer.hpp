@@ -154,6 +154,11 @@ class PeerServer {
     port_ = ntohs(at.sin_port);
   }
   std::uint16_t port() const noexcept { return port_; }
+  /// `accept` does not wait.
+  bool has_one() const {
+    pollfd ready{listening_.handle_, POLLIN, 0};
+    return poll(&ready, 1, 0) == 1;
+  }
   Peer accept() { return Peer{::accept4(listening_.handle_, nullptr, nullptr, SOCK_CLOEXEC)}; }
   void close() noexcept { listening_.close(); }
 

@@ -12,7 +12,7 @@ namespace penstock {
 /// A frame, and who has sent it.
 struct TcpMessage {
   std::string data;
-  std::string peer;  ///< as `host:port`
+  std::string peer;  ///< as `host:port`; a later connection may come from the same
 
   friend bool operator==(const TcpMessage&, const TcpMessage&) = default;
 };
