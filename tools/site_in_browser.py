@@ -32,6 +32,8 @@ TALLEST = 8000  # of a picture, in pixels
 # What is seen of a page once it stands.
 LOOK = """(async (width) => {
   await document.fonts.ready;
+  // The page's own program places the sidebars in the next frame.
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   const scrolls = (element) => ["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(element).overflowX);
   const kept = (element) => {
     for (let up = element.parentElement; up && up !== document.body; up = up.parentElement) if (scrolls(up)) return true;
