@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -275,9 +274,9 @@ class Job {
       }
       const Receipt over = checkpoints->start_wait_over();
       struct Done final : Task {
-        explicit Done(std::atomic<bool>& d) : done(d) {}
-        void run() override { done = true; }
-        std::atomic<bool>& done;
+        explicit Done(Flag& d) : done(d) {}
+        void run() override { done.set(); }
+        Flag& done;
       } done{done_};
       over.state()->then(done);
       handle_->start();
@@ -296,7 +295,10 @@ class Job {
     if (left_ != 0 && --left_ == 0) dies();
     return !killed_;
   }
-  void dies() { killed_ = done_ = true; }
+  void dies() {
+    killed_ = true;
+    done_.set();
+  }
   /// What the disk does next, if it does anything.
   std::optional<testing::DiskFault> fault() {
     using testing::DiskFault;
@@ -313,6 +315,7 @@ class Job {
     CheckpointOptions options;
     options.every = std::chrono::microseconds(500 + plan_.seed % 7 * 1000);
     options.min_pause = std::chrono::microseconds(plan_.seed % 3 * 100);
+    if (plan_.seed % 5 == 0) options.every_elements = 1 + plan_.seed % 30;
     options.guarantee = Guarantee::exactly_once;
     options.tolerated_failures = 1000;
     options.background = false;
@@ -420,7 +423,7 @@ class Job {
   bool faults_;
   unsigned left_;
   bool killed_ = false;
-  std::atomic<bool> done_{false};
+  Flag done_;
 };
 
 inline DiskStore::DiskStore(World& world, Job& job)

@@ -170,6 +170,7 @@ class Coordinator final : public Epochs {
       graph().when_idle(idle_);
       if (state_ == State::rests && !alarm_.active()) schedule();
     }
+    if (options_.every_elements != 0) count(source);
     if (!replays()) return nullptr;
     auto& positions = positions_[&source];
     if (!positions) positions = std::make_unique<ReplayPositions>(*source.state);
@@ -259,6 +260,7 @@ class Coordinator final : public Epochs {
     alarm_.cancel();
     state_ = State::passes;
     ++epoch_;
+    if (options_.every_elements != 0) count_anew();
     entries_.clear();
     saved_.clear();
     requests_ = std::exchange(wanted_, {});
@@ -414,6 +416,7 @@ class Coordinator final : public Epochs {
   /// @param again  the epoch failed, and another try may not.
   void rest(const std::exception_ptr& error, bool again = false) {
     state_ = State::rests;
+    if (const Loop* loop = handle_.loop()) rests_until_ = loop->now() + options_.min_pause;
     for (Wanted& request : std::exchange(requests_, {})) request.receipt.settle(error ? error : request.error);
     if (closed_) return;
     if (failed_) {
@@ -476,9 +479,34 @@ class Coordinator final : public Epochs {
 
   void schedule() {
     Loop* loop = handle_.loop();
-    if (!loop || options_.every <= Duration::zero()) return;
-    const TimePoint now = loop->now();
-    loop->set(alarm_, std::max(began_ + options_.every, now + options_.min_pause));
+    if (!loop) return;
+    if (enough()) {
+      loop->set(alarm_, rests_until_);
+    } else if (options_.every > Duration::zero()) {
+      loop->set(alarm_, std::max(began_ + options_.every, rests_until_));
+    }
+  }
+
+  // --- elements
+
+  bool enough() const noexcept { return options_.every_elements != 0 && elements_ >= options_.every_elements; }
+  /// The epoch begins when the turn of the source is over.
+  void count(const Info& source) {
+    std::uint64_t& counted = counted_[&source];
+    const bool had = enough();
+    elements_ += source.out.get() - std::exchange(counted, source.out.get());
+    if (had || !enough() || state_ != State::rests || ends_ || failed_) return;
+    Loop* loop = handle_.loop();
+    if (loop && loop->now() < rests_until_) return loop->set(alarm_, rests_until_);
+    graph().strand().post(begin_);
+  }
+  /// Sources may have come and gone.
+  void count_anew() {
+    elements_ = 0;
+    counted_.clear();
+    for (const Info* info : managed_of(graph())) {
+      if (info->shape == Shape::source) counted_[info] = info->out.get();
+    }
   }
   void rang() {
     if (state_ == State::rests) return begin();
@@ -493,7 +521,7 @@ class Coordinator final : public Epochs {
   struct Begin final : Task {
     explicit Begin(Coordinator& c) noexcept : coordinator(c) {}
     void run() override {
-      if (coordinator.state_ == State::rests && !coordinator.wanted_.empty()) coordinator.begin();
+      if (coordinator.state_ == State::rests && (!coordinator.wanted_.empty() || coordinator.enough())) coordinator.begin();
     }
     Coordinator& coordinator;
   };
@@ -546,6 +574,9 @@ class Coordinator final : public Epochs {
   std::vector<Wanted> requests_;  // of the one under way
   TaskQueue changes_;             // of the graph, that wait for the barrier
   TimePoint began_{};
+  TimePoint rests_until_{};
+  std::map<const Info*, std::uint64_t> counted_;  // elements of each source
+  std::uint64_t elements_ = 0;                    // of all of them since the last epoch began
   unsigned failures_ = 0;  // in a row
   std::exception_ptr failed_;
   bool stirred_ = false;   // since it was idle
