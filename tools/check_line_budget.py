@@ -10,8 +10,8 @@ import subprocess
 
 from sources import ROOT, Report
 
-# What the doors cost today, and a little air. The goal for each is 45 000; a budget may be lowered, never raised.
-BUDGET = {"penstock/core/stream.hpp": 35500, "penstock/core.hpp": 48000}
+# What the doors cost today, and a little air. A budget may be lowered, never raised.
+BUDGET = {"penstock/core/stream.hpp": 32500, "penstock/core.hpp": 43000}
 
 
 def preprocessed_lines(header):

@@ -148,7 +148,7 @@ TEST_CASE("run and wait inside the loop throw, naming themselves") {
   std::string run_said;
   std::string wait_said;
   loop.post(task([&] {
-    std::atomic<bool> done{false};
+    penstock::Flag done;
     try {
       loop.run();
     } catch (const std::logic_error& error) {
@@ -167,13 +167,13 @@ TEST_CASE("run and wait inside the loop throw, naming themselves") {
 
 TEST_CASE("wait on an idle loop runs it, reports what goes wrong meanwhile, and says when it is out of work") {
   EventLoop loop;
-  std::atomic<bool> done{false};
+  penstock::Flag done;
   loop.post(task([] { throw std::runtime_error("background"); }));
   loop.post(task([&] { loop.wake(done); }));
   loop.wait(done);
-  REQUIRE(done);
+  REQUIRE(done.is_set());
   REQUIRE_THROWS_WITH(loop.run(), "background");
-  std::atomic<bool> never{false};
+  penstock::Flag never;
   REQUIRE_THROWS_AS(loop.wait(never), std::logic_error);
 }
 
@@ -440,7 +440,7 @@ TEST_CASE("a source on an adopted context may be started before that runs") {
 
 TEST_CASE("a waiting thread takes over when nobody runs the loop any more") {
   EventLoop loop;
-  std::atomic<bool> done{false};
+  penstock::Flag done;
   std::promise<void> running;
   std::promise<void> waits;
   std::thread other([&] {
@@ -449,10 +449,10 @@ TEST_CASE("a waiting thread takes over when nobody runs the loop any more") {
     loop.wait(done);  // the main thread leaves the loop: this one must run it
   });
   struct Wakes final : Timer {
-    Wakes(EventLoop& l, std::atomic<bool>& d) : loop(l), done(d) {}
+    Wakes(EventLoop& l, penstock::Flag& d) : loop(l), done(d) {}
     void run() override { loop.wake(done); }
     EventLoop& loop;
-    std::atomic<bool>& done;
+    penstock::Flag& done;
   } wakes{loop, done};
   loop.post(task([&] {
     running.set_value();
@@ -461,7 +461,7 @@ TEST_CASE("a waiting thread takes over when nobody runs the loop any more") {
   }));
   loop.poll();
   other.join();
-  REQUIRE(done);
+  REQUIRE(done.is_set());
 }
 
 TEST_CASE("a Ref that is dropped after the loop's last run is still told, once") {

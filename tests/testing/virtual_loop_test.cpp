@@ -195,7 +195,7 @@ TEST_CASE("position is idle outside and inside within a task; run and wait insid
   std::string wait_said;
   loop.post(task([&] {
     inside = loop.position();
-    std::atomic<bool> done{false};
+    penstock::Flag done;
     try {
       loop.run();
     } catch (const std::logic_error& error) {
@@ -215,21 +215,21 @@ TEST_CASE("position is idle outside and inside within a task; run and wait insid
 
 TEST_CASE("wait runs the loop until it is woken, and says when it never will be") {
   VirtualLoop loop;
-  std::atomic<bool> done{false};
+  penstock::Flag done;
   std::vector<int> log;
   Note later{log, 9};
   loop.set(later, TimePoint{2h});
   struct Wakes final : Timer {
-    Wakes(VirtualLoop& l, std::atomic<bool>& d) : loop(l), done(d) {}
+    Wakes(VirtualLoop& l, penstock::Flag& d) : loop(l), done(d) {}
     void run() override { loop.wake(done); }
     VirtualLoop& loop;
-    std::atomic<bool>& done;
+    penstock::Flag& done;
   } wakes{loop, done};
   loop.set(wakes, TimePoint{1h});
   loop.wait(done);
   REQUIRE(loop.now() == TimePoint{1h});
   REQUIRE(log.empty());
-  std::atomic<bool> never{false};
+  penstock::Flag never;
   REQUIRE_THROWS_AS(loop.wait(never), std::logic_error);
   REQUIRE(log == std::vector<int>{9});
 }

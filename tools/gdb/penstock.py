@@ -24,14 +24,17 @@ def text_of(string):
 
 
 def size_of(vector):
+    """Of a std::vector, of libstdc++ or libc++, or a List."""
     fields = {field.name for field in vector.type.strip_typedefs().fields()}
+    if "penstock::detail::ListMemory" in fields:
+        return int(vector["size_"])
     if "_M_impl" in fields or any(name and name.startswith("std::_Vector_base") for name in fields):
         return int(vector["_M_impl"]["_M_finish"] - vector["_M_impl"]["_M_start"])
     return int(vector["__end_"] - vector["__begin_"])
 
 
 def count_of(counter):
-    """A Counter, which is one std::atomic."""
+    """A Counter, which is one Atomic."""
     atomic = counter["value_"]
     while atomic.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
         atomic = atomic[next(field for field in atomic.type.strip_typedefs().fields() if hasattr(field, "bitpos"))]

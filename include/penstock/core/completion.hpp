@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/atomic.hpp"
 #include "penstock/core/receipt.hpp"
 
 namespace penstock {
@@ -55,8 +55,7 @@ class CallBase : public Task, public Pooled {
 
   /// The function has returned. False when the call was over before that, and nobody will be told.
   bool launched() noexcept {
-    State starting = State::starting;
-    return launched_ = state_.compare_exchange_strong(starting, State::running, std::memory_order_acq_rel);
+    return launched_ = state_.change(State::starting, State::running);
   }
   /// Somebody else will end the call.
   void handed_out() noexcept { handed_out_ = true; }
@@ -84,7 +83,7 @@ class CallBase : public Task, public Pooled {
   // True when the node has to be told.
   bool over(std::exception_ptr error) noexcept {
     error_ = std::move(error);
-    return state_.exchange(State::over, std::memory_order_acq_rel) == State::running;
+    return state_.exchange(State::over) == State::running;
   }
 
   CallOwner* owner_;
@@ -92,7 +91,7 @@ class CallBase : public Task, public Pooled {
   Loop* loop_;
   Receipt waits_for_;
   std::exception_ptr error_;
-  std::atomic<State> state_{State::starting};
+  Atomic<State> state_{State::starting};
   bool handed_out_ = false;
   bool launched_ = false;
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <exception>
 #include <utility>
 
@@ -106,7 +105,7 @@ class Errand final : public Task {
   Work work_;
   Receipt receipt_;
   std::exception_ptr error_;
-  std::atomic<bool> done_{false};
+  Flag done_;
 };
 
 /// Waits, where that is possible, for a receipt that was got on a loop nobody runs.
@@ -126,7 +125,7 @@ class Settled final : public Task {
   void run() override { loop_.wake(done_); }
 
   Loop& loop_;
-  std::atomic<bool> done_{false};
+  Flag done_;
 };
 
 /// An earlier element that nobody waited for still waits: so does the next one, where that is possible.

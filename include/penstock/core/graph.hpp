@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "penstock/core/box.hpp"
+#include "penstock/core/list.hpp"
 #include "penstock/core/node.hpp"
 #include "penstock/core/search.hpp"
 
@@ -33,7 +32,7 @@ class Graph {
   Strand& strand() const noexcept { return *strand_; }
   Loop* loop() const noexcept { return strand_->loop(); }
   /// Owned by the graph.
-  const std::vector<Node*>& nodes() const noexcept { return nodes_; }
+  const detail::List<Node*>& nodes() const noexcept { return nodes_; }
 
   /// Makes `node` a member. Throws std::logic_error when it needs an event loop and the graph has none.
   /// @param node  a std::unique_ptr, or whatever else owns a node and gives it away by `release()`.
@@ -73,7 +72,7 @@ class Graph {
     into.idle_.splice(from.idle_);
     if (!into.handler_) into.handler_ = std::move(from.handler_);
     if (!into.epochs_) into.epochs_ = std::exchange(from.epochs_, nullptr);
-    into.handles_.fetch_add(from.handles_.load());
+    into.handles_.add(from.handles_.get());
     from.strand_->join(*into.strand_);
     from.dispose();
     return into;
@@ -115,8 +114,9 @@ class Graph {
 
   /// True when a path leads from `from` down to `to`.
   static bool reaches(const Node& from, const Node& to) {
-    std::vector<const Node*> open{&from};
-    std::vector<const Node*> seen;
+    detail::List<const Node*> open;
+    detail::List<const Node*> seen;
+    open.push_back(&from);
     while (!open.empty()) {
       const Node* node = open.back();
       open.pop_back();
@@ -195,14 +195,14 @@ class Graph {
   /// Handles count on the node that they name and on its graph. They may be copied and dropped on any thread, but not
   /// while the graph is being joined to another one.
   [[gnu::noinline]] static void retain(Node& node) noexcept {
-    node.handles_.fetch_add(1, std::memory_order_relaxed);
-    node.graph().handles_.fetch_add(1, std::memory_order_relaxed);
+    node.handles_.add(1);
+    node.graph().handles_.add(1);
   }
   [[gnu::noinline]] static void release(Node& node) noexcept {
     Graph& graph = node.graph();
     const bool destroyed = node.destroyed_;
-    const bool last_of_node = node.handles_.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    if (graph.handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    const bool last_of_node = node.handles_.subtract(1) == 1;
+    if (graph.handles_.subtract(1) == 1) {
       graph.expire();
     } else if (last_of_node && destroyed) {
       const Hold hold{graph.loop()};
@@ -234,7 +234,7 @@ class Graph {
     }
     const Hold hold{loop()};
     Node& added = *node;
-    detail::append(nodes_, &added);
+    nodes_.push_back(&added);
     static_cast<void>(node.release());
     added.join(*this, *strand_);
     for (Info& info : added.infos()) info.counting = counting_;
@@ -281,7 +281,7 @@ class Graph {
   }
 
   void erase_if_unused(const Node& node) {
-    if (node.handles_.load(std::memory_order_acquire) != 0) return;
+    if (node.handles_.acquire() != 0) return;
     const auto found = detail::find_item(nodes_, &node);
     if (found == nodes_.end()) return;
     const detail::Box<Node> last{*found};
@@ -289,8 +289,8 @@ class Graph {
   }
 
   Strand* strand_;
-  std::vector<Node*> nodes_;
-  std::atomic<std::size_t> handles_{0};
+  detail::List<Node*> nodes_;
+  detail::Atomic<std::size_t> handles_{0};
   TaskQueue idle_;
   detail::Box<ErrorHandler> handler_;
   Epochs* epochs_ = nullptr;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "penstock/core/atomic.hpp"
 #include "penstock/core/managed.hpp"
 
 namespace penstock {
@@ -21,13 +21,13 @@ class Counter {
     return *this;
   }
 
-  [[gnu::always_inline]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-  [[gnu::always_inline]] void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
+  [[gnu::always_inline]] std::uint64_t get() const noexcept { return value_.get(); }
+  [[gnu::always_inline]] void set(std::uint64_t value) noexcept { value_.set(value); }
   [[gnu::always_inline]] void add(std::uint64_t n = 1) noexcept { set(get() + n); }
   [[gnu::always_inline]] void subtract(std::uint64_t n = 1) noexcept { set(get() - n); }
 
  private:
-  std::atomic<std::uint64_t> value_{0};
+  detail::Atomic<std::uint64_t> value_{0};
 };
 
 /// How an operator is drawn; Graphviz's names in the comments.

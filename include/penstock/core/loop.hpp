@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -12,6 +11,7 @@
 #include <chrono>
 #endif
 
+#include "penstock/core/atomic.hpp"
 #include "penstock/core/task.hpp"
 
 namespace penstock {
@@ -76,9 +76,9 @@ class Loop {
   virtual void before_wait() const {}
   /// Returns when `done` is set, which a task of this loop will do with `wake`: runs the loop when nobody does, else
   /// sleeps. Throws std::logic_error when called inside the loop, and when the loop runs out of work first.
-  virtual void wait(const std::atomic<bool>& done) = 0;
+  virtual void wait(const Flag& done) = 0;
   /// Sets `done` and wakes whoever waits for it. The waiter may destroy `done` as soon as it is set.
-  virtual void wake(std::atomic<bool>& done) noexcept = 0;
+  virtual void wake(Flag& done) noexcept = 0;
 
   /// Work of this loop that goes on elsewhere, in another thread or in a user's hands: `run` waits for it instead of
   /// returning. From any thread; every start is followed by one finish.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/atomic.hpp"
 #include "penstock/core/error.hpp"
 #include "penstock/core/info.hpp"
+#include "penstock/core/list.hpp"
 #include "penstock/core/outlet.hpp"
 
 namespace penstock {
@@ -42,8 +43,8 @@ class Node {
   const std::vector<Info>& infos() const noexcept { return infos_; }
   Info& info() noexcept { return *info_; }
 
-  const std::vector<InletBase*>& inlets() const noexcept { return inlets_; }
-  const std::vector<OutletBase*>& outlets() const noexcept { return outlets_; }
+  const detail::List<InletBase*>& inlets() const noexcept { return inlets_; }
+  const detail::List<OutletBase*>& outlets() const noexcept { return outlets_; }
   /// True once it was taken out of its graph: only handles keep it.
   bool destroyed() const noexcept { return destroyed_; }
 
@@ -83,14 +84,17 @@ class Node {
   /// To be called in the constructor, in the order in which the ports are to be drawn.
   [[gnu::noinline]] void port(InletBase& inlet) {
     inlet.node_ = this;
-    detail::append(inlets_, &inlet);
+    inlets_.push_back(&inlet);
   }
   [[gnu::noinline]] void port(OutletBase& outlet) {
     outlet.node_ = this;
     outlet.strand_ = strand_;
-    detail::append(outlets_, &outlet);
+    outlets_.push_back(&outlet);
   }
-  void remove_port(InletBase& inlet) { std::erase(inlets_, &inlet); }
+  void remove_port(InletBase& inlet) {
+    const auto found = detail::find_item(inlets_, &inlet);
+    if (found != inlets_.end()) inlets_.erase(found);
+  }
 
   /// For nodes that remember something or have several outlets, before they send `signal` on: when it is a barrier, what the
   /// node remembers goes into the snapshot, and the barrier to all outlets but the first, which has its own order.
@@ -113,9 +117,9 @@ class Node {
   Strand* strand_ = nullptr;
   std::vector<Info> infos_;
   Info* info_;
-  std::vector<InletBase*> inlets_;
-  std::vector<OutletBase*> outlets_;
-  std::atomic<std::size_t> handles_{0};
+  detail::List<InletBase*> inlets_;
+  detail::List<OutletBase*> outlets_;
+  detail::Atomic<std::size_t> handles_{0};
   bool destroyed_ = false;
 };
 

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <exception>
 #include <utility>
-#include <vector>
 
 #include "penstock/core/box.hpp"
 #include "penstock/core/error.hpp"
+#include "penstock/core/list.hpp"
 #include "penstock/core/port.hpp"
 #include "penstock/core/search.hpp"
 
@@ -28,7 +28,7 @@ class OutletBase {
 
   Node* node() const noexcept { return node_; }
   Strand& strand() const noexcept { return *strand_; }
-  const std::vector<Branch>& branches() const noexcept { return branches_; }
+  const detail::List<Branch>& branches() const noexcept { return branches_; }
 
   /// A place in the order of the branches, for a chain that becomes a node only later.
   std::uint64_t ticket() noexcept { return next_ticket_++; }
@@ -65,7 +65,7 @@ class OutletBase {
   [[gnu::noinline]] void attach(InletBase& inlet, std::uint64_t ticket) {
     const auto same = [&](const Branch& branch) { return branch.inlet == &inlet; };
     if (detail::any_of(branches_, same)) return;
-    detail::append(branches_, Branch{&inlet, ticket});
+    branches_.push_back({&inlet, ticket});
     std::size_t place = branches_.size() - 1;
     for (; place > 0 && branches_[place - 1].ticket > ticket; --place) {
       std::swap(branches_[place], branches_[place - 1]);
@@ -73,10 +73,10 @@ class OutletBase {
     try {
       rewire();
     } catch (...) {
-      branches_.erase(branches_.begin() + static_cast<std::ptrdiff_t>(place));
+      branches_.erase(&branches_[place]);
       throw;
     }
-    detail::append(inlet.upstreams_, this);
+    inlet.upstreams_.push_back(this);
     inlet.merged_.add();
     if (ended_ || closes_cycle_) {
       ++inlet.ended_;
@@ -110,7 +110,7 @@ class OutletBase {
   /// An inlet that passes elements on to several.
   struct Fan {
     InletBase* inlet;
-    std::vector<InletBase*>* targets;
+    detail::List<InletBase*>* targets;
   };
 
   InletBase* target_;  // never null: nothing, the one inlet, or a fan-out
@@ -131,14 +131,14 @@ class OutletBase {
     } else {
       const Fan fan = fan_out();
       fan.targets->clear();
-      for (const Branch& branch : branches_) detail::append(*fan.targets, &branch.inlet->entry());
+      for (const Branch& branch : branches_) fan.targets->push_back(&branch.inlet->entry());
       target_ = fan.inlet;
     }
   }
 
   Node* node_ = nullptr;
   Strand* strand_ = nullptr;
-  std::vector<Branch> branches_;
+  detail::List<Branch> branches_;
   std::uint64_t next_ticket_ = 0;
   Unwaited unwaited_;
   bool ended_ = false;
@@ -177,7 +177,7 @@ class FanOut final : public Receiver<T, FanOut<T>> {
  public:
   explicit FanOut(OutletBase& outlet) : outlet_(outlet) {}
 
-  std::vector<InletBase*> targets;
+  List<InletBase*> targets;
 
   template <class V>
   Pending* take(V&& value, const Context* context) {

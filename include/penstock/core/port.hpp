@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "penstock/core/context.hpp"
 #include "penstock/core/element.hpp"
+#include "penstock/core/list.hpp"
 #include "penstock/core/receipt.hpp"
 #include "penstock/core/search.hpp"
 #include "penstock/core/signal.hpp"
@@ -30,7 +30,7 @@ class InletBase {
 
   /// Null for the inlet of what is not connected.
   Node* node() const noexcept { return node_; }
-  const std::vector<OutletBase*>& upstreams() const noexcept { return upstreams_; }
+  const detail::List<OutletBase*>& upstreams() const noexcept { return upstreams_; }
   /// What outlets are to push into: this, or something of the node's that stands before it. Asked when edges
   /// are wired.
   virtual InletBase& entry() noexcept { return *this; }
@@ -71,7 +71,7 @@ class InletBase {
   }
 
   Node* node_ = nullptr;
-  std::vector<OutletBase*> upstreams_;
+  detail::List<OutletBase*> upstreams_;
   detail::InputSignals merged_{0};  // by the place among the upstreams
   std::size_t ended_ = 0;
 };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <vector>
-
 namespace penstock::detail {
 
 // What core needs of <algorithm>, which would cost twice as much as core.
@@ -21,12 +19,6 @@ constexpr auto find_item(Items& items, const Item& wanted) {
 template <class Items, class Is>
 constexpr bool any_of(const Items& items, Is is) {
   return find_where(items, is) != items.end();
-}
-
-/// `push_back`, not in line: for lists that grow while a graph is wired.
-template <class Item>
-[[gnu::noinline]] void append(std::vector<Item>& items, Item item) {
-  items.push_back(item);
 }
 
 }  // namespace penstock::detail

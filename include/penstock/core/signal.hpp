@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
 #include "penstock/core/doing.hpp"
+#include "penstock/core/list.hpp"
 #include "penstock/core/search.hpp"
 
 namespace penstock {
@@ -32,12 +32,14 @@ namespace detail {
 /// last input has delivered it. Ends are left to the operator.
 class InputSignals {
  public:
-  explicit InputSignals(std::size_t n) : inputs_(n) {}
+  explicit InputSignals(std::size_t n) {
+    for (; n > 0; --n) add();
+  }
 
-  void add() { inputs_.emplace_back(); }
+  void add() { inputs_.push_back(Input{}); }
   /// There is no such input: it delivers nothing.
   void leave_out(std::size_t i) { inputs_[i].ended = true; }
-  void remove(std::size_t i) { inputs_.erase(inputs_.begin() + static_cast<std::ptrdiff_t>(i)); }
+  void remove(std::size_t i) { inputs_.erase(&inputs_[i]); }
   bool ended(std::size_t i) const noexcept { return inputs_[i].ended; }
   bool all_ended() const noexcept {
     return !any_of(inputs_, [](const Input& input) { return !input.ended; });
@@ -109,7 +111,7 @@ class InputSignals {
     bool ended = false;
   };
 
-  std::vector<Input> inputs_;
+  List<Input> inputs_;
   std::int64_t frontier_ = lowest;
   std::int64_t barrier_ = lowest;
   bool idle_ = false;

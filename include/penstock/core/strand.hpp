@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/atomic.hpp"
 #include "penstock/core/loop.hpp"
 #include "penstock/core/task.hpp"
 
@@ -41,12 +41,12 @@ class Strand {
   }
 
   /// True while an element is on its way through the graph.
-  bool descending() const noexcept { return (state_.load(std::memory_order_relaxed) & busy) != 0; }
+  bool descending() const noexcept { return (state_.get() & busy) != 0; }
   /// True when an element may simply be pushed: no loop to ask, nothing under way.
-  bool plain() const noexcept { return state_.load(std::memory_order_relaxed) == 0; }
+  bool plain() const noexcept { return state_.get() == 0; }
 
   /// True when the end of the descent has something to do.
-  bool puts_off() const noexcept { return (state_.load(std::memory_order_relaxed) & work) != 0; }
+  bool puts_off() const noexcept { return (state_.get() & work) != 0; }
   /// Ends the batch that is under way behind its present element.
   void interrupt() noexcept {
     if (descending()) set(work);
@@ -111,10 +111,10 @@ class Strand {
   /// The two halves of `descend` on a strand that was plain, for the one caller that cannot afford more. `rest` answers
   /// false when `end` has work to do.
   void begin() noexcept { set(busy); }
-  [[gnu::always_inline]] void begin_plain() noexcept { state_.store(busy, std::memory_order_relaxed); }
+  [[gnu::always_inline]] void begin_plain() noexcept { state_.set(busy); }
   [[gnu::always_inline]] bool rest() noexcept {
-    if (state_.load(std::memory_order_relaxed) != busy) return false;
-    state_.store(0, std::memory_order_relaxed);
+    if (state_.get() != busy) return false;
+    state_.set(0);
     return true;
   }
   /// Ends a descent: runs what was put off, then throws what went wrong in it.
@@ -159,7 +159,7 @@ class Strand {
 
   /// Ends a descent after which there is nothing to do; false when there is.
   bool rests() noexcept {
-    if ((state_.load(std::memory_order_relaxed) & work) != 0) return false;
+    if ((state_.get() & work) != 0) return false;
     clear(busy);
     return true;
   }
@@ -180,14 +180,14 @@ class Strand {
   static constexpr std::uint32_t unwaited = 8;
 
   void set(std::uint32_t bit) noexcept {
-    state_.store(state_.load(std::memory_order_relaxed) | bit, std::memory_order_relaxed);
+    state_.set(state_.get() | bit);
   }
   void clear(std::uint32_t bit) noexcept {
-    state_.store(state_.load(std::memory_order_relaxed) & ~bit, std::memory_order_relaxed);
+    state_.set(state_.get() & ~bit);
   }
 
   Loop* loop_ = nullptr;
-  std::atomic<std::uint32_t> state_{0};  // atomic only so that other threads may ask whether there is a loop
+  detail::Atomic<std::uint32_t> state_{0};  // atomic only so that other threads may ask whether there is a loop
   std::uint32_t holders_ = 1;
   std::uint32_t owed_ = 0;  // receipts that nobody waits for
   TaskQueue after_;

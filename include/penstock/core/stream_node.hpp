@@ -17,7 +17,7 @@ class StreamNodeBase : public Node {
   /// Sends the end. Where a cycle begins that waits until nothing goes round in it any more.
   [[gnu::noinline]] Pending* end() {
     const auto closes_cycle = [](const OutletBase* upstream) { return upstream->closes_cycle(); };
-    const std::vector<OutletBase*>& from = inlets().front()->upstreams();
+    const List<OutletBase*>& from = inlets().front()->upstreams();
     if (graph().idle() || !any_of(from, closes_cycle)) return out().signal({Signal::end});
     if (!ending_.state()) {
       ending_ = Receipt::waiting(strand(), &info(), Why::order);

@@ -238,12 +238,12 @@ class EventLoop final : public AsioLoop {
           "loop's executor(), or use async_emit");
     }
   }
-  void wait(const std::atomic<bool>& done) override {
+  void wait(const Flag& done) override {
     if (position() == Position::inside) {
       detail::misuse("wait: called inside the loop, which would wait for itself");
     }
     std::unique_lock lock{mutex_};
-    while (!done.load(std::memory_order_acquire)) {
+    while (!done.is_set()) {
       if (position() == Position::idle) {
         lock.unlock();
         run_until(done);
@@ -253,9 +253,9 @@ class EventLoop final : public AsioLoop {
       }
     }
   }
-  void wake(std::atomic<bool>& done) noexcept override {
+  void wake(Flag& done) noexcept override {
     const std::lock_guard lock{mutex_};
-    done.store(true, std::memory_order_release);
+    done.set();
     changed_.notify_all();
   }
 
@@ -334,19 +334,19 @@ class EventLoop final : public AsioLoop {
     }
   }
 
-  void run_until(const std::atomic<bool>& done) {
+  void run_until(const Flag& done) {
     if (owned_ && !take_over()) return;
     const Inside inside{owned_ ? this : nullptr};
     if (stopped_) detail::misuse("wait: the loop was stopped before that was done what is waited for");
     if (known_->stopped()) known_->restart();
-    while (!done.load(std::memory_order_acquire)) {
+    while (!done.is_set()) {
       std::size_t ran = 1;
       try {
         ran = known_->run_one();
       } catch (...) {
         report(std::current_exception());
       }
-      if (ran == 0 && !done.load(std::memory_order_acquire)) {
+      if (ran == 0 && !done.is_set()) {
         detail::misuse("wait: the loop ran out of work before that was done what is waited for");
       }
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "penstock/core/handle.hpp"
+#include "penstock/core/list.hpp"
 #include "penstock/core/search.hpp"
 #include "penstock/ops/detail/table.hpp"
 #include "penstock/time/gauges.hpp"
@@ -124,18 +125,17 @@ class SnapshotTaker {
  private:
   // Depth first, without recursion: a graph may be deeper than the stack.
   void walk(const Node& root) {
-    std::vector<const Node*> open{&root};
+    List<const Node*> open;
+    open.push_back(&root);
     while (!open.empty()) {
       const Node* node = open.back();
       open.pop_back();
       if (node->destroyed() || first_.find(node) != first_.nowhere) continue;
       first_.add(node);
       order_.push_back(node);
-      for (auto outlet = node->outlets().rbegin(); outlet != node->outlets().rend(); ++outlet) {
-        const auto& branches = (*outlet)->branches();
-        for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) {
-          open.push_back(branch->inlet->node());
-        }
+      for (std::size_t i = node->outlets().size(); i > 0; --i) {
+        const auto& branches = node->outlets()[i - 1]->branches();
+        for (std::size_t j = branches.size(); j > 0; --j) open.push_back(branches[j - 1].inlet->node());
       }
     }
   }
@@ -257,7 +257,7 @@ class SnapshotTaker {
   }
 
   Table<const Node*, std::size_t> first_;  // where the operators of a node begin in the snapshot
-  std::vector<const Node*> order_;
+  List<const Node*> order_;
   std::size_t numbered_ = 0;
   GraphSnapshot snapshot_;
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -29,12 +28,12 @@ class SourceBase : public Node {
  public:
   /// True before `start`, after `stop`, after the end, and after a failure that stops. May be read on any
   /// thread.
-  bool stopped() const noexcept { return !running_.load(std::memory_order_relaxed); }
+  bool stopped() const noexcept { return !running_.get(); }
 
   void start() final {
     if (!stopped()) return;
     about_to_start();
-    running_.store(true, std::memory_order_relaxed);
+    running_.set(true);
     // Without a loop the whole source runs in here, and what goes wrong is thrown from here.
     if (loop()) return pump_.wake();
     strand().descend([this] { pump_.wake(); });
@@ -118,7 +117,7 @@ class SourceBase : public Node {
   virtual bool emit_next(Receipt& receipt) = 0;
 
   void halt() noexcept {
-    running_.store(false, std::memory_order_relaxed);
+    running_.set(false);
     asleep_ = false;
     strand().interrupt();
     has_stopped();
@@ -129,7 +128,7 @@ class SourceBase : public Node {
   Receipt barrier_sent_;  // of a barrier that waits for its turn
   detail::Pump<SourceBase> pump_{*this};
   Alarm alarm_{*this};
-  std::atomic<bool> running_{false};
+  detail::Atomic<bool> running_{false};
   bool asleep_ = false;
   OnFailure on_failure_;
 };

@@ -106,24 +106,24 @@ class VirtualLoop final : public AsioLoop {
   void set(Timer& timer, TimePoint deadline) override { timers_.set(timer, deadline); }
   void cancel(Timer& timer) noexcept override { timers_.cancel(timer); }
 
-  void wait(const std::atomic<bool>& done) override {
+  void wait(const Flag& done) override {
     switch (position()) {
       case Position::inside:
         detail::misuse("wait: called inside the loop, which would wait for itself");
       case Position::idle:
         drive(TimePoint::max(), &done);
-        if (!done.load(std::memory_order_acquire)) {
+        if (!done.is_set()) {
           detail::misuse("wait: the loop ran out of work before that was done what is waited for");
         }
         break;
       case Position::elsewhere:
         std::unique_lock lock{mutex_};
-        woken_.wait(lock, [&] { return done.load(std::memory_order_acquire); });
+        woken_.wait(lock, [&] { return done.is_set(); });
     }
   }
-  void wake(std::atomic<bool>& done) noexcept override {
+  void wake(Flag& done) noexcept override {
     const std::lock_guard lock{mutex_};
-    done.store(true, std::memory_order_release);
+    done.set();
     woken_.notify_all();
   }
 
@@ -163,11 +163,11 @@ class VirtualLoop final : public AsioLoop {
     VirtualLoop& loop;
   };
 
-  std::size_t drive(TimePoint until, const std::atomic<bool>* done) {
+  std::size_t drive(TimePoint until, const Flag* done) {
     std::size_t ran = 0;
     {
       const Inside inside{*this};
-      while (!done || !done->load(std::memory_order_acquire)) {
+      while (!done || !done->is_set()) {
         if (something_remote_.load(std::memory_order_acquire)) take_remote();
         timers_.take_due(now_, ready_);
         if (run_one()) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "penstock/core/atomic.hpp"
 #include "penstock/core/context.hpp"
 #include "penstock/core/info.hpp"
 
@@ -15,11 +15,11 @@ namespace penstock {
 class TimeGauge {
  public:
   TimeGauge() = default;
-  EventTime get() const noexcept { return value_.load(std::memory_order_relaxed); }
-  void set(EventTime time) noexcept { value_.store(time, std::memory_order_relaxed); }
+  EventTime get() const noexcept { return value_.get(); }
+  void set(EventTime time) noexcept { value_.set(time); }
 
  private:
-  std::atomic<EventTime> value_{no_frontier};
+  detail::Atomic<EventTime> value_{no_frontier};
 };
 
 /// What an operator that deals with event time knows of it, beside the counters of its Info.
