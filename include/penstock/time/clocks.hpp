@@ -108,7 +108,8 @@ struct PerPartition {
 /// are too far ahead are held here, and go on when it has caught up, or is idle. Up to `max_held` of them cost the source
 /// nothing; it waits with the next one, which is right where every partition has a source of its own. A source of several
 /// partitions that waits for each element could not go on to the one that is behind; let it set wait_when_full to false.
-/// With an `idle_timeout` nothing waits for longer than that.
+/// With an `idle_timeout` nothing waits for longer than that. Nor does anything while the barrier of a checkpoint is on its way
+/// to here, which may stand behind it: what comes before the barrier is held beyond `max_held`, and is part of the snapshot.
 template <class Fn, class Policy>
 auto per_partition(Fn partition, Policy policy, PartitionOptions options = {}) {
   if (options.idle_timeout < Duration::zero() || options.max_drift < Duration::zero()) {

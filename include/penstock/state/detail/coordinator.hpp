@@ -271,6 +271,7 @@ class Coordinator final : public Epochs {
     if (replays()) return replay_from();
     const Signal barrier{Signal::barrier, static_cast<std::int64_t>(epoch_)};
     try {
+      let_through(true);
       Join join{graph().strand()};
       const std::vector<Node*> nodes = graph().nodes();
       for (Node* node : nodes) {
@@ -315,6 +316,14 @@ class Coordinator final : public Epochs {
   }
 
   bool was_saved(const Info& info) const { return std::find(saved_.begin(), saved_.end(), &info) != saved_.end(); }
+
+  /// Nodes with several inputs hear of a barrier from their gates. One that makes sources wait for each other behind a merge
+  /// has to know that barriers come, and hears of it when there are to be none; else it sees its own.
+  void let_through(bool yes) {
+    for (Node* node : graph().nodes()) {
+      if (!node->destroyed() && node->inlets().size() == 1) node->aligning(yes);
+    }
+  }
 
   /// The barriers have passed everything.
   void went_through() {
@@ -404,6 +413,7 @@ class Coordinator final : public Epochs {
     alarm_.cancel();
     through_.unlink();
     through_.on = {};
+    let_through(false);
     for (const auto& alignment : alignments_) alignment->give_up(static_cast<std::int64_t>(epoch_));
     for (const Info* info : managed_of(graph())) info->state->aborted(epoch_);
     ++stats_.given_up;

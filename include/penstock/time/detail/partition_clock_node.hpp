@@ -79,6 +79,14 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
     return nullptr;
   }
 
+  /// What is held goes into the snapshot, and whoever waits for it may have to send the barrier: nobody waits meanwhile.
+  void aligning(bool yes) override {
+    aligning_ = yes;
+    for (std::size_t i = 0; yes && waiting_ != 0 && i < list_.size(); ++i) {
+      Ring<Held>& held = list_[i]->held;
+      for (std::size_t k = 0; k < held.size(); ++k) stop_waiting(held[k]);
+    }
+  }
   /// The time of partitions that are expected begins here.
   void added() override {
     if (partitions_.idle_timeout == Duration::zero()) return;
@@ -164,6 +172,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
     if (signal.kind == Signal::watermark) return nullptr;  // what came with a frontier of its own gets this one instead
     Join join{this->strand()};
     join.add(this->at_barrier(signal));
+    if (signal.kind == Signal::barrier) aligning_ = false;
     if (signal.kind == Signal::end) {
       alarm_.cancel();
       while (Partition* next = first_held([](const Partition&) { return true; })) let_go(*next);
@@ -277,11 +286,11 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
     context.bind(this->strand());
     Receipt receipt;
     if (held_ >= partitions_.max_held) {
-      if (partitions_.wait_when_full) {
+      if (!partitions_.wait_when_full) {
+        if (Partition* first = first_held([](const Partition&) { return true; })) let_go(*first);
+      } else if (!aligning_) {
         receipt = Receipt::waiting(this->strand(), &this->info(), Why::partner);
         ++waiting_;
-      } else if (Partition* first = first_held([](const Partition&) { return true; })) {
-        let_go(*first);
       }
     }
     one.held.push(T(std::forward<V>(value)), std::move(context), time, receipt);
@@ -305,9 +314,12 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
     Held next = one.held.pop();
     hold(held_ - 1);
     pass_element(one, std::move(next.value), std::move(next.context), next.time);
-    if (!next.receipt.state()) return;
+    stop_waiting(next);
+  }
+  void stop_waiting(Held& held) {
+    if (!held.receipt.state()) return;
     --waiting_;
-    next.receipt.settle();
+    std::exchange(held.receipt, {}).settle();
   }
   void release() {
     while (Partition* next = first_held([this](const Partition& one) { return !too_far(one); })) let_go(*next);
@@ -369,6 +381,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
   std::size_t left_ = 0;              // elements until it is told
   std::size_t held_ = 0;
   std::size_t waiting_ = 0;           // held elements that somebody waits for
+  bool aligning_ = false;             // a barrier is on its way to here
   bool idle_ = false;
   bool missing_given_up_ = false;     // the partitions that are expected had their time
   Alarm<PartitionClockNode> alarm_{*this};
