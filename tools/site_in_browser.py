@@ -121,8 +121,9 @@ class Browser:
             self.events.append(self._message())
 
     def end(self):
-        self.process.terminate()
-        self.process.wait()
+        self.session = None
+        self.call("Browser.close")
+        self.process.wait(timeout=60)
 
 
 def complaints(events, base):
