@@ -91,20 +91,23 @@ class TimedWindowNode final : public LineNode<TimedWindowNode<T, Fill>, std::vec
     std::exchange(full_, {}).settle();
   }
 
-  // With the time that is left to the window.
+  // With the time that is left to the window: none where it has ended, as the first one has at once, and the alarm had not
+  // had its turn.
   static constexpr bool saved = Fill::saved;
   void write(StateWriter& to) const {
     const TimePoint now = this->clock().now();
-    to.put(Duration{grid_.after(now) - now});
+    const bool over = alarm_.active() && alarm_.deadline() <= now;
+    to.put(over ? Duration::zero() : grid_.after(now) - now);
     fill_.write(to);
   }
   void read(StateReader& from) {
     const TimePoint now = this->clock().now();
-    grid_.origin = now + from.get<Duration>() - grid_.interval;
+    const auto left = from.get<Duration>();
+    grid_.origin = now + left - grid_.interval;
     fill_.read(from);
     this->besides(fill_.size());
     alarm_.cancel();
-    if (options_.empty || fill_.size() != 0) arm();
+    if (options_.empty || fill_.size() != 0) this->clock().set(alarm_, now + left);
   }
 
  protected:
