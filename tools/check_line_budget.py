@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """What including a front door costs: lines that g++ -E -P leaves, against a budget.
 
-One finding costs every user of the header: look for the standard header that brings the lines (<algorithm>, <chrono>,
-<memory> and <functional> are the dear ones) and do without it.
+One finding costs every user of the header: look for the standard header that brings the lines (<algorithm>, <atomic>,
+<chrono>, <memory> and <functional> are the dear ones) and do without it.
 """
 import pathlib
 import subprocess
