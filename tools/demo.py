@@ -60,6 +60,13 @@ def in_order(given, into):
     return into
 
 
+def watch(truth, ended):
+    """The batch computation uses the time while files come."""
+    while not ended():
+        truth.go_on(most=1)
+        time.sleep(0.01)
+
+
 def finish(process):
     if process.wait(timeout=300) != 0:
         sys.exit(f"demo: hourly_funnel ended with {process.returncode}")
@@ -98,7 +105,7 @@ def run(options, programs, scratch):
     job = [programs / "hourly_funnel", "--input", source, "--format", form, "--output", output, "--state", output / "state",
            "--checkpoint-every", str(CHECKPOINT_EVERY)]
 
-    writer = None
+    writer = truth = None
     if given:
         say(f"Reading what is in {given}.")
         in_order(given, source)
@@ -112,7 +119,8 @@ def run(options, programs, scratch):
         while not list(source.glob("events*")) and writer.poll() is None:
             time.sleep(0.01)
         first = subprocess.Popen([*job, "--follow"])
-        time.sleep(1.9)
+        truth, enough = Truth(source), time.monotonic() + 1.9
+        watch(truth, lambda: time.monotonic() > enough)
     first.kill()
     first.wait()
     so_far = records(output / "funnel.csv")
@@ -122,14 +130,15 @@ def run(options, programs, scratch):
         say("It was through before it could be killed. Started again.")
     second = subprocess.Popen([*job, "--follow"] if writer else job)
     if writer:
-        if writer.wait() != 0:
+        watch(truth, lambda: writer.poll() is not None)
+        if writer.returncode != 0:
             sys.exit("demo: the shop could not write its files")
-        time.sleep(0.2)
         tell(second, signal.SIGINT)  # read what is there, and end
     finish(second)
 
     found = Found(output)
-    truth = Truth(source)
+    truth = truth or Truth(source)
+    truth.go_on()
     say("")
     show(found.table, 10)
     say(f"and {thousands(max(len(found.table) - 10, 0))} more brands and hours\n")

@@ -84,7 +84,8 @@ def read_products(path):
 
 class Truth:
     def __init__(self, directory):
-        directory = pathlib.Path(directory)
+        self.directory = directory = pathlib.Path(directory)
+        self.last = ""  # the file that was read last
         self.table = {}  # (brand, hour): what is counted
         self.late = []  # (id, seconds, brand, type, seconds late)
         self.dead = []  # (file, line)
@@ -93,8 +94,13 @@ class Truth:
         self.products = read_products(directory / "items.csv")
         self.seen = collections.OrderedDict()
         self.frontier = None
-        paths = sorted(directory.glob("events*.jsonl")) or sorted(directory.glob("events*.csv"))
-        for path in paths:
+        self.go_on()
+
+    def go_on(self, most=None):
+        """The files that have come since, or so many of them."""
+        paths = sorted(self.directory.glob("events*.jsonl")) or sorted(self.directory.glob("events*.csv"))
+        for path in [path for path in paths if path.name > self.last][:most]:
+            self.last = path.name
             for line, row, text in rows_of(path):
                 self.rows += 1
                 self.take(path.name, line, row, text)
