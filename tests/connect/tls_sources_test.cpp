@@ -130,6 +130,39 @@ TEST_CASE("sink_to_tcp over TLS writes to openssl s_server") {
   CHECK_THAT(output, containing("\nDONE\n"));
 }
 
+TEST_CASE("from_tcp_client over TLS reads what openssl s_server sends, and nothing of a server that it cannot verify") {
+  NEEDS("openssl");
+  const std::string name = GENERATE("server", "stranger");
+  Program server{{"openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", files()[name + ".pem"], "-key",
+                  files()[name + ".key"]}};
+  const std::string where = server.after("ACCEPT ");
+  const auto port = static_cast<std::uint16_t>(std::stoi(where.substr(where.rfind(':') + 1)));
+  EventLoop loop;
+  TcpClient options;
+  options.reconnect.attempts = 1;
+  options.security = good_client();
+  const auto source = from_tcp_client(loop, Endpoint{"localhost", port}, options);
+  std::vector<std::string> lines;
+  collect(loop, source, lines, 3);
+  std::string refused;
+  source.on_background_error([&](const std::exception_ptr& error, const Info&) {
+    refused = words(error);
+    loop.stop();
+  });
+  source.start();
+  server.write("one\ntwo\nthree\n");
+  run(loop);
+  if (name == "server") {
+    CHECK(lines == std::vector<std::string>{"one", "two", "three"});
+    CHECK(refused.empty());
+  } else {
+    CHECK(lines.empty());
+    CHECK_THAT(refused, containing("from_tcp_client: cannot connect to localhost:"));
+    CHECK_THAT(refused, containing("TLS: "));
+  }
+  source.stop();
+}
+
 TEST_CASE("sink_to_tcp does not write to a server that it cannot verify") {
   NEEDS("openssl");
   EventLoop loop;

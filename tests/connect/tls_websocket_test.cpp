@@ -39,6 +39,17 @@ async def main():
             await socket.send(text)
 asyncio.run(main())
 )";
+// Prints what comes from the URL, verifying the server, and how it ends.
+const char* const reader = R"(
+import asyncio, ssl, sys, websockets
+async def main():
+    context = ssl.create_default_context(cafile=sys.argv[2])
+    async with websockets.connect(sys.argv[1], ssl=context) as socket:
+        async for text in socket:
+            print("GOT", text, flush=True)
+        print("CLOSED", socket.close_code, flush=True)
+asyncio.run(main())
+)";
 // Sends three messages to whoever comes, and prints what comes.
 const char* const server = R"(
 import asyncio, ssl, sys, websockets
@@ -81,6 +92,20 @@ TEST_CASE("from_websocket over TLS takes messages from Python's client") {
   loop.restart();
   source.stop();
   loop.run_for(100ms);
+  CHECK(python.status() == 0);
+}
+
+TEST_CASE("broadcast_websocket over TLS reaches Python's client") {
+  NEEDS_WEBSOCKETS();
+  EventLoop loop{background};
+  const Stream<std::string> source{loop};
+  const auto hub =
+      source | broadcast_websocket(0, {.replay = 3, .security = tls_server(files()["server.pem"], files()["server.key"])});
+  for (const std::string& text : all) source.emit(text);
+  Program python{{"/usr/bin/python3", "-c", reader, "wss://localhost:" + std::to_string(hub.port()) + "/", files()["ca.pem"]}};
+  for (const std::string& text : all) CHECK(python.after("GOT " + text).empty());
+  source.close();
+  CHECK(python.after("CLOSED ") == "1000");
   CHECK(python.status() == 0);
 }
 
