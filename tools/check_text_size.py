@@ -13,7 +13,7 @@ import tempfile
 from sources import ROOT, Report
 
 # What it takes today, and a little air. The goal is 10 240; the budget may be lowered, never raised.
-BUDGET = 22500
+BUDGET = 21000
 COMPILER = "g++ (Debian 12.2.0-14+deb12u1) 12.2.0"
 HELLO = "bench/gates/hello.cpp"
 

@@ -16,7 +16,7 @@ namespace detail {
 [[gnu::noinline]] inline void pass_on(Receipt from, Receipt to) {
   struct Settled final : Task {
     Settled(Receipt&& f, Receipt&& t) : from(std::move(f)), to(std::move(t)) {}
-    void run() override {
+    [[gnu::noinline]] void run() override {
       to.settle(from.error());
       delete this;
     }

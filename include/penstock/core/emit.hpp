@@ -92,7 +92,7 @@ class Errand final : public Task {
     receipt_ = {};
     loop_.wake(done_);
   }
-  void discard() noexcept override {
+  [[gnu::cold]] void discard() noexcept override {
     error_ = stopped("emit: the event loop ended while the element waited for it");
     loop_.wake(done_);
   }
@@ -129,7 +129,7 @@ class Settled final : public Task {
 };
 
 /// An earlier element that nobody waited for still waits: so does the next one, where that is possible.
-[[gnu::noinline]] inline void wait_for_earlier(OutletBase& outlet, Position position) {
+[[gnu::noinline, gnu::cold]] inline void wait_for_earlier(OutletBase& outlet, Position position) {
   const NodeHandle alive{*outlet.node()};
   Unwaited& earlier = outlet.unwaited();
   if (position == Position::idle) Settled::wait(*outlet.strand().loop(), Receipt{earlier.receipt()});

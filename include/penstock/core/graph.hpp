@@ -51,7 +51,7 @@ class Graph {
   }
 
   /// Joins two graphs into one, which is returned; the other one is gone.
-  static Graph& merge(Graph& a, Graph& b) {
+  [[gnu::cold]] static Graph& merge(Graph& a, Graph& b) {
     if (&a == &b) return a;
     if (a.loop() && b.loop() && a.loop() != b.loop()) {
       detail::misuse("Stream: cannot join graphs of two different event loops; bring the elements over with hop()");
@@ -155,7 +155,7 @@ class Graph {
   }
 
   /// An error of background work: to the handler, or to the loop.
-  [[gnu::noinline]] void report(std::exception_ptr error, Info& where) noexcept {
+  [[gnu::noinline, gnu::cold]] void report(std::exception_ptr error, Info& where) noexcept {
     where.late_errors.add();
     if (!handler_) {
       if (epochs_) epochs_->fails(error);
@@ -211,7 +211,7 @@ class Graph {
   }
 
  private:
-  ~Graph() {
+  [[gnu::noinline, gnu::cold]] ~Graph() {
     StrandRef strand{*strand_};
     strand->begin();
     for (Node* node : nodes_) node->shut_down();
@@ -242,7 +242,7 @@ class Graph {
   }
 
   /// Destroys the graph on its strand, when nothing is under way.
-  [[gnu::noinline]] void expire() noexcept {
+  [[gnu::noinline, gnu::cold]] void expire() noexcept {
     if (loop() && loop()->position() == Position::elsewhere) {
       loop()->post_remote(*new End(this));
     } else if (strand_->descending()) {
@@ -254,7 +254,7 @@ class Graph {
   struct End final : Task {
     explicit End(Graph* g) : graph(g) {}
     void run() override { discard(); }
-    void discard() noexcept override {
+    [[gnu::noinline, gnu::cold]] void discard() noexcept override {
       delete graph;
       delete this;
     }
@@ -275,7 +275,7 @@ class Graph {
       fn();
     }
   }
-  [[gnu::noinline]] void put_off(Task& change) {
+  [[gnu::noinline, gnu::cold]] void put_off(Task& change) {
     if (epochs_ && epochs_->puts_off(change)) return;
     strand_->descending() ? strand_->after(change) : change.run();
   }

@@ -63,7 +63,7 @@ class Pool {
     std::size_t size = 0;
   };
   struct Shelves : std::array<Shelf, largest / grain> {
-    ~Shelves() {
+    [[gnu::cold]] ~Shelves() {
       for (Shelf& shelf : *this) {
         while (Block* block = shelf.first) {
           shelf.first = block->next;

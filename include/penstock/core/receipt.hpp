@@ -186,7 +186,7 @@ class Join {
     struct Branch final : Task, detail::Pooled {
       Branch(All* all, Pending* owned) : all_(all), on_(owned) { all_->retain(); }
       ~Branch() override { all_->release(); }
-      void run() override {
+      [[gnu::noinline]] void run() override {
         all_->close(on_.error());
         delete this;
       }
@@ -195,7 +195,7 @@ class Join {
       All* all_;
       Receipt on_;
     };
-    void close(std::exception_ptr error) noexcept {
+    [[gnu::noinline]] void close(std::exception_ptr error) noexcept {
       if (error && !first_) first_ = std::move(error);
       if (--open_ == 0) settle(first_);
     }
@@ -237,7 +237,7 @@ class Unwaited final : public Task {
   }
 
  private:
-  Receipt let_go() noexcept {
+  [[gnu::noinline]] Receipt let_go() noexcept {
     unlink();
     Receipt receipt = std::exchange(receipt_, {});
     if (receipt.state()) receipt.state()->strand().owes_no_more();

@@ -71,7 +71,7 @@ class Strand {
 
   /// An error of background work. With a loop it comes out of the loop's `run`, without one out of the `emit` that did
   /// the work.
-  [[gnu::noinline]] void report(std::exception_ptr error) noexcept {
+  [[gnu::noinline, gnu::cold]] void report(std::exception_ptr error) noexcept {
     Strand& strand = root();
     if (strand.loop_) {
       strand.loop_->report(std::move(error));

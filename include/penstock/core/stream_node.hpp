@@ -25,7 +25,7 @@ class StreamNodeBase : public Node {
     }
     return ending_.share();
   }
-  void shut_down() noexcept override {
+  [[gnu::cold]] void shut_down() noexcept override {
     at_rest_.unlink();
     if (const Receipt ending = std::exchange(ending_, {}); ending.state()) {
       ending.settle(stopped("close: the stream was stopped before"));
@@ -49,7 +49,7 @@ class StreamNodeBase : public Node {
     StreamNodeBase& node;
   };
 
-  void go_on_to_end() {
+  [[gnu::noinline, gnu::cold]] void go_on_to_end() {
     if (!graph().idle()) return graph().when_idle(at_rest_);
     const Receipt ending = std::exchange(ending_, {});
     std::exception_ptr error;

@@ -93,7 +93,7 @@ class TaskQueue {
   struct End final : Task {
     void run() override {}
   };
-  [[gnu::noinline]] void discard() noexcept {
+  [[gnu::noinline, gnu::cold]] void discard() noexcept {
     while (Task* task = pop()) task->discard();
   }
 
