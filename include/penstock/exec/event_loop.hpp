@@ -162,7 +162,10 @@ class EventLoop final : public AsioLoop {
     return *known_;
   }
   /// Waits in a coroutine: `co_await loop.sleep(10ms)`.
-  asio::awaitable<void> sleep(Duration time) { return async_sleep(*this, time, asio::use_awaitable); }
+  template <class Token = asio::use_awaitable_t<>>
+  asio::awaitable<void> sleep(Duration time) {
+    return async_sleep(*this, time, Token{});
+  }
 
   TimePoint now() const noexcept override {
     return TimePoint{

@@ -70,6 +70,9 @@ auto async_sleep(Loop& loop, Duration time, Token&& token) {
 }
 
 /// Waits in a coroutine: `co_await sleep(loop, 10ms)`.
-inline asio::awaitable<void> sleep(Loop& loop, Duration time) { return async_sleep(loop, time, asio::use_awaitable); }
+template <class Token = asio::use_awaitable_t<>>
+asio::awaitable<void> sleep(Loop& loop, Duration time) {
+  return async_sleep(loop, time, Token{});
+}
 
 }  // namespace penstock
