@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "penstock/core/loop.hpp"
 #include "penstock/core/managed.hpp"
@@ -44,10 +45,11 @@ struct CheckpointOptions {
 struct CheckpointStats {
   std::uint64_t restored = 0;  ///< the epoch that the graph went on from; 0: from the beginning
   std::uint64_t epoch = 0;     ///< the last one that is durable
-  std::uint64_t taken = 0;     ///< with that of the beginning, where there is one
+  std::uint64_t taken = 0;     ///< with what was saved before the start, if anything was
   std::uint64_t given_up = 0;  ///< for an error or because it took too long
   std::uint64_t bytes = 0;     ///< of the last one
   Duration barrier_took{};     ///< of the last one, from the start until the barrier had passed everything
+  std::vector<std::string> anew{};  ///< operators that the snapshot had nothing of, by their names: they began anew
 };
 
 }  // namespace penstock

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <iterator>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <stdexcept>
+#include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +17,8 @@
 #include "penstock/state/codec.hpp"
 #include "penstock/state/detail/promises.hpp"
 #include "penstock/state/detail/replay.hpp"
+#include "penstock/state/detail/restore.hpp"
+#include "penstock/state/detail/writer.hpp"
 #include "penstock/state/failpoint.hpp"
 #include "penstock/state/snapshot.hpp"
 #include "penstock/state/snapshot_store.hpp"
@@ -26,62 +26,6 @@
 // Takes the snapshots of a graph, one epoch after the other.
 
 namespace penstock::detail {
-
-/// Runs one job at a time in a thread of its own, and tells the loop when it is done; without a loop in the caller.
-class Writer {
- public:
-  Writer() = default;
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-  ~Writer() {
-    if (!thread_.joinable()) return;
-    {
-      const std::scoped_lock lock{mutex_};
-      over_ = true;
-    }
-    changed_.notify_one();
-    thread_.join();
-  }
-
-  /// @param job   touches nothing of the graph.
-  /// @param done  posted to `loop` afterwards.
-  void start(Loop& loop, Doing<void> job, Task& done) {
-    loop.work_started();
-    {
-      const std::scoped_lock lock{mutex_};
-      job_ = std::make_unique<Job>(Job{loop, job, done});
-    }
-    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
-    changed_.notify_one();
-  }
-
- private:
-  struct Job {
-    Loop& loop;
-    Doing<void> run;
-    Task& done;
-  };
-
-  void work() {
-    std::unique_lock lock{mutex_};
-    for (;;) {
-      changed_.wait(lock, [this] { return over_ || job_; });
-      if (!job_) return;
-      const std::unique_ptr<Job> job = std::move(job_);
-      lock.unlock();
-      job->run();
-      job->loop.post_remote(job->done);
-      job->loop.work_finished();
-      lock.lock();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::unique_ptr<Job> job_;
-  std::thread thread_;
-  bool over_ = false;
-};
 
 class Coordinator final : public Epochs {
  public:
@@ -93,7 +37,7 @@ class Coordinator final : public Epochs {
       if (node->destroyed()) continue;
       if (Alignment* alignment = replays() ? nullptr : align(*node)) alignments_.emplace_back(alignment);
     }
-    if (!restore()) save_beginning();
+    restore();
     graph().epochs(this);
     if (handle_.loop()) began_ = handle_.loop()->now();
     if (fed_by_hand()) schedule();
@@ -193,51 +137,51 @@ class Coordinator final : public Epochs {
 
   // --- before anything starts
 
-  /// @returns  whether there was anything to go on from.
-  bool restore() {
-    std::vector<Info*> managed = managed_of(graph());
+  void restore() {
+    const std::vector<Info*> managed = managed_of(graph());
     const auto found = start_from(managed);
-    if (!found) return false;
-    const Snapshot& snapshot = *found;
-    for (const Snapshot::Entry& entry : snapshot.entries) {
-      const auto at = std::find_if(managed.begin(), managed.end(), [&](const Info* info) { return info->name == entry.uid; });
-      if (at == managed.end()) {
-        if (options_.allow_dropped_state) continue;
-        misuse("checkpoint: the snapshot of epoch " + std::to_string(snapshot.epoch) + " holds the state of '" + entry.uid + "' (" +
-               entry.op + "), and nothing in the graph has that name; allow_dropped_state gives it up");
+    if (!found) {
+      save_beginning(managed, {});
+      for (Info* info : managed) {
+        if (was_saved(*info)) info->state->committed(epoch_);
       }
-      Info& info = **at;
-      if (info.op != entry.op) {
-        misuse("checkpoint: '" + entry.uid + "' is " + info.op + " in the graph and was " + entry.op + " in the snapshot of epoch " +
-               std::to_string(snapshot.epoch));
-      }
-      StateReader reader{entry.bytes, "checkpoint: '" + entry.uid + "' (" + entry.op + ")"};
-      info.state->load(reader);
-      reader.end();
+      return;
     }
-    epoch_ = snapshot.epoch;
+    epoch_ = found->epoch;
+    const Restoring restoring{*found, managed, options_.allow_dropped_state};
+    restoring.load(false);
+    for (const Info* info : managed) {
+      if (info->state->authority()) info->state->committed(epoch_);  // it may refuse, and then all is as it was
+    }
+    std::vector<Info*> anew;
+    for (Info* info : managed) {
+      if (!restoring.misses(*info) || !goes_into_snapshots(*info)) continue;
+      anew.push_back(info);
+      if (epoch_ != 0) stats_.anew.push_back(info->name);
+    }
+    save_beginning(anew, found->entries);
+    restoring.load(true);
     stats_.restored = stats_.epoch = epoch_;
     for (Info* info : managed) info->state->loaded();
     for (Info* info : managed) info->state->committed(epoch_);
-    return true;
   }
 
-  /// Where sinks begin, so that what they write before the first checkpoint can be told from what they had: epoch 0. Of
-  /// everything else nothing is saved, so it begins anew with that.
-  void save_beginning() {
+  /// Where sinks begin, so that what they write before the next checkpoint can be told from what they had. When there is
+  /// nothing else this is epoch 0, and everything else begins anew with it. A savepoint takes the place of what is newer.
+  void save_beginning(const std::vector<Info*>& anew, std::vector<Snapshot::Entry> restored) {
     try {
-      for (Info* info : managed_of(graph())) {
-        if (info->shape == Shape::sink && !info->state->authority()) save(*info);
+      for (Info* info : anew) {
+        if (follows(*info)) save(*info);
       }
-      if (entries_.empty()) return;
+      if (entries_.empty() && options_.savepoint.empty()) return;
+      std::move(restored.begin(), restored.end(), std::back_inserter(entries_));
       snapshot_ = made();
       stats_.bytes = store_->write(snapshot_);
+      ++stats_.taken;
     } catch (...) {
       for (const Info* info : saved_) info->state->aborted(epoch_);
       throw;
     }
-    ++stats_.taken;
-    for (const Info* info : saved_) info->state->committed(epoch_);
   }
 
   /// What to go on from, or nothing. A sink that keeps the epoch itself decides which one is real; one that has none has
@@ -304,6 +248,9 @@ class Coordinator final : public Epochs {
     went_through();
   }
   bool replays() const noexcept { return options_.mode == CheckpointMode::replay; }
+  bool goes_into_snapshots(const Info& info) const noexcept {
+    return !replays() || info.shape == Shape::source || info.shape == Shape::sink;
+  }
 
   void save(Info& info) {
     StateWriter writer;
@@ -333,8 +280,7 @@ class Coordinator final : public Epochs {
     try {
       // What has ended gets no barrier, and does not change any more.
       for (Info* info : managed_of(graph())) {
-        if (replays() && info->shape != Shape::source && info->shape != Shape::sink) continue;
-        if (!was_saved(*info)) save(*info);
+        if (goes_into_snapshots(*info) && !was_saved(*info)) save(*info);
       }
     } catch (...) {
       return give_up(std::current_exception());
