@@ -219,13 +219,13 @@ class StateReader {
     const std::string* wanted = types_.add(signature());
     if (!wanted) return;
     if (place >= stored_.size()) fail("the program reads a " + *wanted + ", and no such thing was saved");
-    if (!match(stored_[place], *wanted)) {
+    if (stored_[place] != *wanted && !match(stored_[place], *wanted)) {
       fail("it holds a " + std::string(stored_[place]) + ", and the program reads a " + *wanted);
     }
   }
 
   /// Signatures are to be the same, but for the versions of codecs (the only place with a space), which may be older.
-  bool match(std::string_view stored, std::string_view wanted) {
+  [[gnu::cold, gnu::noinline]] bool match(std::string_view stored, std::string_view wanted) {
     std::size_t i = 0, j = 0, name = 0;
     while (i < stored.size() && j < wanted.size() && stored[i] == wanted[j]) {
       const char next = wanted[j];

@@ -35,12 +35,15 @@ inline Duration positive(Duration time, const char* what) {
 }
 
 /// For drawings: "1500ms".
-inline std::string to_text(Duration time) {
-  const auto ns = time.count();
-  if (ns % 1'000'000'000 == 0) return std::to_string(ns / 1'000'000'000) + "s";
-  if (ns % 1'000'000 == 0) return std::to_string(ns / 1'000'000) + "ms";
-  if (ns % 1'000 == 0) return std::to_string(ns / 1'000) + "us";
-  return std::to_string(ns) + "ns";
+[[gnu::noinline]] inline std::string to_text(Duration time) {
+  auto number = time.count();
+  const char* unit = "ns";
+  for (const char* larger : {"us", "ms", "s"}) {
+    if (number % 1'000 != 0) break;
+    number /= 1'000;
+    unit = larger;
+  }
+  return std::to_string(number) + unit;
 }
 
 /// The boundaries origin, origin + interval, origin + 2 * interval, …, wherever one looks from: no drift.

@@ -152,7 +152,7 @@ template <class T>
 struct IsState : std::bool_constant<find_state<T>()> {};
 
 template <class T>
-void sign(std::string& text);
+[[gnu::cold]] void sign(std::string& text);
 template <class... Ts>
 void sign_parts(std::string& text, Parts<Ts...>) {
   [[maybe_unused]] const char* comma = "";
