@@ -75,7 +75,7 @@ class Node {
     return static_cast<void>(barrier), static_cast<void>(receipt), false;
   }
   /// Of nodes with several inlets: a barrier has come to some of them (true), and now to all (false). In between
-  /// nobody may be made to wait for what comes behind the barrier.
+  /// nobody may be made to wait for what comes behind the barrier. Of nodes with one inlet: one will come (true), or not.
   virtual void aligning(bool yes) { static_cast<void>(yes); }
   /// Called when `edge` was taken off `inlet`.
   virtual void disconnected(InletBase& inlet) { static_cast<void>(inlet); }
