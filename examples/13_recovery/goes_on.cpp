@@ -55,7 +55,7 @@ void live(const fs::path& folder, int lives_for) {
   std::optional<penstock::Checkpoints> checkpoints;
   totals.sink([&](const Total&) {
           ++seen;
-          if (lives_for != 0 && seen >= lives_for && checkpoints->stats().taken > 0) loop.stop();
+          if (lives_for != 0 && seen >= lives_for && checkpoints->stats().epoch > 0) loop.stop();
         })
       .promises(penstock::Guarantee::exactly_once);
 
