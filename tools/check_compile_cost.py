@@ -87,7 +87,8 @@ def write_page(page, rows, compilers):
     table = ["| hello | compiler | lines | seconds | megabytes |", "|---|---|---:|---:|---:|"]
     table += [f"| {name} | {compiler} | {lines} | {seconds:.1f} | {megabytes:.0f} |"
               for name, compiler, lines, seconds, megabytes in rows]
-    about = f"{processor}; {'; '.join(compilers)}; `-std=c++20 -O2`; the least of three runs."
+    about = (f"{processor}; {'; '.join(compilers)}; `-std=c++20 -O2`; the least of three runs; load average "
+             f"at their end: {os.getloadavg()[1]:.1f} (more than 1 means that others used the machine too).")
     before, found, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, closed, after = rest.partition(END)
     if not (found and closed):
