@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 # The target penstock_check_headers compiles every header in a file of its own, included twice. penstock_check_all_headers compiles
 # all of them in one file, where two must not use one name, and those of which a program has one file each. ./dev lint has the
-# first one done by clang++, which takes half the time of g++ to find a missing include, and the second one by g++, whose warnings
-# it is for. Headers of an optional component are left out where it is.
+# first one done by clang++, which finds a missing include sooner than g++ where a header is large, and the second one by g++,
+# whose warnings it is for. Headers of an optional component are left out where it is.
 set(units)
 set(all)
 set(once)
