@@ -27,8 +27,9 @@ enum class CheckpointMode : std::uint8_t {
 struct CheckpointOptions {
   std::filesystem::path directory;                          ///< where snapshots are kept; made when it is not there
   Duration every = std::chrono::seconds{10};                ///< from the start of one to the start of the next; 0: only when asked
-  std::uint64_t every_elements = 0;                         ///< also when the sources together have emitted so many since then; looked at when the turn
-                                                            ///< of a source on the loop is over, so up to 64 elements later; 0: however many
+  std::uint64_t every_elements = 0;                         ///< also when the sources together have emitted so many since then; looked at when
+                                                            ///< the turn of a source on the loop is over, so up to 64 elements later. What is
+                                                            ///< emitted by hand, or while counting is off, is not counted; 0: however many
   Duration min_pause{};                                     ///< at least that long from the end of one to the start of the next
   Duration timeout = std::chrono::minutes{10};              ///< a barrier that takes longer is given up; 0: never
   std::size_t keep = 3;                                     ///< snapshots that are kept, at least 2
