@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// In which order files are written, synced and renamed. The program's fsync and rename are these.
-#include <stdio.h>
+// In which order files are written, synced and renamed. The program's fsync is this one.
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "penstock/sinks/sink_to_csv.hpp"
 #include "penstock/sinks/sink_to_textfile.hpp"
 #include "temporary_directory.hpp"
+#include "watched_rename.hpp"
 
 namespace {
 
@@ -39,13 +39,6 @@ extern "C" int fsync(int fd) {
   }
   return static_cast<int>(::syscall(SYS_fsync, fd));
 }
-extern "C" int rename(const char* from, const char* to) noexcept {
-  if (calls) {
-    const std::filesystem::path a{from}, b{to};
-    calls->push_back("rename " + a.filename().string() + " " + b.filename().string());
-  }
-  return static_cast<int>(::syscall(SYS_rename, from, to));
-}
 
 using namespace penstock;
 using penstock::test::containing;
@@ -57,11 +50,19 @@ namespace {
 /// What is called to the end of the block.
 class Record {
  public:
-  Record() { ::calls = &calls; }
+  Record() {
+    ::calls = &calls;
+    penstock::test::before_rename = [](const char* from, const char* to) {
+      const std::filesystem::path a{from}, b{to};
+      ::calls->push_back("rename " + a.filename().string() + " " + b.filename().string());
+      return true;
+    };
+  }
   Record(const Record&) = delete;
   Record& operator=(const Record&) = delete;
   ~Record() {
     ::calls = nullptr;
+    penstock::test::before_rename = nullptr;
     failing.clear();
   }
   Calls take() { return std::exchange(calls, {}); }
