@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -381,6 +382,40 @@ TEST_CASE("D14 however often from_websocket is stopped and started it listens on
   CHECK(Peer::refused(port));
   CHECK_THAT(behind.hear("closed "), containing("1001"));
   CHECK(errors.size() == 0);
+}
+
+TEST_CASE("from_websocket stopped at any step of a handshake says goodbye to whoever has got its answer") {
+  int turned_away = 0;
+  int greeted = 0;
+  bool was_open = false;
+  for (int steps = 0; !was_open; ++steps) {
+    asio::io_context context;
+    EventLoop loop{context, one_thread};
+    const auto server = from_websocket(loop, 0);
+    server.sink([](const std::string&) { FAIL("nothing was sent"); });
+    const Arrived<std::string> errors = errors_of(server);
+    server.start();
+    Peer peer = Peer::connected(server.port());
+    peer.send(upgrade_request());
+    for (int step = 0; step < steps; ++step) context.run_one();
+    was_open = server.connections() != 0;
+    server.stop();
+    peer.end();
+    context.restart();
+    context.run();
+    CAPTURE(steps);
+    const std::string heard = peer.receive_all();
+    if (heard.empty()) {
+      ++turned_away;
+      CHECK_FALSE(was_open);
+    } else {
+      ++greeted;
+      CHECK(heard.substr(heard.find("\r\n\r\n") + 4) == "\x88\x02\x03\xe9"s);  // closed with 1001
+    }
+    CHECK(errors.size() == 0);
+  }
+  CHECK(turned_away > 0);
+  CHECK(greeted > 1);
 }
 
 TEST_CASE("D15 from_websocket stops within one element, and goes on with new connections") {

@@ -38,7 +38,8 @@ class WebSocketConnection {
   virtual ~WebSocketConnection() = default;
 
   /// As the server: reads the request. What is no request for a WebSocket at `rules.path` is answered like
-  /// any HTTP request (400, 403, 404, 426, 431), and the connection is over. False: it was not opened.
+  /// any HTTP request (400, 403, 404, 426, 431), and the connection is over. False: it was not opened, or it
+  /// was cancelled while the answer was under way and has been closed with code 1001.
   virtual Async<bool> accept(std::shared_ptr<const WebSocketRules> rules) = 0;
   /// As the client. Throws boost::system::system_error with the server's answer.
   virtual Async<> open(std::string host, std::string target,

@@ -14,6 +14,8 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -25,6 +27,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "penstock/connect/net/async.hpp"
+#include "penstock/connect/net/sessions.hpp"
 #include "penstock/connect/websocket/connection.hpp"
 
 // Not an operator: the one place that knows Beast's WebSockets.
@@ -89,9 +92,19 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
     }
     choose_subprotocol(request, *rules);
     decorate(*rules);
+    // Whoever gets the answer has a WebSocket and is owed a goodbye: from here on cancelling is only noted.
+    static_cast<void>(co_await cancelled());
+    bool going_away = false;
+    auto note = [&going_away](asio::cancellation_type) {
+      going_away = true;
+      return asio::cancellation_type::none;
+    };
+    co_await asio::this_coro::reset_cancellation_state(note);
     const auto [failure] = co_await ws_.async_accept(request, awaited_with_error);
     opened(!failure);
-    co_return !failure;
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    if (going_away) co_await close(WebSocketClose::going_away, {});
+    co_return !failure && !going_away;
   }
 
   Async<> open(std::string host, std::string target, std::shared_ptr<const WebSocketRules> offers) override {
