@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "penstock/connect/net/listener.hpp"
+#include "penstock/connect/net/source_handles.hpp"
 #include "penstock/connect/tcp/detail/tcp_lines.hpp"
 
 namespace penstock {
@@ -62,26 +63,7 @@ class TcpServerNode final : public TcpLines<T, TcpServerNode<T>> {
 
 /// What from_tcp returns: a stream of frames, with the server that they come from.
 template <element T>
-class TcpServerSource : public Source<T> {
- public:
-  explicit TcpServerSource(detail::TcpServerNode<T>& node) : Source<T>(node) {}
-
-  /// The port that it listens at, also where it was told to take any; 0 before the first `start`. From any
-  /// thread.
-  std::uint16_t port() const noexcept { return server().port(); }
-  /// Open now. From any thread.
-  std::size_t connections() const noexcept { return server().connections(); }
-
-  TcpServerSource named(std::string name) const {
-    this->rename(std::move(name));
-    return *this;
-  }
-
- private:
-  const detail::TcpServerNode<T>& server() const noexcept {
-    return static_cast<const detail::TcpServerNode<T>&>(this->node());
-  }
-};
+using TcpServerSource = ServerSource<T, detail::TcpServerNode<T>>;
 
 /// Listens for TCP connections and emits the frames that come over them, those of one connection in their
 /// order, those of several in turns.

@@ -14,6 +14,7 @@
 
 #include "penstock/connect/net/connect.hpp"
 #include "penstock/connect/net/sessions.hpp"
+#include "penstock/connect/net/source_handles.hpp"
 #include "penstock/connect/tcp/detail/tcp_lines.hpp"
 #include "penstock/connect/tcp/reconnect.hpp"
 #include "penstock/exec/sleep.hpp"
@@ -117,25 +118,7 @@ class TcpClientNode final : public TcpLines<T, TcpClientNode<T>> {
 
 /// What from_tcp_client returns: a stream of frames, with the connection that they come over.
 template <element T>
-class TcpClientSource : public Source<T> {
- public:
-  explicit TcpClientSource(detail::TcpClientNode<T>& node) : Source<T>(node) {}
-
-  /// True while there is a connection. From any thread.
-  bool connected() const noexcept { return client().connections() != 0; }
-  /// How often there was one. From any thread.
-  std::uint64_t connects() const noexcept { return client().connects(); }
-
-  TcpClientSource named(std::string name) const {
-    this->rename(std::move(name));
-    return *this;
-  }
-
- private:
-  const detail::TcpClientNode<T>& client() const noexcept {
-    return static_cast<const detail::TcpClientNode<T>&>(this->node());
-  }
-};
+using TcpClientSource = ClientSource<T, detail::TcpClientNode<T>>;
 
 /// Connects to a server and emits the frames that it sends. When the connection ends it connects again, after
 /// a while that grows from attempt to attempt, and goes on with what the server sends then.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "penstock/connect/net/listener.hpp"
+#include "penstock/connect/net/source_handles.hpp"
 #include "penstock/connect/websocket/detail/websocket_lines.hpp"
 
 namespace penstock {
@@ -170,48 +171,11 @@ class WebSocketClientNode final : public WebSocketLines<T, WebSocketClientNode<T
 
 /// What from_websocket returns for a port: a stream of messages, with the server that they come to.
 template <element T>
-class WebSocketServerSource : public Source<T> {
- public:
-  explicit WebSocketServerSource(detail::WebSocketServerNode<T>& node) : Source<T>(node) {}
-
-  /// The port that it listens at, also where it was told to take any; 0 before the first `start`. From any
-  /// thread.
-  std::uint16_t port() const noexcept { return server().port(); }
-  /// Open WebSockets. From any thread.
-  std::size_t connections() const noexcept { return server().connections(); }
-
-  WebSocketServerSource named(std::string name) const {
-    this->rename(std::move(name));
-    return *this;
-  }
-
- private:
-  const detail::WebSocketServerNode<T>& server() const noexcept {
-    return static_cast<const detail::WebSocketServerNode<T>&>(this->node());
-  }
-};
+using WebSocketServerSource = ServerSource<T, detail::WebSocketServerNode<T>>;
 
 /// What from_websocket returns for a URL: a stream of messages, with the connection that they come by.
 template <element T>
-class WebSocketClientSource : public Source<T> {
- public:
-  explicit WebSocketClientSource(detail::WebSocketClientNode<T>& node) : Source<T>(node) {}
-
-  /// True while the WebSocket is open. From any thread.
-  bool connected() const noexcept { return client().connections() != 0; }
-  /// How often it was opened. From any thread.
-  std::uint64_t connects() const noexcept { return client().connects(); }
-
-  WebSocketClientSource named(std::string name) const {
-    this->rename(std::move(name));
-    return *this;
-  }
-
- private:
-  const detail::WebSocketClientNode<T>& client() const noexcept {
-    return static_cast<const detail::WebSocketClientNode<T>&>(this->node());
-  }
-};
+using WebSocketClientSource = ClientSource<T, detail::WebSocketClientNode<T>>;
 
 /// Serves WebSockets and emits the messages that come over them, those of one client in their order, those of
 /// several in turns.
