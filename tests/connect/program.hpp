@@ -93,7 +93,7 @@ class Program {
  private:
   bool read() {
     pollfd ready{output_, POLLIN, 0};
-    if (poll(&ready, 1, 20'000) <= 0) throw std::runtime_error(name_ + " is silent; it has written:\n" + seen_);
+    if (poll(&ready, 1, 100'000) <= 0) throw std::runtime_error(name_ + " is silent; it has written:\n" + seen_);
     char block[4096];
     const ssize_t n = ::read(output_, block, sizeof block);
     if (n > 0) seen_.append(block, static_cast<std::size_t>(n));
