@@ -21,4 +21,28 @@ constexpr bool any_of(const Items& items, Is is) {
   return find_where(items, is) != items.end();
 }
 
+template <class Items, class Is>
+constexpr bool all_of(const Items& items, Is is) {
+  return find_where(items, [&](const auto& item) { return !is(item); }) == items.end();
+}
+/// In a row of items where those for which `is_before` answers true come first: the first one that is none of them.
+template <class Items, class Is>
+constexpr auto find_sorted(Items& items, Is is_before) {
+  auto at = items.begin();
+  for (auto left = items.end() - at; left > 0;) {
+    const auto half = left / 2;
+    if (is_before(at[half])) {
+      at += half + 1;
+      left -= half + 1;
+    } else {
+      left = half;
+    }
+  }
+  return at;
+}
+template <class Items, class Item>
+constexpr bool has_item(const Items& items, const Item& wanted) {
+  return find_item(items, wanted) != items.end();
+}
+
 }  // namespace penstock::detail
