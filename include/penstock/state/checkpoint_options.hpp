@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "penstock/core/loop.hpp"
 #include "penstock/core/managed.hpp"
+#include "penstock/state/file_path.hpp"
 
 namespace penstock {
 
@@ -25,7 +23,7 @@ enum class CheckpointMode : std::uint8_t {
 
 /// Of Checkpoints and `run`.
 struct CheckpointOptions {
-  std::filesystem::path directory;                          ///< where snapshots are kept; made when it is not there
+  FilePath directory{};                                     ///< where snapshots are kept; made when it is not there
   Duration every = std::chrono::seconds{10};                ///< from the start of one to the start of the next; 0: only when asked
   std::uint64_t every_elements = 0;                         ///< also when the sources together have emitted so many since then; looked at when
                                                             ///< the turn of a source on the loop is over, so up to 64 elements later. What is

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <memory>
 #include <string>
 #include <utility>
 
+#include "penstock/core/box.hpp"
+#include "penstock/core/unique_ptr.hpp"
 #include "penstock/state/checkpoint_options.hpp"
 #include "penstock/state/detail/coordinator.hpp"
 #include "penstock/state/directory_store.hpp"
@@ -44,7 +45,7 @@ class Checkpoints {
   /// @param store  where snapshots are kept instead of `options.directory`.
   Checkpoints(const Handle& of, CheckpointOptions options, std::unique_ptr<SnapshotStore> store) : of_(of) {
     const Hold hold{of.loop()};
-    coordinator_ = std::make_unique<detail::Coordinator>(of, std::move(options), std::move(store));
+    coordinator_ = detail::make_box<detail::Coordinator>(of, std::move(options), std::move(store));
   }
 
   /// Takes a snapshot now, and waits until it is durable; like `emit`, throws std::logic_error where waiting would block the
@@ -102,7 +103,7 @@ class Checkpoints {
   }
 
   Handle of_;
-  std::unique_ptr<detail::Coordinator> coordinator_;
+  detail::Box<detail::Coordinator> coordinator_;
 };
 
 /// Runs a graph to its end: restores it, starts its sources, takes snapshots, and returns when the streams have ended and the last

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +12,8 @@
 #include <vector>
 
 #include "penstock/core/error.hpp"
+#include "penstock/core/sort.hpp"
+#include "penstock/core/unique_ptr.hpp"
 #include "penstock/state/failpoint.hpp"
 #include "penstock/state/file_system.hpp"
 #include "penstock/state/snapshot.hpp"
@@ -107,7 +107,7 @@ class DirectoryStore final : public SnapshotStore {
       const Stored each{sequence, epoch};
       if (name_of(each) == name) all.push_back(each);
     }
-    std::sort(all.begin(), all.end(), [](const Stored& a, const Stored& b) { return a.sequence < b.sequence; });
+    detail::put_in_order(all, [](const Stored& a, const Stored& b) { return a.sequence < b.sequence; });
     return all;
   }
 

@@ -5,16 +5,13 @@
 #error "penstock/state/directory_store.hpp: snapshots are locked, replaced and brought to the disk as POSIX does it"
 #endif
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -22,6 +19,9 @@
 #include <vector>
 
 #include "penstock/core/error.hpp"
+#include "penstock/core/sort.hpp"
+#include "penstock/core/unique_ptr.hpp"
+#include "penstock/state/detail/directory.hpp"
 
 // The file operations on which recovery rests, so that tests can let them fail, or lose power behind them.
 
@@ -189,21 +189,11 @@ class PosixFileSystem final : public FileSystem {
     if (::unlink(path.c_str()) != 0) file_failed("cannot remove", path);
   }
   std::vector<std::string> list(const std::string& directory) override {
-    struct Close {
-      void operator()(DIR* open) const noexcept { ::closedir(open); }
-    };
-    const std::unique_ptr<DIR, Close> open{::opendir(directory.c_str())};
-    if (!open) file_failed("cannot list", directory);
     std::vector<std::string> names;
-    for (;;) {
-      errno = 0;
-      const dirent* entry = ::readdir(open.get());
-      if (!entry) break;
-      const std::string name = entry->d_name;
-      if (name != "." && name != "..") names.push_back(name);
-    }
-    if (errno != 0) file_failed("cannot list", directory);
-    std::sort(names.begin(), names.end());
+    Directory at{directory};
+    while (at.next()) names.emplace_back(at.name());
+    if (at.error() != 0) file_failed("cannot list", directory, at.error());
+    put_in_order(names);
     return names;
   }
   void make_directory(const std::string& directory) override {

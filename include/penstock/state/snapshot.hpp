@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <boost/crc.hpp>
 
 #include "penstock/state/codec.hpp"
 
@@ -33,10 +32,19 @@ inline constexpr std::uint32_t snapshot_format = 1;
 inline constexpr std::size_t snapshot_head = 8 + sizeof(std::uint32_t) + sizeof(std::uint64_t);
 inline constexpr std::size_t snapshot_tail = sizeof(std::uint32_t);
 
-inline std::uint32_t crc_of(std::string_view bytes) {
-  boost::crc_32_type crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  return crc.checksum();
+/// CRC-32 as zlib, PNG and IEEE 802.3 have it: what each byte makes of the last eight bits.
+inline constexpr std::array<std::uint32_t, 256> crc_table = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    table[i] = i;
+    for (int bit = 0; bit < 8; ++bit) table[i] = (table[i] >> 1) ^ (table[i] & 1 ? 0xEDB88320U : 0U);
+  }
+  return table;
+}();
+inline std::uint32_t crc_of(std::string_view bytes) noexcept {
+  std::uint32_t crc = ~std::uint32_t{0};
+  for (const char byte : bytes) crc = (crc >> 8) ^ crc_table[(crc ^ static_cast<unsigned char>(byte)) & 0xFF];
+  return ~crc;
 }
 
 /// Bytes that a number is read from or written to, as state has it.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "penstock/core/error.hpp"
+#include "penstock/core/search.hpp"
 #include "penstock/state/snapshot.hpp"
 
 namespace penstock {
@@ -133,7 +133,7 @@ inline Snapshot of_epoch(std::uint64_t epoch, Snapshot found, const std::string&
 }
 inline void check_savepoint(const std::string& name, std::vector<std::string> names, const std::string& whose) {
   check_savepoint_name(name);
-  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  if (has_item(names, name)) return;
   for (std::string& each : names) each = "'" + each + "'";
   throw StateError(whose + " has no savepoint '" + name + "' (savepoints there are: " + listed(names) + ")");
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <exception>
-#include <iterator>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
+#include "penstock/core/search.hpp"
+#include "penstock/core/sort.hpp"
 #include "penstock/core/stream.hpp"
+#include "penstock/core/unique_ptr.hpp"
 #include "penstock/state/checkpoint_options.hpp"
 #include "penstock/state/codec.hpp"
 #include "penstock/state/detail/promises.hpp"
@@ -26,6 +26,30 @@
 // Takes the snapshots of a graph, one epoch after the other.
 
 namespace penstock::detail {
+
+/// Something of each source, by its address.
+template <class T>
+class BySource {
+ public:
+  T& operator[](const Info* source) {
+    const auto at = place(source);
+    if (at != all_.end() && at->first == source) return at->second;
+    return all_.emplace(at, source, T{})->second;
+  }
+  /// Null when there is nothing of it.
+  T* find(const Info* source) noexcept {
+    const auto at = place(source);
+    return at != all_.end() && at->first == source ? &at->second : nullptr;
+  }
+  void clear() noexcept { all_.clear(); }
+
+ private:
+  auto place(const Info* source) noexcept {
+    return find_sorted(all_, [source](const auto& each) { return std::less<const Info*>{}(each.first, source); });
+  }
+
+  std::vector<std::pair<const Info*, T>> all_;
+};
 
 class Coordinator final : public Epochs {
  public:
@@ -45,7 +69,7 @@ class Coordinator final : public Epochs {
   Coordinator(const Coordinator&) = delete;
   Coordinator& operator=(const Coordinator&) = delete;
   ~Coordinator() {
-    writer_.reset();  // no job is under way any more
+    writer_ = {};  // no job is under way any more
     const Hold hold{handle_.loop()};
     closed_ = true;
     if (written_) written_->coordinator = nullptr;
@@ -117,7 +141,7 @@ class Coordinator final : public Epochs {
     if (options_.every_elements != 0) count(source);
     if (!replays()) return nullptr;
     auto& positions = positions_[&source];
-    if (!positions) positions = std::make_unique<ReplayPositions>(*source.state);
+    if (!positions) positions = make_box<ReplayPositions>(*source.state);
     return &positions->next();
   }
 
@@ -174,7 +198,7 @@ class Coordinator final : public Epochs {
         if (follows(*info)) save(*info);
       }
       if (entries_.empty() && options_.savepoint.empty()) return;
-      std::move(restored.begin(), restored.end(), std::back_inserter(entries_));
+      for (Snapshot::Entry& entry : restored) entries_.push_back(std::move(entry));
       snapshot_ = made();
       stats_.bytes = store_->write(snapshot_);
       ++stats_.taken;
@@ -192,7 +216,7 @@ class Coordinator final : public Epochs {
       const std::uint64_t* real = info->state->authority();
       if (!real) continue;
       const std::vector<std::uint64_t> there = store_->epochs();
-      if (*real == 0 && std::find(there.begin(), there.end(), 0) == there.end()) return std::nullopt;
+      if (*real == 0 && !has_item(there, std::uint64_t{0})) return std::nullopt;
       return store_->load(*real);
     }
     return store_->newest(options_.allow_fallback);
@@ -237,9 +261,9 @@ class Coordinator final : public Epochs {
   void replay_from() {
     try {
       for (const Info* source : managed_of(graph())) {
-        const auto at = positions_.find(source);
-        if (at == positions_.end()) continue;
-        entries_.push_back({source->name, source->op, at->second->position()});
+        const auto* positions = positions_.find(source);
+        if (!positions) continue;
+        entries_.push_back({source->name, source->op, (*positions)->position()});
         saved_.push_back(source);
       }
     } catch (...) {
@@ -262,7 +286,7 @@ class Coordinator final : public Epochs {
     PENSTOCK_FAILPOINT("checkpoint.saved");
   }
 
-  bool was_saved(const Info& info) const { return std::find(saved_.begin(), saved_.end(), &info) != saved_.end(); }
+  bool was_saved(const Info& info) const { return has_item(saved_, &info); }
 
   /// Nodes with several inputs hear of a barrier from their gates. One that makes sources wait for each other behind a merge
   /// has to know that barriers come, and hears of it when there are to be none; else it sees its own.
@@ -296,7 +320,7 @@ class Coordinator final : public Epochs {
     make_changes();
     PENSTOCK_FAILPOINT("checkpoint.complete");
     if (loop && options_.background) {
-      if (!writer_) writer_ = std::make_unique<Writer>();
+      if (!writer_) writer_ = make_box<Writer>();
       written_ = new Written{*this};
       return writer_->start(*loop, write_, *written_);
     }
@@ -306,7 +330,7 @@ class Coordinator final : public Epochs {
 
   /// In an order that does not depend on how barriers came: the same state is the same bytes.
   Snapshot made() {
-    std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.uid < b.uid; });
+    put_in_order(entries_, [](const auto& a, const auto& b) { return a.uid < b.uid; });
     Snapshot snapshot;
     snapshot.epoch = epoch_;
     for (const auto& entry : entries_) snapshot.graph += entry.op + ' ' + entry.uid + '\n';
@@ -519,7 +543,7 @@ class Coordinator final : public Epochs {
     void operator()(Alignment* alignment) const noexcept { alignment->release(); }
   };
   std::vector<std::unique_ptr<Alignment, Release>> alignments_;
-  std::map<const Info*, std::unique_ptr<ReplayPositions>> positions_;  // in replay mode
+  BySource<Box<ReplayPositions>> positions_;  // in replay mode
   CheckpointStats stats_;
 
   State state_ = State::rests;
@@ -531,7 +555,7 @@ class Coordinator final : public Epochs {
   TaskQueue changes_;             // of the graph, that wait for the barrier
   TimePoint began_{};
   TimePoint rests_until_{};
-  std::map<const Info*, std::uint64_t> counted_;  // elements of each source
+  BySource<std::uint64_t> counted_;  // elements of each source
   std::uint64_t elements_ = 0;                    // of all of them since the last epoch began
   unsigned failures_ = 0;  // in a row
   std::exception_ptr failed_;
@@ -553,7 +577,7 @@ class Coordinator final : public Epochs {
   Write write_{this};
   Alarm alarm_{*this};
   Idle idle_{*this};
-  std::unique_ptr<Writer> writer_;
+  Box<Writer> writer_;
 };
 
 }  // namespace penstock::detail

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/search.hpp"
+#include "penstock/core/sort.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/state/checkpoint_options.hpp"
 #include "penstock/state/detail/gate.hpp"
@@ -88,14 +89,15 @@ inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee as
     for (const Info& info : node->infos()) check_promise(*node, info, mode, asked);
   }
   std::vector<Info*> managed = managed_of(graph);
-  std::stable_sort(managed.begin(), managed.end(), [](const Info* a, const Info* b) { return a->name < b->name; });
-  const auto twice = std::adjacent_find(managed.begin(), managed.end(),
-                                        [](const Info* a, const Info* b) { return a->name == b->name; });
-  if (twice != managed.end()) refuse(**(twice + 1), "has the name of another operator that a snapshot holds");
-  const auto decides = [](const Info* info) { return info->state->authority() != nullptr; };
-  const auto first = std::find_if(managed.begin(), managed.end(), decides);
-  if (first != managed.end() && std::find_if(first + 1, managed.end(), decides) != managed.end()) {
-    refuse(**first, "keeps the epoch in its own transactions, and so does another sink: only one can decide which is real");
+  put_in_order(managed, [](const Info* a, const Info* b) { return a->name < b->name; });
+  for (std::size_t i = 1; i < managed.size(); ++i) {
+    if (managed[i]->name == managed[i - 1]->name) refuse(*managed[i], "has the name of another operator that a snapshot holds");
+  }
+  const Info* decides = nullptr;
+  for (const Info* info : managed) {
+    if (info->state->authority() && std::exchange(decides, decides ? decides : info)) {
+      refuse(*decides, "keeps the epoch in its own transactions, and so does another sink: only one can decide which is real");
+    }
   }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "penstock/core/error.hpp"
 #include "penstock/core/info.hpp"
 #include "penstock/core/managed.hpp"
+#include "penstock/core/search.hpp"
 #include "penstock/state/codec.hpp"
 #include "penstock/state/snapshot.hpp"
 
@@ -18,7 +18,7 @@ namespace penstock::detail {
 
 /// Whose state it is; null when that operator is gone and may be. Throws std::logic_error for what does not fit.
 inline Info* owner_of(const Snapshot& snapshot, const Snapshot::Entry& entry, const std::vector<Info*>& managed, bool may_be_gone) {
-  const auto at = std::find_if(managed.begin(), managed.end(), [&](const Info* info) { return info->name == entry.uid; });
+  const auto at = find_where(managed, [&](const Info* info) { return info->name == entry.uid; });
   if (at == managed.end()) {
     if (may_be_gone) return nullptr;
     misuse("checkpoint: the snapshot of epoch " + std::to_string(snapshot.epoch) + " holds the state of '" + entry.uid + "' (" +
@@ -50,7 +50,7 @@ class Restoring {
     }
   }
   /// Of which the snapshot has nothing.
-  bool misses(const Info& info) const { return std::find(owners_.begin(), owners_.end(), &info) == owners_.end(); }
+  bool misses(const Info& info) const { return !has_item(owners_, &info); }
 
  private:
   const Snapshot& snapshot_;

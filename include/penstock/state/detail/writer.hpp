@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <condition_variable>
-#include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/doing.hpp"
 #include "penstock/core/loop.hpp"
 #include "penstock/core/task.hpp"
+#include "penstock/exec/detail/thread.hpp"
 
 // Not an operator: the thread that writes snapshots.
 
@@ -37,9 +36,9 @@ class Writer {
     loop.work_started();
     {
       const std::scoped_lock lock{mutex_};
-      job_ = std::make_unique<Job>(Job{loop, job, done});
+      job_ = Box<Job>{new Job{loop, job, done}};
     }
-    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+    if (!thread_.joinable()) thread_.start<&Writer::work>(*this);
     changed_.notify_one();
   }
 
@@ -53,9 +52,9 @@ class Writer {
   void work() {
     std::unique_lock lock{mutex_};
     for (;;) {
-      changed_.wait(lock, [this] { return over_ || job_; });
+      while (!over_ && !job_) changed_.wait(lock);
       if (!job_) return;
-      const std::unique_ptr<Job> job = std::move(job_);
+      const Box<Job> job = std::move(job_);
       lock.unlock();
       job->run();
       job->loop.post_remote(job->done);
@@ -65,9 +64,9 @@ class Writer {
   }
 
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::unique_ptr<Job> job_;
-  std::thread thread_;
+  Condition changed_;
+  Box<Job> job_;
+  Thread thread_;
   bool over_ = false;
 };
 
