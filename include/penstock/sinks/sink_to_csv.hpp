@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/search.hpp"
 #include "penstock/sinks/sink_to_textfile.hpp"
 #include "penstock/sources/csv.hpp"
-#include "penstock/sources/field_traits.hpp"
-#include "penstock/sources/from_csv.hpp"
-#include "penstock/sources/row_traits.hpp"
+#include "penstock/sources/csv_row.hpp"
 
 namespace penstock {
 
@@ -77,7 +75,7 @@ class CsvWriter {
     const auto special = [this](char c) {
       return c == separator_ || c == quote_ || c == '\n' || c == '\r';
     };
-    return std::any_of(text.begin(), text.end(), special) || text.starts_with("\xEF\xBB\xBF");
+    return any_of(text, special) || text.starts_with("\xEF\xBB\xBF");
   }
   void put_in_quotes(std::size_t begin) {
     field_.assign(line_, begin);

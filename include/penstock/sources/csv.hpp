@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "penstock/core/error.hpp"
+#include "penstock/core/search.hpp"
 #include "penstock/sources/detail/bytes_equal.hpp"
 #include "penstock/sources/detail/record_buffer.hpp"
 
@@ -163,9 +163,10 @@ class CsvSplitter {
   std::size_t damaged_field() const noexcept { return damaged_; }
   bool any_quotes() const noexcept { return any_quotes_; }
   bool any_doubled() const noexcept {
-    return any_quotes_ &&
-           std::any_of(fields_.begin(), fields_.begin() + static_cast<std::ptrdiff_t>(count_),
-                       [](const Field& field) { return field.doubled; });
+    for (std::size_t i = 0; any_quotes_ && i < count_; ++i) {
+      if (fields_[i].doubled) return true;
+    }
+    return false;
   }
 
  private:
@@ -345,7 +346,8 @@ class CsvReader : public detail::RecordBuffer {
         continue;
       }
       const std::string_view all = text.substr(0, end);
-      const auto lines = splitter_.any_quotes() ? std::count(all.begin(), all.end(), '\n') : 1;
+      std::size_t lines = !splitter_.any_quotes();
+      for (std::size_t i = 0; splitter_.any_quotes() && i < all.size(); ++i) lines += all[i] == '\n';
       fields_ = text.data();
       text_ = record;
       count_ = splitter_.count();
@@ -356,7 +358,7 @@ class CsvReader : public detail::RecordBuffer {
         problem_field_ = splitter_.damaged_field() + 1;
       }
       splitter_.reset();
-      take(end, static_cast<std::size_t>(lines));
+      take(end, lines);
       return damaged ? Found::damaged : Found::record;
     }
   }
@@ -401,7 +403,7 @@ class CsvReader : public detail::RecordBuffer {
 inline void append_csv_field(std::string& into, std::string_view text, char separator = ',',
                              char quote = '"') {
   const auto special = [=](char c) { return c == separator || c == quote || c == '\r' || c == '\n'; };
-  if (std::none_of(text.begin(), text.end(), special)) {
+  if (!detail::any_of(text, special)) {
     into.append(text);
     return;
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <charconv>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -12,6 +11,7 @@
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 #include <boost/describe/enum.hpp>
 #include <boost/describe/enumerators.hpp>

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <filesystem>
-#include <memory>
 #include <string>
-#include <system_error>
 
 #include "penstock/sources/detail/name_watch.hpp"
 
@@ -25,16 +22,15 @@ namespace penstock {
 /// is reached. With `.settle` a file is read when nobody has written it for so long, and then once to its
 /// end.
 struct FileSet {
-  std::filesystem::path where{};  ///< a directory, or a pattern, as of filenames
-  Filenames options{};            ///< as of filenames; `on_failure` is the reader's
+  FilePath where{};     ///< a directory, or a pattern, as of filenames
+  Filenames options{};  ///< as of filenames; `on_failure` is the reader's
 };
 
 namespace detail {
 
 /// A name with the characters of a pattern is one, unless there is a file of that very name.
 inline bool is_file_set(const std::string& path) {
-  std::error_code ignored;
-  return is_glob(path) && !std::filesystem::exists(path, ignored);
+  return is_glob(path) && !is_there(path);
 }
 
 }  // namespace detail

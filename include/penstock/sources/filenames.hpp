@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <iterator>
-#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/sources/detail/name_watch.hpp"
 #include "penstock/sources/source.hpp"
 #include "penstock/state/detail/remembers.hpp"
@@ -21,12 +19,12 @@ namespace detail {
 
 class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNode>, public Remembers<FilenamesNode> {
  public:
-  FilenamesNode(std::filesystem::path where, Filenames options)
+  FilenamesNode(const std::filesystem::path& where, const Filenames& options)
       : SourceNode(Info{"filenames", where.string()}, options.on_failure),
         follow_(options.follow),
         settles_(options.settle > Duration::zero()),
         poll_(options.poll),
-        watch_("filenames", std::move(where), options, false) {
+        watch_("filenames", where.string(), options, false) {
     remember(info(), Recovery::replays);
   }
 
@@ -64,9 +62,14 @@ class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNo
   static constexpr bool saved = true;
   void write(StateWriter& to) const {
     std::vector<std::string> names;
-    for (const std::filesystem::path& name : watch_.seen()) {
-      const bool waits = std::find(fresh_.begin() + static_cast<std::ptrdiff_t>(at_), fresh_.end(), name) != fresh_.end();
-      if (!waits) names.push_back(name.native());
+    // What waits is a part of what was seen, in the same order.
+    std::size_t waits = at_;
+    for (const std::string& name : watch_.seen()) {
+      if (waits < fresh_.size() && fresh_[waits] == name) {
+        ++waits;
+      } else {
+        names.push_back(name);
+      }
     }
     to.put(watch_.looked());
     to.put(names);
@@ -76,7 +79,7 @@ class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNo
     auto names = from.get<std::vector<std::string>>();
     fresh_.clear();
     at_ = 0;
-    if (looked) watch_.go_on_with({std::make_move_iterator(names.begin()), std::make_move_iterator(names.end())});
+    if (looked) watch_.go_on_with(std::move(names));
   }
 
  private:
@@ -93,7 +96,7 @@ class FilenamesNode final : public SourceNode<std::filesystem::path, FilenamesNo
   bool settles_;
   Duration poll_;
   NameWatch watch_;
-  std::vector<std::filesystem::path> fresh_;
+  std::vector<std::string> fresh_;
   std::size_t at_ = 0;
   bool looked_ = false;
   TimePoint due_{TimePoint::min()};
@@ -114,8 +117,8 @@ class FilenamesSource : public Source<std::filesystem::path> {
 
 namespace detail {
 
-inline FilenamesSource make_filenames_source(Loop* loop, std::filesystem::path where, Filenames options) {
-  auto node = std::make_unique<FilenamesNode>(std::move(where), options);
+inline FilenamesSource make_filenames_source(Loop* loop, const std::filesystem::path& where, const Filenames& options) {
+  auto node = make_box<FilenamesNode>(where, options);
   if (const char* what = loop ? nullptr : node->needs_loop()) {
     misuse(std::string{what} + " needs an event loop: filenames(loop, path)");
   }
@@ -150,10 +153,10 @@ inline FilenamesSource make_filenames_source(Loop* loop, std::filesystem::path w
 /// Example:       examples/02_operators/filenames.cpp
 /// See also:      FileSet, from_textfile
 inline FilenamesSource filenames(Loop& loop, std::filesystem::path where, Filenames options = {}) {
-  return detail::make_filenames_source(&loop, std::move(where), options);
+  return detail::make_filenames_source(&loop, where, options);
 }
 inline FilenamesSource filenames(std::filesystem::path where, Filenames options = {}) {
-  return detail::make_filenames_source(nullptr, std::move(where), options);
+  return detail::make_filenames_source(nullptr, where, options);
 }
 
 }  // namespace penstock

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/core/search.hpp"
 #include "penstock/sources/csv.hpp"
+#include "penstock/sources/csv_row.hpp"
 #include "penstock/sources/detail/row_source.hpp"
-#include "penstock/sources/field_traits.hpp"
-#include "penstock/sources/row_traits.hpp"
 
 namespace penstock {
 
@@ -31,22 +29,6 @@ struct CsvSource {
   BadRows bad_rows = BadRows::report;
   OnFailure on_failure = OnFailure::go_on;  ///< whether the next row follows when one fails
 };
-
-namespace detail {
-
-template <class T>
-inline constexpr bool all_fields = [] {
-  return []<std::size_t... I>(std::index_sequence<I...>) {
-    return (field<column_type<T, I>> && ...);
-  }(std::make_index_sequence<Row<T>::size>{});
-}();
-
-}  // namespace detail
-
-/// Can be a row of a CSV file: its columns are known, and each of them is a single value.
-template <class T>
-concept csv_row = (detail::listed_row<T> || detail::described_row<T> || detail::positional_row<T>) &&
-                  detail::all_fields<T>;
 
 namespace detail {
 
@@ -85,7 +67,7 @@ class CsvRows : public CsvReader {
 
   /// Whether no member keeps what it was.
   bool reads_all() const noexcept {
-    return columns_are_all<T> && std::find(where_.begin(), where_.end(), -1) == where_.end();
+    return columns_are_all<T> && !has_item(where_, -1);
   }
 
   Found next_row(T& row, BadRow& bad) {
@@ -128,7 +110,7 @@ class CsvRows : public CsvReader {
     width_ = size();
     for (std::size_t i = 0; i < width_; ++i) {
       const std::string_view name = (*this)[i];
-      const auto found = std::find(Columns::names.begin(), Columns::names.end(), name);
+      const auto found = find_item(Columns::names, name);
       if (found == Columns::names.end()) {
         if (!options_.unknown_columns) wrong(path, "no member for the column \"" + std::string(name) + "\"");
         continue;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <condition_variable>
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "penstock/core/box.hpp"
+#include "penstock/core/shared.hpp"
+#include "penstock/exec/detail/thread.hpp"
 #include "penstock/ops/detail/block.hpp"
 #include "penstock/sources/source.hpp"
 
@@ -20,20 +20,20 @@ class QueueNode;
 
 /// What a queue and its source share. All is guarded by `mutex` but `node`, which belongs to the strand.
 template <element T>
-struct QueueState {
+struct QueueState : Owned {
   /// Takes the news that there is something to the loop. Keeps the state alive until it has run.
   struct Call final : Task {
     void run() override {
-      const std::shared_ptr<QueueState> alive = answered();
+      const Shared<QueueState> alive = answered();
       if (alive->node) alive->node->called();
     }
     void discard() noexcept override { static_cast<void>(answered()); }
 
-    std::shared_ptr<QueueState> answered() noexcept {
+    Shared<QueueState> answered() noexcept {
       const std::scoped_lock lock{posted->mutex};
       return std::move(posted);
     }
-    std::shared_ptr<QueueState> posted;
+    Shared<QueueState> posted;
   };
 
   explicit QueueState(std::size_t n) : capacity(n), elements(n) {}
@@ -41,7 +41,7 @@ struct QueueState {
   bool full() const noexcept { return elements.size() + under_way >= capacity; }
 
   /// With the lock held, so that the loop is still there: a source that goes away takes `loop` back first.
-  void call_source(const std::shared_ptr<QueueState>& self) {
+  void call_source(const Shared<QueueState>& self) {
     if (!std::exchange(asleep, false) || !loop || call.posted) return;
     call.posted = self;
     loop->post_remote(call);
@@ -49,7 +49,7 @@ struct QueueState {
 
   const std::size_t capacity;
   std::mutex mutex;
-  std::condition_variable room;
+  Condition room;
   Block<T> elements;
   std::size_t under_way = 0;  // taken out by the source and not emitted yet
   bool closed = false;
@@ -71,7 +71,7 @@ class Queue {
   ///                  it has emitted them; their places are given back in lots of a quarter.
   explicit Queue(std::size_t capacity) {
     if (capacity == 0) detail::bad_argument("Queue: the capacity must be at least 1");
-    state_ = std::make_shared<detail::QueueState<T>>(capacity);
+    state_ = detail::Shared<detail::QueueState<T>>(new detail::QueueState<T>(capacity));
   }
 
   /// Waits for room. False, and the value is not taken, when the queue was closed. Throws std::logic_error
@@ -128,7 +128,7 @@ class Queue {
     return true;
   }
 
-  std::shared_ptr<detail::QueueState<T>> state_;
+  detail::Shared<detail::QueueState<T>> state_;
 };
 
 namespace detail {
@@ -136,7 +136,7 @@ namespace detail {
 template <element T>
 class QueueNode final : public SourceNode<T, QueueNode<T>> {
  public:
-  QueueNode(Loop& loop, std::shared_ptr<QueueState<T>> state, OnFailure on_failure)
+  QueueNode(Loop& loop, Shared<QueueState<T>> state, OnFailure on_failure)
       : QueueNode::SourceNode(Info{"from_queue", std::to_string(state->capacity)}, on_failure),
         state_(std::move(state)) {
     const std::scoped_lock lock{state_->mutex};
@@ -207,7 +207,7 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
     state_->room.notify_all();
   }
 
-  std::shared_ptr<QueueState<T>> state_;
+  Shared<QueueState<T>> state_;
   Block<T> batch_;
   Batch<T> lot_{};
   std::size_t used_ = 0;  // since places were given back
@@ -236,7 +236,7 @@ class QueueNode final : public SourceNode<T, QueueNode<T>> {
 template <element T>
 Source<T> from_queue(Loop& loop, const Queue<T>& queue, OnFailure on_failure = OnFailure::go_on) {
   return Source<T>{
-      detail::make_source(&loop, std::make_unique<detail::QueueNode<T>>(loop, queue.state_, on_failure))};
+      detail::make_source(&loop, detail::make_box<detail::QueueNode<T>>(loop, queue.state_, on_failure))};
 }
 
 }  // namespace penstock

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <istream>
+#include <iosfwd>
 #include <string>
 #include <utility>
 
@@ -152,11 +152,13 @@ inline TextFileSource from_textfile(Loop& loop, std::FILE* file, TextSource opti
 inline TextFileSource from_textfile(std::FILE* file, TextSource options = {}) {
   return detail::make_text_file_source(nullptr, file, std::move(options));
 }
-inline TextFileSource from_textfile(Loop& loop, std::istream& stream, TextSource options = {}) {
-  return detail::make_text_file_source(&loop, &stream, std::move(options));
+template <std::derived_from<std::istream> Stream>
+TextFileSource from_textfile(Loop& loop, Stream& stream, TextSource options = {}) {
+  return detail::make_text_file_source(&loop, detail::LentStream::of<std::istream>(stream), std::move(options));
 }
-inline TextFileSource from_textfile(std::istream& stream, TextSource options = {}) {
-  return detail::make_text_file_source(nullptr, &stream, std::move(options));
+template <std::derived_from<std::istream> Stream>
+TextFileSource from_textfile(Stream& stream, TextSource options = {}) {
+  return detail::make_text_file_source(nullptr, detail::LentStream::of<std::istream>(stream), std::move(options));
 }
 
 }  // namespace penstock

@@ -6,8 +6,11 @@
 #endif
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -53,6 +56,25 @@ inline std::string directory_of(const std::string& path) {
 }
 inline void rename_file(const char* who, const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) file_error(std::string{who} + ": cannot rename " + from + " to", to);
+}
+/// What `from` holds, and its mode, in place of what `to` holds. False, with `errno` set, when it could not be done.
+inline bool copy_file(const std::string& from, const std::string& to) {
+  const Descriptor source{::open(from.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct ::stat about {};
+  if (!source || ::fstat(source.get(), &about) != 0) return false;
+  Descriptor copy{::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+  if (!copy || ::fchmod(copy.get(), about.st_mode & 07777) != 0) return false;
+  std::string block(std::size_t{1} << 16, '\0');
+  for (;;) {
+    const ::ssize_t got = ::read(source.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got == 0 && copy.close();
+    for (::ssize_t done = 0; done < got;) {
+      const ::ssize_t n = ::write(copy.get(), block.data() + done, static_cast<std::size_t>(got - done));
+      if (n < 0 && errno != EINTR) return false;
+      if (n > 0) done += n;
+    }
+  }
 }
 
 }  // namespace penstock::detail

@@ -15,7 +15,6 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
-#include <filesystem>
 #include <limits>
 #include <optional>
 #include <string>
@@ -176,10 +175,10 @@ class FileWriter {
     written_ = 0;
     buffered_ = unflushed_ = 0;
     if (finished_files_) finished_files_->go_back(mark, path_, policies_.atomic);
-    std::error_code ignored;
-    if (policies_.atomic && !policies_.rotates() && std::filesystem::file_size(current_, ignored) < mark.size) {
-      // It was finished after the snapshot.
-      std::filesystem::copy_file(path_, current_, std::filesystem::copy_options::overwrite_existing, ignored);
+    struct ::stat part {};
+    if (policies_.atomic && !policies_.rotates() && ::stat(current_.c_str(), &part) == 0 &&
+        static_cast<std::uint64_t>(part.st_size) < mark.size) {
+      static_cast<void>(copy_file(path_, current_));  // it was finished after the snapshot
     }
     file_ = Descriptor{::open(current_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
     if (!file_) file_error(std::string{who_} + ": cannot open", current_);
@@ -321,10 +320,7 @@ class FileWriter {
     if (room_ == 0) begin();
   }
   void copy() const {
-    std::error_code error;
-    if (!std::filesystem::copy_file(path_, current_, std::filesystem::copy_options::overwrite_existing, error)) {
-      throw std::system_error(error, std::string{who_} + ": cannot copy " + path_ + " to " + current_);
-    }
+    if (!copy_file(path_, current_)) file_error(std::string{who_} + ": cannot copy " + path_ + " to", current_);
   }
   bool waits_for_checkpoints() const noexcept {
     return policies_.atomic && policies_.rotates() && (has_checkpoints_ || (node_ && node_->graph().epochs()));

@@ -8,13 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <exception>
-#include <filesystem>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -22,10 +20,12 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/core/search.hpp"
 #include "penstock/sinks/detail/descriptor.hpp"
 #include "penstock/sinks/detail/numbered_names.hpp"
 #include "penstock/sinks/file_policies.hpp"
 #include "penstock/state/codec.hpp"
+#include "penstock/state/detail/directory.hpp"
 #include "penstock/state/failpoint.hpp"
 
 // Not an operator: the files that were finished one after the other, and those that wait for a checkpoint.
@@ -105,7 +105,7 @@ class FinishedFiles {
     } else {
       std::vector<NumberedNames::Found> after = names_.in(directory_);
       std::erase_if(after, [&](const NumberedNames::Found& file) { return file.number < mark.next; });
-      if (!after.empty() && after.front().number != mark.next) std::filesystem::remove(path);
+      if (!after.empty() && after.front().number != mark.next) remove_file(path);
       // The last one first: who dies in here finds the first one when this is done again.
       for (; !after.empty(); after.pop_back()) {
         const auto& [number, name] = after.back();
@@ -132,7 +132,7 @@ class FinishedFiles {
   void keep(std::uint64_t number, const std::string& name) {
     if (keep_ == 0) return;
     const auto known = [&](const NumberedNames::Found& file) { return file.number == number; };
-    if (std::none_of(there_.begin(), there_.end(), known)) there_.push_back({number, name});
+    if (!any_of(there_, known)) there_.push_back({number, name});
     trim();
   }
   /// What was finished after the last snapshot stays: whoever goes on from that begins with it.
@@ -150,20 +150,21 @@ class FinishedFiles {
       notice = std::current_exception();
     }
   }
-  void remove(const std::string& name) const {
-    if (::unlink((directory_ + name).c_str()) != 0 && errno != ENOENT) {
-      file_error(std::string{who_} + ": cannot remove", directory_ + name);
-    }
+  void remove(const std::string& name) const { remove_file(directory_ + name); }
+  void remove_file(const std::string& path) const {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) file_error(std::string{who_} + ": cannot remove", path);
   }
   /// What was finished after the snapshot comes again.
   void remove_parts(const std::vector<std::string>& but) const {
     std::vector<std::string> old;
-    for (const auto& entry : std::filesystem::directory_iterator{directory_}) {
-      std::string name = entry.path().filename().string();
+    Directory at{directory_};
+    while (at.next()) {
+      std::string name = at.name();
       if (!name.ends_with(".part")) continue;
       name.resize(name.size() - std::string_view{".part"}.size());
-      if (names_.number_in(name) && std::find(but.begin(), but.end(), name) == but.end()) old.push_back(name + ".part");
+      if (names_.number_in(name) && !has_item(but, name)) old.push_back(name + ".part");
     }
+    if ((errno = at.error()) != 0) file_error(std::string{who_} + ": cannot list", directory_);
     for (const std::string& name : old) remove(name);
   }
 

@@ -19,8 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "penstock/ops/detail/table.hpp"
 #include "penstock/sinks/detail/descriptor.hpp"
 #include "penstock/sources/csv.hpp"
 #include "penstock/state/failpoint.hpp"
@@ -36,15 +35,16 @@ class KeyedRecords {
   /// Records that the file has and that do not count any more.
   std::size_t outdated() const noexcept { return outdated_; }
   bool has(const std::string& key, std::string_view record) const {
-    const auto at = places_.find(key);
-    return at != places_.end() && records_[at->second] == record;
+    const auto place = places_.find(key);
+    return place != places_.nowhere && records_[place] == record;
   }
   void put(const std::string& key, std::string_view record) {
-    const auto [at, is_new] = places_.try_emplace(key, records_.size());
-    if (is_new) {
+    const auto place = places_.find(key);
+    if (place == places_.nowhere) {
       records_.emplace_back(record);
+      places_.add(key);
     } else {
-      records_[at->second] = record;
+      records_[place] = record;
       ++outdated_;
     }
   }
@@ -52,7 +52,7 @@ class KeyedRecords {
   void compacted() noexcept { outdated_ = 0; }
 
  private:
-  boost::unordered_flat_map<std::string, std::size_t> places_;
+  Table<std::string> places_;  // no key is ever taken out: the place of one is that of its record
   std::vector<std::string> records_;
   std::size_t outdated_ = 0;
 };

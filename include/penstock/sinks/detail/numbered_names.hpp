@@ -5,12 +5,10 @@
 #error "penstock/sinks/sink_to_textfile.hpp: the time in a file's name is taken apart as POSIX does it"
 #endif
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +16,9 @@
 #include <vector>
 
 #include "penstock/core/error.hpp"
+#include "penstock/core/search.hpp"
+#include "penstock/core/sort.hpp"
+#include "penstock/state/detail/directory.hpp"
 
 // Not an operator: what files are called that are finished one after the other.
 
@@ -64,14 +65,16 @@ class NumberedNames {
 
   /// What a file is called when no pattern is given.
   static std::string pattern_of(const std::string& path) {
-    const std::filesystem::path file{path};
+    const std::string_view file = std::string_view{path}.substr(path.rfind('/') + 1);
+    std::size_t extension = file.rfind('.');
+    if (extension == 0 || file == "..") extension = file.npos;
     std::string pattern;
-    const auto add = [&](const std::string& text) {
+    const auto add = [&](std::string_view text) {
       for (const char c : text) pattern.append(c == '%' || c == '{' || c == '}' ? 2 : 1, c);
     };
-    add(file.stem());
+    add(file.substr(0, extension));
     pattern += ".{:06}";
-    add(file.extension());
+    if (extension != file.npos) add(file.substr(extension));
     return pattern;
   }
 
@@ -116,13 +119,10 @@ class NumberedNames {
   /// The files in `directory` that have such names, the lowest number first.
   std::vector<Found> in(const std::string& directory) const {
     std::vector<Found> all;
-    std::error_code error;
-    for (std::filesystem::directory_iterator at{directory, error}, end; !error && at != end;
-         at.increment(error)) {
-      std::string name = at->path().filename();
-      if (const auto n = number_in(name)) all.push_back({*n, std::move(name)});
+    for (Directory at{directory}; at.next();) {
+      if (const auto n = number_in(at.name())) all.push_back({*n, at.name()});
     }
-    std::sort(all.begin(), all.end(), [](const Found& a, const Found& b) { return a.number < b.number; });
+    put_in_order(all, [](const Found& a, const Found& b) { return a.number < b.number; });
     return all;
   }
 
@@ -164,7 +164,7 @@ class NumberedNames {
   static std::size_t width(std::string_view inside, Wrong wrong) {
     if (inside.empty()) return 1;
     if (inside.size() < 3 || inside.size() > 4 || !inside.starts_with(":0") ||
-        !std::all_of(inside.begin() + 2, inside.end(), is_digit)) {
+        !all_of(inside.substr(2), is_digit)) {
       wrong("has a number that is neither {} nor like {:06}");
     }
     std::size_t n = 0;

@@ -8,12 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <istream>
+#include <iosfwd>
 #include <string>
 #include <utility>
 
@@ -22,6 +21,29 @@
 // Not an operator: where the text sources have their bytes from.
 
 namespace penstock::detail {
+
+/// A std::istream that is only borrowed. What it is called with is compiled by who has one, and <istream> with it.
+struct LentStream {
+  void* stream = nullptr;
+  std::size_t (*read)(void* stream, char* into, std::size_t n) = nullptr;
+
+  template <class Stream>
+  static LentStream of(Stream& stream) {
+    return {&stream, [](void* from, char* into, std::size_t n) { return read_from(*static_cast<Stream*>(from), into, n); }};
+  }
+
+ private:
+  /// What is there already, and if there is nothing, what comes first.
+  template <class Stream>
+  static std::size_t read_from(Stream& stream, char* into, std::size_t n) {
+    stream.clear();
+    auto& buffer = *stream.rdbuf();
+    if (buffer.sgetc() == Stream::traits_type::eof()) return 0;
+    const std::streamsize there = buffer.in_avail();
+    const auto most = static_cast<std::streamsize>(n);
+    return static_cast<std::size_t>(buffer.sgetn(into, there < 1 ? 1 : there < most ? there : most));
+  }
+};
 
 /// The bytes of a file, which may grow, become shorter and be replaced by another one; or of a stream that is
 /// only borrowed.
@@ -35,16 +57,16 @@ class FileFeed {
     struct stat state {};
     whole_blocks_ = fstat(fileno(file), &state) == 0 && S_ISREG(state.st_mode);
   }
-  FileFeed(std::istream& stream, const char* who) : who_(who), path_("the given stream"), stream_(&stream) {}
+  FileFeed(LentStream stream, const char* who) : who_(who), path_("the given stream"), stream_(stream) {}
 
-  explicit operator bool() const noexcept { return file_ || stream_; }
+  explicit operator bool() const noexcept { return file_ || stream_.stream; }
   const std::string& path() const noexcept { return path_; }
   /// True when it was opened here, and could be again.
   bool named() const noexcept { return !given_; }
 
   /// Up to `n` bytes; none at what is the end now. Throws std::system_error.
   std::size_t read(char* into, std::size_t n) {
-    if (stream_) return read_stream(into, n);
+    if (stream_.stream) return stream_.read(stream_.stream, into, n);
     std::FILE* file = file_.get();
     std::clearerr(file);
     const std::size_t got = whole_blocks_ ? std::fread(into, 1, n, file) : read_line(into, n);
@@ -106,15 +128,6 @@ class FileFeed {
     funlockfile(file_.get());
     return got;
   }
-  /// What is there already, and if there is nothing, what comes first.
-  std::size_t read_stream(char* into, std::size_t n) {
-    stream_->clear();
-    std::streambuf& buffer = *stream_->rdbuf();
-    if (buffer.sgetc() == std::char_traits<char>::eof()) return 0;
-    const std::streamsize there = std::max<std::streamsize>(buffer.in_avail(), 1);
-    return static_cast<std::size_t>(
-        buffer.sgetn(into, std::min(there, static_cast<std::streamsize>(n))));
-  }
 
   [[noreturn, gnu::cold]] void fail(const char* what) const {
     file_error(std::string{who_} + ": " + what, path_);
@@ -123,7 +136,7 @@ class FileFeed {
   const char* who_ = "";
   std::string path_;
   FileHandle file_;
-  std::istream* stream_ = nullptr;
+  LentStream stream_;
   bool given_ = true;  // nobody knows a path that it has
   bool whole_blocks_ = false;
 };

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <chrono>
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "penstock/sources/filenames.hpp: files are looked at as POSIX does it"
+#endif
+
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "penstock/core/error.hpp"
 #include "penstock/core/loop.hpp"
+#include "penstock/core/sort.hpp"
 #include "penstock/sources/source.hpp"
+#include "penstock/state/detail/directory.hpp"
+#include "penstock/state/file_path.hpp"
 
 // Not an operator: which files there are, and which of them are new, for filenames and for sets of files.
 
@@ -30,7 +36,7 @@ struct Filenames {
   /// A file is new only when its size and time have not changed for so long: nobody writes it any more.
   Duration settle = Duration::zero();
   std::size_t max_names = 1'000'000;        ///< more files than these are an error
-  std::filesystem::path after{};            ///< names that sort up to this one are left out: where to go on
+  FilePath after{};                         ///< names that sort up to this one are left out: where to go on
   OnFailure on_failure = OnFailure::go_on;  ///< whether the next name follows when one fails
 };
 
@@ -85,80 +91,87 @@ inline bool is_glob(std::string_view text) { return text.find_first_of("*?[") !=
 /// The files that a pattern, a directory or a name stands for. What cannot be read has no names.
 class FileList {
  public:
-  FileList(std::filesystem::path where, bool recursive, std::size_t most)
-      : where_(std::move(where)), recursive_(recursive), most_(most) {}
+  FileList(std::string where, bool recursive, std::size_t most) : where_(std::move(where)), recursive_(recursive), most_(most) {}
 
-  const std::filesystem::path& where() const noexcept { return where_; }
+  const std::string& where() const noexcept { return where_; }
 
   /// In alphabetical order. False when there is nothing at all at the place.
-  bool list(std::vector<std::filesystem::path>& names) {
+  bool list(std::vector<std::string>& names) {
     names.clear();
-    std::error_code error;
     bool any = true;
-    if (is_glob(where_.native())) {
-      expand({}, where_.begin(), names);
-    } else if (std::filesystem::is_directory(where_, error)) {
+    if (is_glob(where_)) {
+      expand({}, where_, names);
+    } else if (is_directory(where_)) {
       look_into(where_, "*", names);
-    } else if (std::filesystem::exists(where_, error)) {
+    } else if (is_there(where_)) {
       add(where_, names);
     } else {
       any = false;
     }
-    std::sort(names.begin(), names.end(),
-              [](const auto& a, const auto& b) { return a.native() < b.native(); });
+    put_in_order(names);
     return any;
   }
 
  private:
-  using Path = std::filesystem::path;
+  static std::string in(const std::string& folder, std::string_view name) {
+    std::string path = folder;
+    if (!path.empty() && path.back() != '/') path += '/';
+    return path.append(name);
+  }
+  static std::string shown(const std::string& folder) { return folder.empty() ? "." : folder; }
 
-  void add(Path path, std::vector<Path>& names) const {
+  void add(std::string path, std::vector<std::string>& names) const {
     if (names.size() == most_) {
-      throw std::runtime_error("filenames: more than " + std::to_string(most_) + " files at " +
-                               where_.string());
+      throw std::runtime_error("filenames: more than " + std::to_string(most_) + " files at " + where_);
     }
     names.push_back(std::move(path));
   }
   /// The files in `folder` with a name like `pattern`.
-  void look_into(const Path& folder, const std::string& pattern, std::vector<Path>& names) const {
-    std::error_code error;
-    const Path where = folder.empty() ? Path{"."} : folder;
-    for (std::filesystem::directory_iterator at{where, error}, end; !error && at != end;
-         at.increment(error)) {
-      std::error_code ignored;
-      const Path name = at->path().filename();
-      const bool link = at->is_symlink(ignored);
-      if (at->is_directory(ignored)) {
+  void look_into(const std::string& folder, std::string_view pattern, std::vector<std::string>& names) const {
+    for (Directory at{shown(folder)}; at.next();) {
+      const std::string_view name = at.name();
+      const Directory::Kind kind = kind_of(folder, at);
+      if (kind == Directory::Kind::directory || (kind == Directory::Kind::link && is_directory(in(folder, name)))) {
         // A link may lead back to where it stands.
-        if (recursive_ && !link && !name.native().starts_with('.')) look_into(folder / name, pattern, names);
-      } else if (matches_glob(pattern, name.native())) {
-        add(folder / name, names);
+        if (recursive_ && kind == Directory::Kind::directory && name[0] != '.') look_into(in(folder, name), pattern, names);
+      } else if (matches_glob(pattern, name)) {
+        add(in(folder, name), names);
       }
     }
   }
-  void expand(const Path& base, Path::iterator part, std::vector<Path>& names) const {
-    const std::string pattern = part->string();
-    std::error_code error;
-    if (++part == where_.end()) {
-      if (is_glob(pattern)) return look_into(base, pattern, names);
-      Path path = base / pattern;
-      const bool directory = std::filesystem::is_directory(path, error);
-      if (!directory && std::filesystem::exists(path, error)) add(std::move(path), names);
+  static Directory::Kind kind_of(const std::string& folder, const Directory& at) {
+    if (at.kind() != Directory::Kind::unknown) return at.kind();
+    struct ::stat about {};
+    if (::lstat(in(folder, at.name()).c_str(), &about) != 0) return Directory::Kind::file;
+    if (S_ISLNK(about.st_mode)) return Directory::Kind::link;
+    return S_ISDIR(about.st_mode) ? Directory::Kind::directory : Directory::Kind::file;
+  }
+  /// @param rest  of the pattern, behind `base`.
+  void expand(std::string base, std::string_view rest, std::vector<std::string>& names) const {
+    while (rest.starts_with('/')) {
+      if (base.empty()) base = "/";
+      rest.remove_prefix(1);
+    }
+    const std::size_t slash = rest.find('/');
+    const std::string_view part = rest.substr(0, slash);
+    if (slash == std::string_view::npos) {
+      if (is_glob(part)) return look_into(base, part, names);
+      std::string path = in(base, part);
+      if (is_there(path) && !is_directory(path)) add(std::move(path), names);
       return;
     }
-    if (!is_glob(pattern)) {
-      if (std::filesystem::exists(base / pattern, error)) expand(base / pattern, part, names);
+    rest.remove_prefix(slash + 1);
+    if (!is_glob(part)) {
+      std::string path = in(base, part);
+      if (is_there(path)) expand(std::move(path), rest, names);
       return;
     }
-    const Path where = base.empty() ? Path{"."} : base;
-    for (std::filesystem::directory_iterator at{where, error}, end; !error && at != end;
-         at.increment(error)) {
-      const Path name = at->path().filename();
-      if (matches_glob(pattern, name.native())) expand(base / name, part, names);
+    for (Directory at{shown(base)}; at.next();) {
+      if (matches_glob(part, at.name())) expand(in(base, at.name()), rest, names);
     }
   }
 
-  Path where_;
+  std::string where_;
   bool recursive_;
   std::size_t most_;
 };
@@ -166,35 +179,33 @@ class FileList {
 /// Which files are new since it looked last. It remembers the names that are there and no others.
 class NameWatch {
  public:
-  using Path = std::filesystem::path;
-
   /// `in_order`: no name before one that sorts in front of it.
-  NameWatch(const char* who, Path where, const Filenames& options, bool in_order)
+  NameWatch(const char* who, std::string where, const Filenames& options, bool in_order)
       : list_(std::move(where), options.recursive, options.max_names),
         settle_(options.settle),
         only_new_(options.only_new),
         in_order_(in_order),
-        last_(options.after) {
+        last_(options.after.string()) {
     const std::string name{who};
     if (options.poll <= Duration::zero()) bad_argument(name + ": the poll interval must be more than 0");
     if (settle_ < Duration::zero()) bad_argument(name + ": the settle time must not be negative");
   }
 
-  const Path& where() const noexcept { return list_.where(); }
+  const std::string& where() const noexcept { return list_.where(); }
 
   /// Puts the new ones into `fresh`, in alphabetical order. False when there is nothing at all at the place.
-  bool look(TimePoint now, std::vector<Path>& fresh) {
+  bool look(TimePoint now, std::vector<std::string>& fresh) {
     fresh.clear();
     const bool any = list_.list(names_);
-    std::vector<Path> seen;
+    std::vector<std::string> seen;
     std::vector<Waiting> waiting;
     next_ = TimePoint::max();
     auto old = seen_.begin();
     auto known = waiting_.begin();
     bool blocked = false;  // one in front of these is being written still
-    for (Path& name : names_) {
-      while (old != seen_.end() && old->native() < name.native()) ++old;
-      if (old != seen_.end() && old->native() == name.native()) {
+    for (std::string& name : names_) {
+      while (old != seen_.end() && *old < name) ++old;
+      if (old != seen_.end() && *old == name) {
         seen.push_back(std::move(name));
         continue;
       }
@@ -203,8 +214,8 @@ class NameWatch {
         seen.push_back(std::move(name));
         continue;
       }
-      while (known != waiting_.end() && known->name.native() < name.native()) ++known;
-      const bool was = known != waiting_.end() && known->name.native() == name.native();
+      while (known != waiting_.end() && known->name < name) ++known;
+      const bool was = known != waiting_.end() && known->name == name;
       if (settle_ > Duration::zero()) {
         const Waiting state = state_of(name, now, was ? &*known : nullptr);
         if (!state.there) continue;
@@ -227,17 +238,17 @@ class NameWatch {
     return any;
   }
   /// For sets: where names that have come sort up to when none was given out yet.
-  const Path& left_out() const noexcept { return left_out_; }
+  const std::string& left_out() const noexcept { return left_out_; }
   /// What sorts up to `name` is done with.
-  void go_on_behind(Path name) {
+  void go_on_behind(std::string name) {
     last_ = left_out_ = std::move(name);
     only_new_ = false;
   }
   bool looked() const noexcept { return looked_; }
   /// The names that were seen.
-  const std::vector<Path>& seen() const noexcept { return seen_; }
+  const std::vector<std::string>& seen() const noexcept { return seen_; }
   /// Those in `names`, in alphabetical order, were seen.
-  void go_on_with(std::vector<Path> names) {
+  void go_on_with(std::vector<std::string> names) {
     seen_ = std::move(names);
     looked_ = true;
   }
@@ -246,29 +257,36 @@ class NameWatch {
   TimePoint next() const noexcept { return next_; }
   bool waits() const noexcept { return !waiting_.empty(); }
   /// Files, taken out of here, that came after others that sort behind them.
-  std::vector<Path> take_late() noexcept { return std::exchange(late_, {}); }
+  std::vector<std::string> take_late() noexcept { return std::exchange(late_, {}); }
 
  private:
   struct Waiting {
-    Path name;
-    std::uintmax_t size = 0;
-    std::filesystem::file_time_type time{};
+    std::string name;
+    std::int64_t size = 0;
+    ::timespec time{};
     TimePoint since{};
     bool there = false;
   };
 
-  bool too_late(const Path& name) {
-    if (last_.empty() || name.native() > last_.native()) return false;
+  bool too_late(const std::string& name) {
+    if (last_.empty() || name > last_) return false;
     if (in_order_ && looked_) late_.push_back(name);
     return true;
   }
-  static Waiting state_of(const Path& name, TimePoint now, const Waiting* before) {
-    std::error_code no_size;
-    std::error_code no_time;
-    Waiting state{name, std::filesystem::file_size(name, no_size),
-                  std::filesystem::last_write_time(name, no_time), now, true};
-    state.there = !no_size && !no_time;
-    if (before && before->size == state.size && before->time == state.time) state.since = before->since;
+  static Waiting state_of(const std::string& name, TimePoint now, const Waiting* before) {
+    struct ::stat about {};
+    Waiting state{name, 0, {}, now, false};
+    if (::stat(name.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return state;
+    state.there = true;
+    state.size = about.st_size;
+#ifdef __APPLE__
+    state.time = about.st_mtimespec;
+#else
+    state.time = about.st_mtim;
+#endif
+    const bool same = before && before->size == state.size && before->time.tv_sec == state.time.tv_sec &&
+                      before->time.tv_nsec == state.time.tv_nsec;
+    if (same) state.since = before->since;
     return state;
   }
 
@@ -277,12 +295,12 @@ class NameWatch {
   bool only_new_;
   bool in_order_;
   bool looked_ = false;
-  Path last_;
-  Path left_out_;
-  std::vector<Path> names_;
-  std::vector<Path> seen_;
+  std::string last_;
+  std::string left_out_;
+  std::vector<std::string> names_;
+  std::vector<std::string> seen_;
   std::vector<Waiting> waiting_;
-  std::vector<Path> late_;
+  std::vector<std::string> late_;
   TimePoint next_ = TimePoint::max();
 };
 

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
-#include <istream>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "penstock/core/atomic.hpp"
+#include "penstock/core/box.hpp"
+#include "penstock/exec/detail/thread.hpp"
 #include "penstock/sources/bad_row.hpp"
 #include "penstock/sources/detail/file_feed.hpp"
 #include "penstock/sources/detail/record_buffer.hpp"
@@ -33,7 +28,18 @@ namespace penstock {
 namespace detail {
 
 /// What there is to read: a path, a set of files, or a stream that somebody else owns.
-using RowInput = std::variant<std::string, FileSet, std::FILE*, std::istream*>;
+struct RowInput {
+  RowInput(std::string file) : path(std::move(file)) {}                 // NOLINT: it is one of these
+  RowInput(FileSet files) : set(std::move(files)) {}                    // NOLINT
+  RowInput(std::FILE* lent) : is_lent(true), file(lent) {}              // NOLINT
+  RowInput(LentStream lent) : is_lent(true), stream(lent) {}            // NOLINT
+
+  std::string path{};
+  std::optional<FileSet> set{};
+  bool is_lent = false;
+  std::FILE* file = nullptr;  // of what is lent: this, or the stream
+  LentStream stream{};
+};
 
 /// @param poll  of a set of files: how often it looks for new ones.
 inline RowInput row_input(std::string path, Duration poll = Filenames{}.poll) {
@@ -41,9 +47,8 @@ inline RowInput row_input(std::string path, Duration poll = Filenames{}.poll) {
   return path;
 }
 inline std::string name_of(const RowInput& input) {
-  if (const auto* path = std::get_if<std::string>(&input)) return *path;
-  if (const auto* set = std::get_if<FileSet>(&input)) return set->where.string();
-  return "stream";
+  if (input.set) return input.set->where.string();
+  return input.is_lent ? "stream" : input.path;
 }
 
 /// How rows are read, whatever they look like.
@@ -64,7 +69,7 @@ class RowFiles {
     const std::string name{who};
     RowPosition& from = reading.from;
     if (from.offset < 0) bad_argument(name + ": the position must not be negative");
-    if (auto* set = std::get_if<FileSet>(&input)) {
+    if (auto& set = input.set) {
       follow_ = reading.follow || set->options.follow;
       list_poll_ = set->options.poll;
       whole_ = set->options.settle > Duration::zero();
@@ -74,22 +79,21 @@ class RowFiles {
       }
       if (!from.file.empty()) {
         set->options.after = from.file;
-        names_.emplace_back(from.file);
+        names_.push_back(from.file);
       }
-      watch_.emplace(who, set->where, set->options, true);
+      watch_.emplace(who, set->where.string(), set->options, true);
     } else {
       follow_ = reading.follow;
-      if (auto* path = std::get_if<std::string>(&input)) {
-        if (!from.file.empty() && from.file != *path) {
+      if (!input.is_lent) {
+        if (!from.file.empty() && from.file != input.path) {
           bad_argument(name + ": the position is one in " + from.file);
         }
-        feed_ = FileFeed(std::move(*path), who);
+        feed_ = FileFeed(std::move(input.path), who);
       } else {
         if (from.offset != 0 || reading.from_end) {
           bad_argument(name + ": a stream is read from where it stands");
         }
-        auto* file = std::get_if<std::FILE*>(&input);
-        feed_ = file ? FileFeed(*file, who) : FileFeed(*std::get<std::istream*>(input), who);
+        feed_ = input.stream.stream ? FileFeed(input.stream, who) : FileFeed(input.file, who);
       }
     }
     tail_ = follow_;
@@ -102,8 +106,8 @@ class RowFiles {
   bool waits() const noexcept { return follow_ || whole_; }
   FileFeed& feed() noexcept { return feed_; }
   const FileFeed& feed() const noexcept { return feed_; }
-  std::uint64_t rotations() const noexcept { return rotations_.load(std::memory_order_relaxed); }
-  std::uint64_t truncations() const noexcept { return truncations_.load(std::memory_order_relaxed); }
+  std::uint64_t rotations() const noexcept { return rotations_.get(); }
+  std::uint64_t truncations() const noexcept { return truncations_.get(); }
 
   void start() noexcept { looked_ = false; }
   void finish() noexcept {
@@ -128,10 +132,10 @@ class RowFiles {
     switch (feed_.look(read)) {
       case FileFeed::Change::replaced:
         replaced_ = leaving_ = true;
-        rotations_.fetch_add(1, std::memory_order_relaxed);
+        rotations_.add(1);
         return Next::text;  // what was written before it was replaced
       case FileFeed::Change::shorter:
-        truncations_.fetch_add(1, std::memory_order_relaxed);
+        truncations_.add(1);
         feed_.seek(0);
         return Next::start;
       case FileFeed::Change::none: break;
@@ -148,7 +152,7 @@ class RowFiles {
     if (replaced_) return open_again(loop);
     if (!is_set()) return Next::file;
     if (has_name(loop)) {
-      const std::string path = std::move(names_[at_++]).string();
+      const std::string path = std::move(names_[at_++]);
       leaving_ = false;
       feed_ = FileFeed(path, who_);
       return Next::start;
@@ -159,14 +163,14 @@ class RowFiles {
   /// Whether a place in it can be found again.
   bool has_names() const noexcept { return is_set() || feed_.named(); }
   /// Of a set where nothing was read yet: what was there before, and does not count.
-  std::string left_out() const { return is_set() ? watch_->left_out().string() : std::string{}; }
+  std::string left_out() const { return is_set() ? watch_->left_out() : std::string{}; }
   /// Goes on in `file` of a set, or behind `left_out`.
   void go_on(const std::string& file, const std::string& left_out) {
     close();
     names_.clear();
     at_ = 0;
     replaced_ = looked_ = false;
-    if (!file.empty()) names_.emplace_back(file);
+    if (!file.empty()) names_.push_back(file);
     watch_->go_on_behind(file.empty() ? left_out : file);
   }
 
@@ -187,12 +191,12 @@ class RowFiles {
     const bool any = watch_->look(now, names_);
     look_at_ = std::min(look_at_, watch_->next());
     if (!any && !follow_) {
-      throw std::filesystem::filesystem_error(std::string{who_} + ": nothing at", watch_->where(),
-                                              std::make_error_code(std::errc::no_such_file_or_directory));
+      throw std::system_error(std::make_error_code(std::errc::no_such_file_or_directory),
+                              std::string{who_} + ": nothing at " + watch_->where());
     }
     if (const auto late = watch_->take_late(); !late.empty()) {
       const std::string more = late.size() > 1 ? " and " + std::to_string(late.size() - 1) + " more" : "";
-      throw std::runtime_error(std::string{who_} + ": " + late.front().string() + more +
+      throw std::runtime_error(std::string{who_} + ": " + late.front() + more +
                                " came too late: a file that sorts behind it was read already");
     }
     return !names_.empty();
@@ -228,7 +232,7 @@ class RowFiles {
   bool whole_ = false;  // files that nobody writes any more
   FileFeed feed_;
   std::optional<NameWatch> watch_;
-  std::vector<std::filesystem::path> names_;  // that come next
+  std::vector<std::string> names_;  // that come next
   std::size_t at_ = 0;
   TimePoint look_at_{};
   TimePoint due_{};
@@ -236,8 +240,8 @@ class RowFiles {
   bool leaving_ = false;   // once it is read to its end
   bool replaced_ = false;  // another file has the name
   std::error_code trouble_;
-  std::atomic<std::uint64_t> rotations_{0};
-  std::atomic<std::uint64_t> truncations_{0};
+  Atomic<std::uint64_t> rotations_{0};
+  Atomic<std::uint64_t> truncations_{0};
 };
 
 /// Where a source is, for other threads too.
@@ -308,7 +312,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
 
   RowPosition position() const {
     RowPosition position = position_.get();
-    const bool emits = emitter_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    const bool emits = emitter_.get() == this_thread();
     if (emits && now_->next != rows_.data()) {
       const Mark& mark = marks_[static_cast<std::size_t>(now_->next - rows_.data()) - 1];
       position.offset = static_cast<std::int64_t>(mark.offset);
@@ -362,10 +366,10 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
   }
   void emitting(const Batch<T>& now) noexcept {
     now_ = &now;
-    emitter_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    emitter_.set(this_thread());
   }
   void used(std::size_t n) noexcept {
-    emitter_.store({}, std::memory_order_relaxed);
+    emitter_.set(nullptr);
     if (n == 0) return;
     used_ += n;
     position_.set(marks_[used_ - 1].offset, marks_[used_ - 1].line);
@@ -559,13 +563,12 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
   Mark bad_mark_{};
   SharedPosition position_;
   const Batch<T>* now_ = nullptr;  // while it is emitted
-  std::atomic<std::thread::id> emitter_{};
+  Atomic<const void*> emitter_{nullptr};
 };
 
 template <element T, class Format>
 auto& make_row_source(Loop* loop, const char* who, RowInput input, Format format, RowReading reading) {
-  auto node = std::make_unique<RowSourceNode<T, Format>>(who, std::move(input), std::move(format),
-                                                         std::move(reading));
+  auto node = make_box<RowSourceNode<T, Format>>(who, std::move(input), std::move(format), std::move(reading));
   if (node->needs_loop() && !loop) {
     misuse(std::string{who} + ": following a file needs an event loop: " + who + "(loop, path)");
   }

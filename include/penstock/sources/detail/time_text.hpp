@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <ratio>
@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "penstock/core/error.hpp"
+#include "penstock/core/loop.hpp"
 
 // Not an operator: times as text.
 
@@ -37,24 +38,25 @@ class TimeText {
   const char* read(std::string_view text, std::chrono::sys_time<D>& value) const {
     Parts parts;
     if (!(format_.empty() ? parts.iso(text) : parts.by(format_, text))) return "is not a time";
-    const std::chrono::year_month_day date{std::chrono::year{parts.year}, std::chrono::month{parts.month},
-                                           std::chrono::day{parts.day}};
+    const Date date{parts.year, parts.month, parts.day};
     if (!date.ok() || parts.hour > 23 || parts.minute > 59 || parts.second > 59) return "is not a time";
     const std::chrono::sys_seconds seconds =
-        std::chrono::sys_days{date} + std::chrono::hours{parts.hour} + std::chrono::minutes{parts.minute} +
+        std::chrono::sys_seconds{date.days()} + std::chrono::hours{parts.hour} + std::chrono::minutes{parts.minute} +
         std::chrono::seconds{parts.second} - std::chrono::minutes{parts.offset};
     return put(seconds, parts.nanoseconds, value);
   }
 
   template <class D>
   void write(std::chrono::sys_time<D> time, std::string& into) const {
-    const auto day = std::chrono::floor<std::chrono::days>(time);
-    const std::chrono::year_month_day date{day};
-    const int year = static_cast<int>(date.year());
-    if (year < 0 || year > 9999) {
+    using std::chrono::duration_cast;
+    const auto day = std::chrono::floor<Days>(time);
+    const Date date = Date::of(day.time_since_epoch());
+    if (date.year < 0 || date.year > 9999) {
       throw std::out_of_range("a time outside of the years 0 to 9999 cannot be written");
     }
-    const std::chrono::hh_mm_ss clock{time - day};
+    const auto since = time - day;
+    const auto second = duration_cast<std::chrono::seconds>(since);
+    constexpr unsigned places = decimals<typename decltype(since)::period>;
     const std::string_view iso = "%Y-%m-%dT%H:%M:%SZ";
     const std::string_view format = format_.empty() ? iso : std::string_view{format_};
     for (std::size_t i = 0; i < format.size(); ++i) {
@@ -63,16 +65,17 @@ class TimeText {
         continue;
       }
       switch (format[++i]) {
-        case 'Y': digits(into, year, 4); break;
-        case 'm': digits(into, static_cast<unsigned>(date.month()), 2); break;
-        case 'd': digits(into, static_cast<unsigned>(date.day()), 2); break;
-        case 'H': digits(into, clock.hours().count(), 2); break;
-        case 'M': digits(into, clock.minutes().count(), 2); break;
+        case 'Y': digits(into, date.year, 4); break;
+        case 'm': digits(into, date.month, 2); break;
+        case 'd': digits(into, date.day, 2); break;
+        case 'H': digits(into, second.count() / 3600, 2); break;
+        case 'M': digits(into, second.count() / 60 % 60, 2); break;
         case 'S':
-          digits(into, clock.seconds().count(), 2);
-          if constexpr (decltype(clock)::fractional_width > 0) {
+          digits(into, second.count() % 60, 2);
+          if constexpr (places > 0) {
+            using Rep = std::common_type_t<typename decltype(since)::rep, std::chrono::seconds::rep>;
             into += '.';
-            digits(into, clock.subseconds().count(), decltype(clock)::fractional_width);
+            digits(into, duration_cast<std::chrono::duration<Rep, Decimal<places>>>(since - second).count(), places);
           }
           break;
         case 'z': into += 'Z'; break;
@@ -82,6 +85,55 @@ class TimeText {
   }
 
  private:
+  using Days = std::chrono::duration<std::int64_t, std::ratio<86400>>;
+
+  /// A day of the Gregorian calendar, before its beginning too, as <chrono> has it, which would bring its streams.
+  struct Date {
+    int year;
+    unsigned month;
+    unsigned day;
+
+    bool ok() const noexcept {
+      constexpr unsigned lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+      if (month < 1 || month > 12 || day < 1) return false;
+      const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+      return day <= lengths[month - 1] + (month == 2 && leap);
+    }
+    // Years that begin in March have their leap day at the end; an era is 400 of them, 146 097 days.
+    Days days() const noexcept {
+      const std::int64_t y = std::int64_t{year} - (month <= 2);
+      const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
+      const std::int64_t of_era = y - era * 400;
+      const std::int64_t of_year = (153 * (std::int64_t{month} + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+      return Days{era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468};
+    }
+    static Date of(Days since_1970) noexcept {
+      const std::int64_t z = since_1970.count() + 719468;
+      const std::int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+      const std::int64_t day = z - era * 146097;
+      const std::int64_t of_era = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+      const std::int64_t of_year = day - (365 * of_era + of_era / 4 - of_era / 100);
+      const std::int64_t month = (5 * of_year + 2) / 153;
+      const bool next = month >= 10;  // January and February
+      return {static_cast<int>(of_era + era * 400 + next), static_cast<unsigned>(next ? month - 9 : month + 3),
+              static_cast<unsigned>(of_year - (153 * month + 2) / 5 + 1)};
+    }
+  };
+
+  static constexpr std::intmax_t power_of_ten(unsigned n) { return n == 0 ? 1 : 10 * power_of_ten(n - 1); }
+  template <unsigned N>
+  using Decimal = std::ratio<1, power_of_ten(N)>;
+  /// How many digits behind the point it takes to write any number of periods; 6 where no number of digits does.
+  template <class Period>
+  static constexpr unsigned decimals = [] {
+    std::intmax_t left = Period::den;
+    for (unsigned n = 0; n < 19; ++n) {
+      if (left == 1) return n;
+      left /= left % 10 == 0 ? 10 : left % 2 == 0 ? 2 : left % 5 == 0 ? 5 : 1;
+    }
+    return 6U;
+  }();
+
   struct Parts {
     int year = 1970;
     unsigned month = 1;
