@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #if __has_include(<spawn.h>)
 #include <spawn.h>
@@ -26,10 +26,22 @@ extern char** environ;  // NOLINT: POSIX asks programs to declare it themselves
 namespace penstock {
 namespace detail {
 
-struct CloseFile {
-  void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+class File {
+ public:
+  explicit File(std::FILE* file) noexcept : file_(file) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (file_) std::fclose(file_);
+  }
+
+  explicit operator bool() const noexcept { return file_ != nullptr; }
+  std::FILE* get() const noexcept { return file_; }
+  [[nodiscard]] std::FILE* release() noexcept { return std::exchange(file_, nullptr); }
+
+ private:
+  std::FILE* file_;
 };
-using File = std::unique_ptr<std::FILE, CloseFile>;
 
 [[noreturn]] inline void cannot_draw(const std::string& file, const std::string& why) {
   throw std::runtime_error("visualize: cannot draw \"" + file + "\": " + why);
