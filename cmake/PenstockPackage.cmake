@@ -3,7 +3,12 @@
 set(CPACK_PACKAGE_NAME penstock)
 set(CPACK_PACKAGE_VENDOR "The Penstock authors")
 set(CPACK_PACKAGE_CONTACT "The Penstock authors")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+# Debian wants the first line in 80 columns.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "streaming dataflow for C++20, with back-pressure and recovery")
+set(CPACK_PACKAGE_DESCRIPTION
+    "Penstock is a header-only library of streams and their operators: typed,
+fused where they can be, with back-pressure from every sink to every source,
+windows and joins in event time, and snapshots to go on from after a crash.")
 set(CPACK_RESOURCE_FILE_LICENSE "${PROJECT_SOURCE_DIR}/LICENSE")
 set(CPACK_VERBATIM_VARIABLES ON)
 
