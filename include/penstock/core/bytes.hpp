@@ -7,13 +7,13 @@
 namespace penstock::detail {
 
 /// Sixteen bytes looked at at once.
-class Bytes {
+class Bytes16 {
  public:
   static constexpr unsigned size = 16;
 
 #ifdef __SSE2__
   // As the compiler has them: <emmintrin.h> brings 2 700 lines for two of its functions.
-  explicit Bytes(const void* from) noexcept { std::memcpy(&bytes_, from, sizeof bytes_); }
+  explicit Bytes16(const void* from) noexcept { std::memcpy(&bytes_, from, sizeof bytes_); }
 
   /// A bit for each byte that is one of these.
   template <class... Char>
@@ -27,7 +27,7 @@ class Bytes {
   using Vector [[gnu::vector_size(16), gnu::may_alias]] = char;
   Vector bytes_;
 #else
-  explicit Bytes(const void* from) noexcept { std::memcpy(bytes_, from, sizeof bytes_); }
+  explicit Bytes16(const void* from) noexcept { std::memcpy(bytes_, from, sizeof bytes_); }
 
   template <class... Char>
   std::uint32_t equal(char one, Char... other) const noexcept {

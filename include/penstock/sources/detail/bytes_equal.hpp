@@ -13,7 +13,7 @@ namespace penstock::detail {
 template <class... Char>
 [[gnu::always_inline]] inline std::uint64_t bytes_equal(const char* text, char one, Char... other) noexcept {
   std::uint64_t found = 0;
-  for (unsigned i = 0; i < 64; i += Bytes::size) found |= std::uint64_t{Bytes{text + i}.equal(one, other...)} << i;
+  for (unsigned i = 0; i < 64; i += Bytes16::size) found |= std::uint64_t{Bytes16{text + i}.equal(one, other...)} << i;
   return found;
 }
 

@@ -29,10 +29,10 @@ namespace detail {
 
 /// What there is to read: a path, a set of files, or a stream that somebody else owns.
 struct RowInput {
-  RowInput(std::string file) : path(std::move(file)) {}                 // NOLINT: it is one of these
-  RowInput(FileSet files) : set(std::move(files)) {}                    // NOLINT
-  RowInput(std::FILE* lent) : is_lent(true), file(lent) {}              // NOLINT
-  RowInput(LentStream lent) : is_lent(true), stream(lent) {}            // NOLINT
+  RowInput(std::string name) : path(std::move(name)) {}       // NOLINT: it is one of these
+  RowInput(FileSet files) : set(std::move(files)) {}          // NOLINT
+  RowInput(std::FILE* lent) : is_lent(true), file(lent) {}    // NOLINT
+  RowInput(LentStream lent) : is_lent(true), stream(lent) {}  // NOLINT
 
   std::string path{};
   std::optional<FileSet> set{};
