@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """House rules that can be seen in the text of a file."""
 import re
+import shutil
+import subprocess
 
 import co_await
 from sources import Report, blank, files, line_of, read
@@ -15,6 +17,26 @@ MACHINE_PATH = re.compile(r"(?<![\w.~}*)])/(?:work|root|home|Users)/[\w.]")
 SLEEP = re.compile(r"\b(?:sleep_for|sleep_until|usleep|nanosleep)\b|(?<![\w.>])sleep\s*\(")
 EMPTY_TEST = re.compile(r"\b(?:TEST_CASE|TEMPLATE_TEST_CASE)\s*\([^{}]*\)\s*\{\s*\}")
 FENCE = re.compile(r"^```(?:cpp|c\+\+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NATVIS = "tools/natvis/penstock.natvis"
+
+
+def check_clang_format(report):
+    """Where there is a clang-format, an editor takes it; another major version than ours breaks lines elsewhere."""
+    wanted = re.search(r"clang-format (\d+)", read(".clang-format"))[1]
+    if not shutil.which("clang-format") or shutil.which(f"clang-format-{wanted}"):
+        return
+    said = subprocess.run(["clang-format", "--version"], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"version (\d+)", said)
+    if not found or found[1] != wanted:
+        report.add(".clang-format", 1, f"is for clang-format {wanted}, and here is {said.strip()}; install clang-format-{wanted}")
+
+
+def check_natvis(report):
+    """Nothing tries the natvis file, but what it names is there. What gdb shows is tested."""
+    text, headers = read(NATVIS), "\n".join(blank(read(path)) for path in files("*.hpp", under="include"))
+    for match in re.finditer(r"\b[a-z]\w*_\b|(?<=->)\w+|(?<=_\.)\w+", text):
+        if not re.search(rf"\b{match.group()}( = [^;]+|{{[^;]*}})?;", headers):
+            report.add(NATVIS, line_of(text, match.start()), f"no class has a member {match.group()}")
 
 
 def main():
@@ -54,6 +76,8 @@ def main():
             for position, reason in co_await.findings(code):
                 report.add(path, offset + line_of(code, position), reason)
 
+    check_clang_format(report)
+    check_natvis(report)
     report.end(f"{len(everything)} files, {len(sources)} of them source, {awaits} co_await expressions")
 
 
