@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -14,16 +15,13 @@
 #include <thread>
 #include <utility>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/execution/executor.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/prefer.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
 #include "penstock/core/error.hpp"
 #include "penstock/exec/asio_executor.hpp"
+#include "penstock/exec/detail/ground.hpp"
 #include "penstock/exec/sleep.hpp"
 #include "penstock/exec/timer_queue.hpp"
 
@@ -60,13 +58,13 @@ class EventLoop final : public AsioLoop {
  public:
   EventLoop() : EventLoop(std::make_unique<asio::io_context>(1)) {}
   explicit EventLoop(Background) : EventLoop() { start_thread(); }
-  explicit EventLoop(asio::io_context& context)
-      : EventLoop(&context,
-                  asio::any_io_executor(asio::make_strand(asio::any_io_executor(context.get_executor())))) {}
-  explicit EventLoop(asio::any_io_executor executor)
-      : EventLoop(nullptr, asio::any_io_executor(asio::make_strand(std::move(executor)))) {}
-  EventLoop(asio::io_context& context, OneThread)
-      : EventLoop(&context, asio::any_io_executor(context.get_executor())) {
+  // Templates, so that a strand is compiled only by programs that need one.
+  template <std::same_as<asio::io_context> Context>
+  explicit EventLoop(Context& context) : EventLoop(&context, ground_on(asio::make_strand(context.get_executor()))) {}
+  template <class Executor>
+    requires(asio::execution::is_executor<Executor>::value)
+  explicit EventLoop(Executor executor) : EventLoop(nullptr, ground_on(asio::make_strand(std::move(executor)))) {}
+  EventLoop(asio::io_context& context, OneThread) : EventLoop(&context, ground_on(context.get_executor())) {
     home_ = std::this_thread::get_id();
   }
   EventLoop(const EventLoop&) = delete;
@@ -81,10 +79,7 @@ class EventLoop final : public AsioLoop {
     discard();
     life_->loop = nullptr;
     anchor_->end();
-    timer_.reset();
-    guard_.reset();
-    keep_.reset();
-    executor_ = nullptr;
+    ground_.reset();
     owned_.reset();  // coroutines and handlers end here, and what they let go of may post once more
     discard();
   }
@@ -127,7 +122,9 @@ class EventLoop final : public AsioLoop {
   void start_thread() {
     own("start_thread");
     if (thread_.joinable()) detail::misuse("start_thread: the loop has a thread already");
-    keep_.emplace(owned_->get_executor());
+    keep_ = true;
+    ++work_;
+    guard();
     background_ = true;
     thread_ = std::thread([this] {
       runner_.store(std::this_thread::get_id(), std::memory_order_release);
@@ -151,7 +148,7 @@ class EventLoop final : public AsioLoop {
       detail::misuse("join: called inside the loop, which would wait for itself");
     }
     if (!thread_.joinable()) detail::misuse("join: the loop has no thread of its own");
-    keep_.reset();
+    if (std::exchange(keep_, false)) work_finished();
     thread_.join();
     throw_error();
   }
@@ -221,7 +218,7 @@ class EventLoop final : public AsioLoop {
       first = remote_.empty();
       remote_.push(task);
     }
-    if (first && !ending_) asio::post(executor_, Turn{life_});
+    if (first && !ending_) ground_->post({life_});
   }
   void set(Timer& timer, TimePoint deadline) override {
     const Hold hold{this};
@@ -282,24 +279,17 @@ class EventLoop final : public AsioLoop {
   }
 
  private:
-  // What is queued in an adopted context may come to its turn after the loop has ended.
-  struct Life {
-    EventLoop* loop;
-  };
-  struct Turn {
-    std::shared_ptr<Life> life;
-    void operator()() const {
-      if (life->loop) life->loop->turn(0);
-    }
-  };
+  friend struct detail::Turn;
 
-  explicit EventLoop(std::unique_ptr<asio::io_context> owned)
-      : EventLoop(owned.get(), asio::any_io_executor(owned->get_executor())) {
+  explicit EventLoop(std::unique_ptr<asio::io_context> owned) : EventLoop(owned.get(), ground_on(owned->get_executor())) {
     owned_ = std::move(owned);
   }
-  EventLoop(asio::io_context* known, asio::any_io_executor executor)
-      : known_(known), executor_(std::move(executor)), timer_(std::in_place, executor_) {
-    anchor_ = &detail::LoopAnchor::make(*this, asio::query(executor_, asio::execution::context));
+  EventLoop(asio::io_context* known, std::unique_ptr<detail::Ground> ground) : known_(known), ground_(std::move(ground)) {
+    anchor_ = &detail::LoopAnchor::make(*this, ground_->context());
+  }
+  template <class Executor>
+  static std::unique_ptr<detail::Ground> ground_on(const Executor& executor) {
+    return std::make_unique<detail::GroundOn<Executor>>(executor);
   }
 
   // The thread that runs the loop, from here to the end of the block.
@@ -358,7 +348,7 @@ class EventLoop final : public AsioLoop {
   void schedule() noexcept {  // held
     if (scheduled_ || ending_) return;
     scheduled_ = true;
-    asio::post(executor_, Turn{life_});
+    ground_->post({life_});
   }
 
   // Runs what is ready, but lets Asio have its turn after a while. With `rang` the alarm of that number has
@@ -411,29 +401,20 @@ class EventLoop final : public AsioLoop {
     if (timers_.empty()) {
       if (std::exchange(armed_, false)) {
         ++arming_;
-        timer_->cancel();
+        ground_->let_sleep();
       }
       return;
     }
     if (armed_ && armed_for_ <= timers_.next()) return;
     armed_ = true;
     armed_for_ = timers_.next();
-    const auto since =
-        std::chrono::duration_cast<std::chrono::steady_clock::duration>(armed_for_.time_since_epoch());
-    timer_->expires_at(std::chrono::steady_clock::time_point{since});
-    timer_->async_wait([life = life_, arming = ++arming_](const boost::system::error_code&) {
-      if (life->loop) life->loop->turn(arming);
-    });
+    ground_->wake(armed_for_, {life_, ++arming_});
   }
 
   void guard() noexcept {
     const std::lock_guard lock{mutex_};
-    if (work_ != 0 && !guard_ && !ending_) {
-      guard_.emplace(asio::prefer(executor_, asio::execution::outstanding_work.tracked));
-    } else if (work_ == 0) {
-      guard_.reset();
-    }
-    guarded_ = guard_.has_value();
+    guarded_ = work_ != 0 && !ending_;
+    if (ground_) ground_->keep(guarded_);
   }
 
   void throw_error() {
@@ -452,8 +433,8 @@ class EventLoop final : public AsioLoop {
 
   std::unique_ptr<asio::io_context> owned_;
   asio::io_context* known_;
-  asio::any_io_executor executor_;
-  std::shared_ptr<Life> life_ = std::make_shared<Life>(Life{this});
+  std::unique_ptr<detail::Ground> ground_;
+  std::shared_ptr<detail::Turn::Life> life_ = std::make_shared<detail::Turn::Life>(detail::Turn::Life{this});
   std::thread::id home_{};
 
   // Whoever touches the tasks, the timers or a graph holds the loop: a turn, what runs inside of it, and
@@ -463,7 +444,6 @@ class EventLoop final : public AsioLoop {
   int depth_ = 0;
   TaskQueue ready_;
   TimerQueue timers_{*this};
-  std::optional<asio::steady_timer> timer_;
   TimePoint armed_for_{};
   std::uint64_t arming_ = 0;
   bool armed_ = false;
@@ -479,12 +459,15 @@ class EventLoop final : public AsioLoop {
   TaskQueue remote_;
   std::atomic<std::size_t> work_{0};
   std::atomic<bool> guarded_{false};
-  std::optional<asio::any_io_executor> guard_;
 
   std::atomic<bool> stopped_{false};
   std::atomic<bool> background_{false};
-  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> keep_;
+  bool keep_ = false;  // the loop's thread waits for more
   std::thread thread_;
 };
+
+inline void detail::Turn::operator()() const {
+  if (life->loop) life->loop->turn(rang);
+}
 
 }  // namespace penstock
