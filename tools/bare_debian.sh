@@ -164,6 +164,8 @@ mkdir -p "$root/dev"
 
 # How to reach the network is the host's business: its resolver, its certificates, and what apt was told of proxies.
 cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
+# The installer of Debian writes this, and debootstrap does not.
+[[ -e $root/etc/hosts ]] || printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
 [[ ! -f /etc/ssl/certs/ca-certificates.crt ]] ||
   cp --dereference /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 if command -v apt-config >/dev/null; then
