@@ -97,7 +97,7 @@ class JsonHandler {
   static constexpr std::size_t max_key_size = boost::json::string::max_size();
   static constexpr std::size_t max_string_size = boost::json::string::max_size();
   using Text = boost::json::string_view;
-  using Error = boost::json::error_code;
+  using Error = boost::system::error_code;
 
   boost::json::value_stack values;
 
@@ -132,7 +132,7 @@ class JsonParser {
   JsonParser() : memory_(std::make_unique<Memory>()) {}
 
   /// Valid until the next call. Null, and `error` set, when `text` is not one value.
-  const boost::json::value* parse(std::string_view text, boost::json::error_code& error) {
+  const boost::json::value* parse(std::string_view text, boost::system::error_code& error) {
     Memory& memory = *memory_;
     memory.value.reset();
     memory.parser.handler().values.reset();  // what a value that was none has left
@@ -197,7 +197,7 @@ class JsonInto {
       if constexpr (std::is_floating_point_v<T>) {
         into = static_cast<T>(value.to_number<double>());
       } else {
-        boost::json::error_code error;
+        boost::system::error_code error;
         into = value.to_number<T>(error);
         if (error) return problem.at("is out of range", value);
       }
@@ -288,7 +288,7 @@ class JsonlRows : public LineReader {
     const Found found = next();
     if (found == Found::nothing) return found;
     if (found == Found::record) {
-      boost::json::error_code error;
+      boost::system::error_code error;
       JsonProblem problem;
       if (const boost::json::value* value = parser_.parse(text(), error)) {
         if (into_.read(*value, row, problem)) [[likely]] return Found::record;

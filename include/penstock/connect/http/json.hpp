@@ -62,7 +62,7 @@ struct HttpBody<T> {
   };
 
   void read_value(std::string_view body, std::vector<T>& elements, Problems& problems) {
-    boost::json::error_code error;
+    boost::system::error_code error;
     const boost::json::value* const value = parser_.parse(body, error);
     if (!value) return problems.add(0, "", "not JSON: " + error.message());
     if (!value->is_array()) return read_one(*value, 0, elements, problems);
@@ -78,7 +78,7 @@ struct HttpBody<T> {
       body = end == std::string_view::npos ? std::string_view{} : body.substr(end + 1);
       if (line.ends_with('\r')) line.remove_suffix(1);
       if (line.empty()) continue;
-      boost::json::error_code error;
+      boost::system::error_code error;
       if (const boost::json::value* const value = parser_.parse(line, error)) {
         read_one(*value, index, elements, problems);
       } else {

@@ -50,8 +50,14 @@ inline std::optional<std::int64_t> retry_after_seconds(std::string_view text, st
   return std::max<std::int64_t>(0, static_cast<std::int64_t>(timegm(&tm)) - static_cast<std::int64_t>(now));
 }
 
+/// Fields behind the body are not looked at. Later versions of Beast have this function, where it must be overridden, and
+/// earlier ones have not.
+class NoTrailer : public beast::http::basic_parser<false> {
+  virtual void on_trailer_field_impl(beast::http::field, beast::string_view, beast::string_view, beast::error_code&) {}
+};
+
 /// What is kept of an answer. All of its body is read, the beginning is kept.
-class ResponseParser final : public beast::http::basic_parser<false> {
+class ResponseParser final : public NoTrailer {
  public:
   static constexpr std::size_t kept = 256;
 
