@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#if __has_include(<fmt/base.h>)  // fmt 11, whose fmt/core.h is to lose what makes strings, and then to go
+#include <fmt/format.h>
+#else
 #include <fmt/core.h>
+#endif
 
 #include <cstddef>
 #include <cstdio>
