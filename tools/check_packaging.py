@@ -35,8 +35,7 @@ NEEDS = {
                        r"SQLite ([\d.]+) or later"),
 }
 # What conan create builds is what the tests build, copied because a recipe may not reach out of its folder.
-COPIES = {CONAN / "test_package/core.cpp": "tests/consume/make/core.cpp",
-          CONAN / "test_package/whole.cpp": "tests/consume/make/whole.cpp"}
+COPIES = {CONAN / f"test_package/{name}.cpp": f"tests/consume/make/{name}.cpp" for name in ("core", "whole", "tls", "sqlite")}
 
 
 def output_of(command, **more):

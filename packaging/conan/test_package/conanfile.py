@@ -17,15 +17,19 @@ class TestPackage(ConanFile):
     def layout(self):
         cmake_layout(self)
 
+    @property
+    def _programs(self):
+        options = self.dependencies["penstock"].options
+        if options.core_only:
+            return ["core"]
+        return ["core", "whole"] + [name for name in ("tls", "sqlite") if options.get_safe(name)]
+
     def build(self):
         cmake = CMake(self)
-        core_only = self.dependencies["penstock"].options.core_only
-        cmake.configure(variables={"CORE_ONLY": "ON" if core_only else "OFF"})
+        cmake.configure(variables={"PROGRAMS": ";".join(self._programs)})
         cmake.build()
 
     def test(self):
         if can_run(self):
-            for name in ("core", "whole"):
-                program = os.path.join(self.cpp.build.bindir, name)
-                if os.path.exists(program):
-                    self.run(program, env="conanrun")
+            for name in self._programs:
+                self.run(os.path.join(self.cpp.build.bindir, name), env="conanrun")
