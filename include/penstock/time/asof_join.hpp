@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "penstock/core/loop.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/join_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/joined.hpp"
@@ -224,7 +221,7 @@ class AsOfJoinNode final
   std::optional<EventTime> tolerance_;
   std::optional<EventTime> grace_;
   Waits waiting_;
-  boost::unordered_flat_map<Key, std::map<EventTime, Kept>, WindowHash<Key>> rights_;
+  FlatMap<Key, std::map<EventTime, Kept>> rights_;
   std::multimap<EventTime, Due> due_;
   std::size_t held_ = 0;
 };

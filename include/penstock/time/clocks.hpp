@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "penstock/core/error.hpp"
+#include "penstock/core/function.hpp"
 #include "penstock/core/loop.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/ops/detail/key.hpp"

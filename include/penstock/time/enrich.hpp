@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "penstock/core/loop.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/late.hpp"
 #include "penstock/time/detail/saved.hpp"
 #include "penstock/time/detail/two_sides.hpp"
@@ -199,7 +197,7 @@ class EnrichNode final
   KeyOf<RowKey> row_key_;
   EventTime life_;
   EventTime frontier_ = no_frontier;
-  boost::unordered_flat_map<Key, Stored, WindowHash<Key>> table_;
+  FlatMap<Key, Stored> table_;
   std::multimap<EventTime, Key> due_;  // when a row is to be looked at; one for each key
   TimeGauges gauges_;
 };

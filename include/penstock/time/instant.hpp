@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "penstock/core/context.hpp"
+#include "penstock/core/loop.hpp"
 
 // Not an operator: event times and spans of them.
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -14,9 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "penstock/core/algorithm.hpp"
 #include "penstock/core/error.hpp"
+#include "penstock/core/loop.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/join_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/joined.hpp"
@@ -248,7 +247,7 @@ class IntervalJoinNode final
   KeyOf<RightKey> right_key_;
   Between bounds_;
   std::size_t max_held_;
-  boost::unordered_flat_map<Key, Sides, WindowHash<Key>> sides_;
+  FlatMap<Key, Sides> sides_;
   std::multimap<EventTime, Due> due_;  // when elements go
   std::size_t held_ = 0;
   std::uint64_t next_ = 0;

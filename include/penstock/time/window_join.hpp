@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <numeric>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "penstock/core/algorithm.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/join_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/joined.hpp"
@@ -51,7 +49,7 @@ class WindowJoinNode final
         left_key_(std::move(left_key)),
         right_key_(std::move(right_key)),
         windows_(windows),
-        slot_(std::gcd(windows.size, windows.slide)),
+        slot_(common_divisor(windows.size, windows.slide)),
         max_held_(max_held) {
     remembers(this->info(), saved ? this : nullptr);
   }
@@ -156,7 +154,7 @@ class WindowJoinNode final
     std::vector<Item<Left>> left;
     std::vector<Item<Right>> right;
   };
-  using Cells = boost::unordered_flat_map<Key, Cell, WindowHash<Key>>;
+  using Cells = FlatMap<Key, Cell>;
   struct Row {
     const Key* key;
     std::vector<const Item<Left>*> left;
@@ -164,7 +162,7 @@ class WindowJoinNode final
   };
 
   void fire(EventTime start) {
-    boost::unordered_flat_map<Key, std::size_t, WindowHash<Key>> places;
+    FlatMap<Key, std::size_t> places;
     std::vector<Row> rows;
     for (auto at = slots_.lower_bound(start); at != slots_.end() && at->first < start + windows_.size; ++at) {
       for (const auto& [key, cell] : at->second) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -66,6 +64,12 @@ struct SlidingTime {
 };
 
 namespace detail {
+
+/// The greatest one, of numbers that are more than 0.
+inline EventTime common_divisor(EventTime a, EventTime b) noexcept {
+  while (b != 0) a = std::exchange(b, a % b);
+  return a;
+}
 
 /// Calls `fn(start)` for the windows that have something in them, end after `from` and not after `to`, in order.
 /// @param slots  ordered, by their starts.

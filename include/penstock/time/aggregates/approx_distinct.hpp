@@ -3,9 +3,7 @@
 
 // Not an operator: an aggregate.
 
-#include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -13,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/core/algorithm.hpp"
+#include "penstock/time/aggregates/detail/math.hpp"
 #include "penstock/time/aggregates/detail/of_value.hpp"
 #include "penstock/time/aggregates/stable_hash.hpp"
 
@@ -127,7 +127,7 @@ class HyperLogLogOf {
   static std::uint64_t estimate_sparse(const aggregates::HyperLogLog& of) {
     constexpr double all = static_cast<double>(1u << sparse_bits);
     const double used = static_cast<double>(of.words.size());
-    return static_cast<std::uint64_t>(std::llround(-all * std::log1p(-used / all)));
+    return static_cast<std::uint64_t>(math::nearest(-all * math::log_of_1_and(-used / all)));
   }
 
   // Ertl's improved raw estimator: the one of Flajolet et al. with the corrections for small and for large
@@ -143,7 +143,7 @@ class HyperLogLogOf {
     for (unsigned place = rest; place >= 1; --place) z = 0.5 * (z + having[place]);
     z += m * sigma(having[0] / m);
     constexpr double alpha = 0.7213475204444817;  // 1 / (2 ln 2)
-    return static_cast<std::uint64_t>(std::llround(alpha * m * m / z));
+    return static_cast<std::uint64_t>(math::nearest(alpha * m * m / z));
   }
 
   static double sigma(double x) {
@@ -161,7 +161,7 @@ class HyperLogLogOf {
     if (x == 0 || x == 1) return 0;
     double factor = 1, sum = 1 - x, before = 0;
     do {
-      x = std::sqrt(x);
+      x = math::root(x);
       before = sum;
       factor *= 0.5;
       sum -= (1 - x) * (1 - x) * factor;

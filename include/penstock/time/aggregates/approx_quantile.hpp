@@ -3,9 +3,7 @@
 
 // Not an operator: an aggregate.
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/core/algorithm.hpp"
+#include "penstock/time/aggregates/detail/math.hpp"
 #include "penstock/time/aggregates/quantile.hpp"
 #include "penstock/time/aggregates/stable_hash.hpp"
 
@@ -104,7 +104,7 @@ class KllOf {
     std::uint64_t below = 0;
     for (auto& [value, weight] : weighed) weight = below += weight;
     for (std::size_t i = 0; i < N; ++i) {
-      const double rank = std::ceil(which[i] * static_cast<double>(of.count));
+      const double rank = math::ceiling(which[i] * static_cast<double>(of.count));
       const auto at = std::find_if(weighed.begin(), weighed.end(), [&](const auto& each) {
         return static_cast<double>(each.second) >= rank;
       });
@@ -121,7 +121,7 @@ class KllOf {
   std::size_t capacity(std::size_t level, std::size_t levels) const {
     double capacity = k_;
     for (std::size_t i = level + 1; i < levels && capacity > 8; ++i) capacity = capacity * 2 / 3;
-    return std::max<std::size_t>(8, static_cast<std::size_t>(std::ceil(capacity)));
+    return std::max<std::size_t>(8, static_cast<std::size_t>(math::ceiling(capacity)));
   }
 
   template <class V>

@@ -3,13 +3,13 @@
 
 // Not an operator: an aggregate.
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/loop.hpp"
 #include "penstock/time/aggregates/sum.hpp"
 
 namespace penstock {

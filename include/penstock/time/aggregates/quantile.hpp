@@ -3,15 +3,15 @@
 
 // Not an operator: an aggregate.
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/algorithm.hpp"
+#include "penstock/time/aggregates/detail/math.hpp"
 #include "penstock/time/aggregates/to_vector.hpp"
 
 namespace penstock {
@@ -49,7 +49,7 @@ QuantileResult<V> quantile_of(std::vector<V>& values, double q) {
     const Result high = static_cast<Result>(*std::min_element(at(below + 1), values.end()));
     return low == high ? low : low * (1 - part) + high * part;
   } else {
-    const double rank = std::ceil(q * static_cast<double>(values.size()));
+    const double rank = math::ceiling(q * static_cast<double>(values.size()));
     const std::size_t place = std::min(rank < 1 ? 0 : static_cast<std::size_t>(rank) - 1, last);
     std::nth_element(values.begin(), at(place), values.end());
     return values[place];

@@ -4,7 +4,6 @@
 // Not an operator: hashes that are the same everywhere.
 
 #include <bit>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +13,8 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+
+#include "penstock/core/loop.hpp"
 
 namespace penstock {
 namespace detail {

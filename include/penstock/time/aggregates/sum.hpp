@@ -3,8 +3,6 @@
 
 // Not an operator: an aggregate.
 
-#include <chrono>
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <stdexcept>
@@ -12,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/loop.hpp"
+#include "penstock/time/aggregates/detail/math.hpp"
 #include "penstock/time/aggregates/detail/of_value.hpp"
 
 namespace penstock {
@@ -77,7 +77,7 @@ void subtract_checked(const char* op, Integer& total, Integer value) {
 template <class Float>
 void add_compensated(aggregates::CompensatedSum<Float>& to, Float value) noexcept {
   const Float sum = to.sum + value;
-  if (std::abs(to.sum) >= std::abs(value)) {
+  if (math::absolute(to.sum) >= math::absolute(value)) {
     to.compensation += (to.sum - sum) + value;
   } else {
     to.compensation += (value - sum) + to.sum;
@@ -93,7 +93,7 @@ void merge_compensated(aggregates::CompensatedSum<Float>& into,
 /// The compensation of an infinite sum is the difference of infinities, and means nothing.
 template <class Float>
 Float total_of(const aggregates::CompensatedSum<Float>& of) noexcept {
-  return std::isfinite(of.sum) ? of.sum + of.compensation : of.sum;
+  return math::is_finite(of.sum) ? of.sum + of.compensation : of.sum;
 }
 
 // Which number a value is summed as, what holds the sum, and what is made of it.

@@ -3,13 +3,13 @@
 
 // Not an operator: an aggregate.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/algorithm.hpp"
 #include "penstock/time/aggregates/detail/key_table.hpp"
 
 namespace penstock {

@@ -3,12 +3,12 @@
 
 // Not an operator: an aggregate.
 
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <tuple>
 #include <utility>
 
+#include "penstock/time/aggregates/detail/math.hpp"
 #include "penstock/time/aggregates/detail/of_value.hpp"
 
 namespace penstock {
@@ -72,7 +72,7 @@ class Variance : public detail::OfValue<Variance<Fn, Whole, Root>, Fn> {
   std::optional<double> result(const Moments& state) const noexcept {
     if (state.count < (Whole ? 1 : 2)) return std::nullopt;
     const double variance = state.squares / static_cast<double>(state.count - (Whole ? 0 : 1));
-    return Root ? std::sqrt(variance) : variance;
+    return Root ? detail::math::root(variance) : variance;
   }
 };
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/algorithm.hpp"
 #include "penstock/state/keyed_state.hpp"
 
 // Not an operator: what comes up for keys, and when.

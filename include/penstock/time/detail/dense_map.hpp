@@ -3,14 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_set.hpp>
-
+#include "penstock/core/box.hpp"
+#include "penstock/time/detail/flat_table.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 
 // Not an operator: a hash table for what is kept of keys.
@@ -31,25 +30,12 @@ class DenseMap {
   struct Block {
     alignas(value_type) std::byte entries[per_block * sizeof(value_type)];
   };
-  struct HashAt {
-    using is_transparent = void;
-    const DenseMap* map;
-    std::size_t operator()(Place place) const { return (*this)(map->at(place).first); }
-    std::size_t operator()(const Key& key) const { return WindowHash<Key>{}(key); }
-  };
-  struct EqualAt {
-    using is_transparent = void;
-    const DenseMap* map;
-    bool operator()(Place a, Place b) const noexcept { return a == b; }
-    bool operator()(const Key& key, Place place) const { return map->at(place).first == key; }
-    bool operator()(Place place, const Key& key) const { return map->at(place).first == key; }
-  };
-  using Index = boost::unordered_flat_set<Place, HashAt, EqualAt>;
+  using Index = FlatTable<Place>;
 
   template <class Map, class Entry>
   class Iterator {
    public:
-    Iterator(Map& map, typename Index::const_iterator at) noexcept : map_(&map), at_(at) {}
+    Iterator(Map& map, typename Index::Iterator at) noexcept : map_(&map), at_(at) {}
     Entry& operator*() const noexcept { return map_->at(*at_); }
     Entry* operator->() const noexcept { return &map_->at(*at_); }
     Iterator& operator++() noexcept {
@@ -61,14 +47,14 @@ class DenseMap {
    private:
     friend DenseMap;
     Map* map_;
-    typename Index::const_iterator at_;
+    typename Index::Iterator at_;
   };
 
  public:
   using iterator = Iterator<DenseMap, value_type>;
   using const_iterator = Iterator<const DenseMap, const value_type>;
 
-  DenseMap() : index_(0, HashAt{this}, EqualAt{this}) {}
+  DenseMap() = default;
   DenseMap(const DenseMap&) = delete;
   DenseMap& operator=(const DenseMap&) = delete;
   ~DenseMap() { clear(); }
@@ -80,18 +66,19 @@ class DenseMap {
   const_iterator begin() const noexcept { return {*this, index_.begin()}; }
   const_iterator end() const noexcept { return {*this, index_.end()}; }
 
-  iterator find(const Key& key) { return {*this, index_.find(key)}; }
-  const_iterator find(const Key& key) const { return {*this, index_.find(key)}; }
+  iterator find(const Key& key) { return {*this, find(key, hash(key))}; }
+  const_iterator find(const Key& key) const { return {*this, find(key, hash(key))}; }
 
   template <class K, class... Args>
   std::pair<iterator, bool> try_emplace(K&& key, Args&&... args) {
-    const auto known = index_.find(key);
+    const std::uint64_t code = hash(key);
+    const auto known = find(key, code);
     if (known != index_.end()) return {iterator{*this, known}, false};
     const Place place = free_place();
     value_type* entry = std::construct_at(&at(place), std::piecewise_construct, std::forward_as_tuple(std::forward<K>(key)),
                                           std::forward_as_tuple(std::forward<Args>(args)...));
     try {
-      const auto added = index_.insert(place).first;
+      const auto added = index_.add(code, [this](Place each) { return hash(at(each).first); }, place);
       taken(place);
       return {iterator{*this, added}, true};
     } catch (...) {
@@ -118,13 +105,17 @@ class DenseMap {
   }
 
  private:
+  static std::uint64_t hash(const Key& key) { return mixed(WindowHash<Key>{}(key)); }
+  auto find(const Key& key, std::uint64_t code) const {
+    return index_.find(code, [&](Place place) { return at(place).first == key; });
+  }
   value_type& at(Place place) const noexcept {
     return reinterpret_cast<value_type*>(blocks_[place / per_block]->entries)[place % per_block];
   }
   Place free_place() {
     if (!free_.empty()) return free_.back();
     if (used_ == ~Place{0}) throw std::length_error("too many keys");
-    if (used_ / per_block == blocks_.size()) blocks_.push_back(std::unique_ptr<Block>(new Block));
+    if (used_ / per_block == blocks_.size()) blocks_.push_back(Box<Block>{new Block});
     return used_;
   }
   void taken(Place place) noexcept {
@@ -135,7 +126,7 @@ class DenseMap {
     }
   }
 
-  std::vector<std::unique_ptr<Block>> blocks_;
+  std::vector<Box<Block>> blocks_;
   std::vector<Place> free_;
   Place used_ = 0;
   Index index_;

@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <numeric>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
-
+#include "penstock/core/algorithm.hpp"
 #include "penstock/core/error.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/aggregate.hpp"
 #include "penstock/time/detail/dense_map.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/windows.hpp"
@@ -39,7 +36,7 @@ class FixedWindowNode final
   using Out = WindowResult<ShownKey<Key>, typename Aggregator::result_type>;
   using Base = WindowNode<FixedWindowNode, T, Out>;
   template <class Value>
-  using ByKey = boost::unordered_flat_map<Key, Value, WindowHash<Key>>;
+  using ByKey = FlatMap<Key, Value>;
 
  public:
   using Result = Out;
@@ -54,7 +51,7 @@ class FixedWindowNode final
         early_(span_of(options.early_event_time)),
         several_(windows.size != windows.slide),
         shared_(several_ && Aggregator::can_merge && !options.discarding),
-        slot_(shared_ ? std::gcd(windows.size, windows.slide) : windows.size),
+        slot_(shared_ ? common_divisor(windows.size, windows.slide) : windows.size),
         counts_panes_(lateness_ != 0 || has_early_results(options) || options.output == Output::update ||
                       options.output == Output::complete) {
     remembers(this->info(), saved ? this : nullptr);
@@ -178,7 +175,7 @@ class FixedWindowNode final
     EventTime last_end;
     DenseMap<Key, State> states;
   };
-  using KeySet = boost::unordered_flat_set<Key, WindowHash<Key>>;
+  using KeySet = FlatSet<Key>;
 
   // --- where an element belongs
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -10,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "penstock/core/algorithm.hpp"
 #include "penstock/core/error.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/aggregate.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/windows.hpp"
@@ -142,7 +141,7 @@ class GlobalWindowNode final
     std::uint32_t panes = 0;
     bool news = false;  // elements since the last result
   };
-  using Entries = boost::unordered_flat_map<Key, Entry, WindowHash<Key>>;
+  using Entries = FlatMap<Key, Entry>;
 
   Entry& entry_of(const Key& key) {
     const auto known = entries_.find(key);

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "penstock/core/box.hpp"
 #include "penstock/core/ring.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/clocks.hpp"
 #include "penstock/time/detail/burst_node.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/saved.hpp"
 
 // Not an operator: a clock for each partition of a stream.
@@ -201,7 +199,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
 
   Partition& partition_of(const Id& id) {
     const auto [at, is_new] = places_.try_emplace(id, list_.size());
-    if (is_new) list_.push_back(std::make_unique<Partition>(Partition{id}));
+    if (is_new) list_.push_back(Box<Partition>{new Partition{id}});
     return *list_[at->second];
   }
 
@@ -374,8 +372,8 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
   EventTimeOptions options_;
   PartitionOptions partitions_;
   EventTime drift_;
-  boost::unordered_flat_map<Id, std::size_t, WindowHash<Id>> places_;
-  std::vector<std::unique_ptr<Partition>> list_;  // in the order in which they came
+  FlatMap<Id, std::size_t> places_;
+  std::vector<Box<Partition>> list_;  // in the order in which they came
   EventTime least_ = no_frontier;     // of those that count
   EventTime told_ = no_frontier;      // to those behind
   std::size_t left_ = 0;              // elements until it is told

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -10,6 +9,7 @@
 
 #include <boost/pfr/core.hpp>
 
+#include "penstock/core/loop.hpp"
 #include "penstock/state/keyed_state.hpp"
 #include "penstock/time/detail/staged_node.hpp"
 #include "penstock/time/instant.hpp"

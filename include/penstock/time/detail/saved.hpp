@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/algorithm.hpp"
 #include "penstock/core/emit.hpp"
 #include "penstock/core/loop.hpp"
 #include "penstock/core/managed.hpp"

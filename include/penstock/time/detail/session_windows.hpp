@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -10,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "penstock/core/algorithm.hpp"
 #include "penstock/core/error.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/aggregate.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/windows.hpp"
@@ -355,7 +354,7 @@ class SessionWindowNode final
   EventTime early_;     // the multiples of it bring early results about
   bool tells_changes_;  // as often as the frontier is told
   bool news_ = false;   // an element since the results before
-  boost::unordered_flat_map<Key, std::vector<Session>, WindowHash<Key>> sessions_;
+  FlatMap<Key, std::vector<Session>> sessions_;
   std::multimap<EventTime, Due> due_;
   std::vector<Ripe> gone_;
   std::size_t entries_ = 0;

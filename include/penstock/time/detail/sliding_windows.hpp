@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -11,11 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "penstock/core/error.hpp"
 #include "penstock/core/ring.hpp"
 #include "penstock/time/aggregate.hpp"
+#include "penstock/time/detail/flat_map.hpp"
 #include "penstock/time/detail/window_node.hpp"
 #include "penstock/time/detail/window_parts.hpp"
 #include "penstock/time/windows.hpp"
@@ -279,7 +277,7 @@ class SlidingWindowNode final
   Windows windows_;
   Aggregator aggregate_;
   WindowOptions options_;
-  boost::unordered_flat_map<Key, Entry, WindowHash<Key>> entries_;
+  FlatMap<Key, Entry> entries_;
   std::multimap<EventTime, Waiting> waiting_;  // by time and arrival
   std::multimap<EventTime, Key> due_;          // when a key is to be looked at; once for each
   std::size_t held_ = 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <cmath>
 #include <concepts>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include "penstock/core/error.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/key.hpp"
+#include "penstock/time/aggregates/detail/math.hpp"
 #include "penstock/time/aggregates/detail/modifiers.hpp"
 
 namespace penstock::detail {
@@ -80,7 +80,7 @@ concept arithmetic = std::is_arithmetic_v<V>;
 template <class V>
 bool is_nan([[maybe_unused]] const V& value) noexcept {
   if constexpr (std::is_floating_point_v<V>) {
-    return std::isnan(value);
+    return math::is_nan(value);
   } else {
     return false;
   }
