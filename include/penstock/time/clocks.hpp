@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "penstock/core/error.hpp"
-#include "penstock/core/function.hpp"
 #include "penstock/core/loop.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/ops/detail/key.hpp"
+#include "penstock/time/detail/function.hpp"
 #include "penstock/time/gauges.hpp"
 #include "penstock/time/instant.hpp"
 
