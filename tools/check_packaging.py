@@ -34,6 +34,8 @@ NEEDS = {
     "THIRD_PARTY.md": (r"Boost ([\d.]+) or later", r"fmt ([\d.]+) or later", r"OpenSSL ([\d.]+) or later",
                        r"SQLite ([\d.]+) or later"),
 }
+# Headers of Boost that do not lie in the folder of their part.
+NO_PART = {"none": "optional"}
 # What conan create builds is what the tests build, copied because a recipe may not reach out of its folder.
 COPIES = {CONAN / f"test_package/{name}.cpp": f"tests/consume/make/{name}.cpp" for name in ("core", "whole", "tls", "sqlite")}
 
@@ -77,6 +79,12 @@ def check_port(report):
         if name not in options:
             report.add(VCPKG / "portfile.cmake", 1, f"{name} is no option of CMakeLists.txt")
     features = json.loads(read(VCPKG / "vcpkg.json"))["features"]
+    # vcpkg has a port for each part of Boost.
+    included = set(re.findall(r"^#include <boost/(\w+)", "".join(map(read, files("*.hpp", under="include"))), re.MULTILINE))
+    wanted = {f"boost-{NO_PART.get(part, part)}" for part in included}
+    listed = {port["name"] for port in features["loop"]["dependencies"] if port["name"].startswith("boost-")}
+    for name in sorted(wanted ^ listed):
+        report.add(VCPKG / "vcpkg.json", 1, f"{name} is {'listed and not included' if name in listed else 'included and not listed'}")
     asked = re.search(r"vcpkg_check_features\(([^)]*)\)", text)
     for feature in features:
         if not asked or feature not in asked[1].split():
