@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/line.hpp"
+#include "penstock/core/shared.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/block.hpp"
@@ -58,13 +58,13 @@ struct Answer {
 /// mail under the lock, and whoever puts the first letter into an empty box wakes the other loop, once for
 /// all that follow.
 template <element T>
-class Bridge {
+class Bridge : public Owned {
  public:
   Bridge(Loop& home_loop, Loop& far_loop) : back_(home_loop), forth_(far_loop) {}
 
   /// From home: `put(mail)` adds letters. When the other side is gone its last word is on its way here.
   template <class Put>
-  static void send(const std::shared_ptr<Bridge>& bridge, Put put) {
+  static void send(const Shared<Bridge>& bridge, Put put) {
     {
       const std::lock_guard lock{bridge->mutex_};
       if (bridge->far_gone_) return;
@@ -74,7 +74,7 @@ class Bridge {
     bridge->forth_.post(bridge);
   }
   /// From the other side: the answer to letters, in order.
-  static void answer(const std::shared_ptr<Bridge>& bridge, Answer answer) {
+  static void answer(const Shared<Bridge>& bridge, Answer answer) {
     {
       const std::lock_guard lock{bridge->mutex_};
       if (bridge->home_gone_) return;
@@ -110,7 +110,7 @@ class Bridge {
     home_gone_ = true;
     std::swap(mail_, rest);
   }
-  static void far_ends(const std::shared_ptr<Bridge>& bridge) noexcept {
+  static void far_ends(const Shared<Bridge>& bridge) noexcept {
     Mail<T> rest;
     bridge->far = nullptr;
     {
@@ -130,12 +130,12 @@ class Bridge {
   template <bool forth>
   struct Courier final : Task {
     explicit Courier(Loop& l) : loop(l) {}
-    void post(const std::shared_ptr<Bridge>& bridge) {
+    void post(const Shared<Bridge>& bridge) {
       alive = bridge;
       loop.post_remote(*this);
     }
     void run() override {
-      const std::shared_ptr<Bridge> bridge = std::move(alive);
+      const Shared<Bridge> bridge = std::move(alive);
       {
         // Only here: a box may be emptied while the courier is still on its way, and it is not to be sent
         // twice.
@@ -148,9 +148,9 @@ class Bridge {
         if (bridge->home) bridge->home->mail();
       }
     }
-    void discard() noexcept override { alive.reset(); }
+    void discard() noexcept override { alive = {}; }
     Loop& loop;
-    std::shared_ptr<Bridge> alive;
+    Shared<Bridge> alive;
     bool posted = false;
   };
 
@@ -167,7 +167,7 @@ class Bridge {
 template <element T>
 class HopNode final : public Node, public Receiver<T, HopNode<T>> {
  public:
-  HopNode(std::shared_ptr<Bridge<T>> bridge, Stream<T> far, std::size_t bound)
+  HopNode(Shared<Bridge<T>> bridge, Stream<T> far, std::size_t bound)
       : Node(Info{"hop", {}, Shape::time}), bridge_(std::move(bridge)), far_(std::move(far)), bound_(bound) {
     PENSTOCK_KEEPS("hop", T);
     this->port(static_cast<InletBase&>(*this));
@@ -353,7 +353,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     }
   }
 
-  std::shared_ptr<Bridge<T>> bridge_;
+  Shared<Bridge<T>> bridge_;
   Stream<T> far_;
   std::size_t bound_;
   Ring<Held<T>> line_;     // has to wait for room
@@ -371,7 +371,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
 template <element T>
 class LandingNode final : public Node {
  public:
-  LandingNode(std::shared_ptr<Bridge<T>> bridge, std::size_t bound)
+  LandingNode(Shared<Bridge<T>> bridge, std::size_t bound)
       : Node(Info{"hop", {}, Shape::source}),
         bridge_(std::move(bridge)),
         lot_(std::max<std::size_t>(1, bound / 4)) {
@@ -470,7 +470,7 @@ class LandingNode final : public Node {
     if (through_ != 0) Bridge<T>::answer(bridge_, {std::exchange(through_, 0), nullptr});
   }
 
-  std::shared_ptr<Bridge<T>> bridge_;
+  Shared<Bridge<T>> bridge_;
   Mail<T> mail_;
   std::size_t at_ = 0;       // the next element
   std::size_t mark_ = 0;     // the next mark
@@ -519,9 +519,9 @@ auto hop(Loop& loop, Options... options) {
       detail::misuse(
           "hop needs an event loop on both sides: give one to the source, as in Stream<int> source{loop}");
     }
-    auto bridge = std::make_shared<detail::Bridge<T>>(*from.loop(), loop);
+    detail::Shared<detail::Bridge<T>> bridge{new detail::Bridge<T>(*from.loop(), loop)};
     auto* graph = new Graph(&loop);
-    const Stream<T> far{graph->add(std::make_unique<detail::LandingNode<T>>(bridge, bound)).outlet};
+    const Stream<T> far{graph->add(detail::make_box<detail::LandingNode<T>>(bridge, bound)).outlet};
     attach<detail::HopNode<T>>(from, std::move(bridge), far, bound);
     return far;
   };
