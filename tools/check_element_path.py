@@ -37,7 +37,6 @@ REASONS = {
     ("ops/on_error.hpp", "a clock"): "of an element that has failed, before it is tried again",
     ("ops/frequencies.hpp", "std::map"): "the map is what it emits",
     ("ops/hop.hpp", "a lock"): "the other side is another thread",
-    ("ops/hop.hpp", "std::shared_ptr"): "the bridge outlives both of its ends; no element copies it",
 }
 
 
