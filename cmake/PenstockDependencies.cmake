@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: BSL-1.0
 # What penstock::penstock stands on. A parent project may have brought any of it already.
 
+# Boost says itself where it is, except where only its headers were copied: later versions of CMake warn when one lets them look.
 if(NOT TARGET Boost::headers)
-  find_package(Boost 1.81 QUIET)
+  if(NOT Boost_NO_BOOST_CMAKE)
+    find_package(Boost 1.81 QUIET CONFIG)
+  endif()
+  if(NOT TARGET Boost::headers)
+    find_package(Boost 1.81 QUIET)
+  endif()
   if(NOT TARGET Boost::headers)
     message(FATAL_ERROR "penstock needs the headers of Boost 1.81 or later (Debian: libboost1.81-dev, vcpkg: boost-asio)")
   endif()

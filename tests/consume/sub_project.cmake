@@ -14,9 +14,9 @@ get_directory_property(penstock_VERSION DIRECTORY "${penstock_SOURCE_DIR}" DEFIN
 
 get_cmake_property(cache CACHE_VARIABLES)
 list(REMOVE_ITEM cache ${cache_before})
-# Beside our own: what CMake, and the modules and packages that we use, remember. FindOpenSSL asks pkg-config.
+# Beside our own: what CMake, and the modules and packages that we use, remember. FindOpenSSL asks pkg-config, and FindSQLite3 in CMake 4.
 list(FILTER cache EXCLUDE REGEX
-     "^(PENSTOCK_|penstock_|CMAKE_|_GNUInstallDirs_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|_?OPENSSL_|SQLite3_|PKG_CONFIG_|pkgcfg_|__pkg_config_.*OPENSSL$|prefix_result$)")
+     "^(PENSTOCK_|penstock_|CMAKE_|_GNUInstallDirs_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|_?OPENSSL_|(PC_)?SQLite3_|PKG_CONFIG_|pkgcfg_|__pkg_config_.*(OPENSSL|SQLite3)$|prefix_result$)")
 if(cache)
   message(FATAL_ERROR "as a sub-project Penstock puts into the cache: ${cache}")
 endif()
@@ -24,7 +24,7 @@ endif()
 get_cmake_property(variables VARIABLES)
 list(REMOVE_ITEM variables ${variables_before})
 list(FILTER variables EXCLUDE REGEX
-     "^(PENSTOCK_|penstock_|CMAKE_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|OPENSSL_|SQLite3_|PKG_CONFIG_|pkgcfg_|prefix_result$|cache_before$|cache$|variables_before$|_)")
+     "^(PENSTOCK_|penstock_|CMAKE_|FETCHCONTENT_|FIND_PACKAGE_MESSAGE_DETAILS_|Boost_|boost_|fmt_|OPENSSL_|(PC_)?SQLite3_|PKG_CONFIG_|pkgcfg_|prefix_result$|cache_before$|cache$|variables_before$|_)")
 if(variables)
   message(FATAL_ERROR "as a sub-project Penstock sets in its user's scope: ${variables}")
 endif()
