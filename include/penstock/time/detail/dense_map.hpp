@@ -66,7 +66,7 @@ class DenseMap {
   const_iterator begin() const noexcept { return {*this, index_.begin()}; }
   const_iterator end() const noexcept { return {*this, index_.end()}; }
 
-  iterator find(const Key& key) { return {*this, find(key, hash(key))}; }
+  [[gnu::always_inline]] iterator find(const Key& key) { return {*this, find(key, hash(key))}; }
   const_iterator find(const Key& key) const { return {*this, find(key, hash(key))}; }
 
   template <class K, class... Args>
@@ -106,7 +106,7 @@ class DenseMap {
 
  private:
   static std::uint64_t hash(const Key& key) { return mixed(WindowHash<Key>{}(key)); }
-  auto find(const Key& key, std::uint64_t code) const {
+  [[gnu::always_inline]] auto find(const Key& key, std::uint64_t code) const {
     return index_.find(code, [&](Place place) { return at(place).first == key; });
   }
   value_type& at(Place place) const noexcept {

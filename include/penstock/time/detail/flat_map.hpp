@@ -72,7 +72,7 @@ class FlatMap {
 
  private:
   static std::uint64_t hash(const Key& key) { return mixed(WindowHash<Key>{}(key)); }
-  iterator find(const Key& key, std::uint64_t code) const {
+  [[gnu::always_inline]] iterator find(const Key& key, std::uint64_t code) const {
     return entries_.find(code, [&](const value_type& entry) { return entry.first == key; });
   }
 

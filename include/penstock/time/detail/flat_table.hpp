@@ -60,7 +60,7 @@ class FlatTable {
     Iterator() = default;
     Slot& operator*() const noexcept { return *slot_; }
     Slot* operator->() const noexcept { return slot_; }
-    Iterator& operator++() noexcept {
+    [[gnu::always_inline]] Iterator& operator++() noexcept {
       const std::size_t place = reinterpret_cast<std::uintptr_t>(code_) % sizeof(Group);
       const auto* const group = reinterpret_cast<const Group*>(code_ - place);
       if (const std::uint32_t behind = group->taken() >> place >> 1; behind != 0) [[likely]] {
@@ -105,7 +105,7 @@ class FlatTable {
   /// Makes a slot of `args`, which is not there yet. `hash_of(slot)` is asked when the table grows. When something throws, the
   /// table is as before; but when `hash_of` does, slots that were moved already are gone.
   template <class HashOf, class... Args>
-  Iterator add(std::uint64_t hash, HashOf hash_of, Args&&... args) {
+  [[gnu::always_inline]] Iterator add(std::uint64_t hash, HashOf hash_of, Args&&... args) {
     if (size_ >= limit_) [[unlikely]] return grow_and_add(hash, hash_of, std::forward<Args>(args)...);
     return put(hash, std::forward<Args>(args)...);
   }
@@ -171,7 +171,7 @@ class FlatTable {
   }
 
   template <class... Args>
-  Iterator put(std::uint64_t hash, Args&&... args) {
+  [[gnu::always_inline]] Iterator put(std::uint64_t hash, Args&&... args) {
     const unsigned char code = code_of(hash);
     std::size_t at = (hash >> 8) & last_;
     for (std::size_t step = 1;; ++step) {
