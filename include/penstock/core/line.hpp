@@ -13,6 +13,10 @@ namespace penstock::detail {
 
 struct NoMark {};
 
+[[gnu::cold, gnu::noinline]] inline void stop_waiting(const Info& info, const Receipt& receipt) noexcept {
+  receipt.settle(std::make_exception_ptr(Stopped(info.label() + ": stopped with elements in it")));
+}
+
 /// An element or a signal in a line, with all that belongs to it.
 template <element T, class Mark = NoMark>
 struct Held {
@@ -41,7 +45,7 @@ class LineBase : public Node {
   using Item = Held<T, Mark>;
 
   bool busy() const noexcept override { return !line_.empty() || pump_.active(); }
-  void shut_down() noexcept override {
+  [[gnu::cold]] void shut_down() noexcept override {
     pump_.stop();
     stopped(std::exchange(under_way_, {}));
     for (; !line_.empty(); line_.pop()) {
@@ -94,7 +98,7 @@ class LineBase : public Node {
   Pending* add(const Signal& signal) {
     return LineBase::busy() ? queue(signal) : owner().pass(signal);
   }
-  Pending* queue(const Signal& signal) {
+  [[gnu::noinline]] Pending* queue(const Signal& signal) {
     const bool behind_a_signal = !line_.empty() && !line_.back().value;
     if (signal.kind == Signal::watermark && behind_a_signal && line_.back().signal.kind == signal.kind) {
       line_.back().signal = signal;
@@ -128,7 +132,7 @@ class LineBase : public Node {
 
   /// Ends a receipt of somebody who waited for what will not come.
   void stopped(const Receipt& receipt) noexcept {
-    if (receipt.state()) receipt.settle(std::make_exception_ptr(Stopped(info().label() + ": stopped with elements in it")));
+    if (receipt.state()) stop_waiting(info(), receipt);
   }
 
   void elements(std::size_t n) noexcept {

@@ -29,8 +29,7 @@ class Ring {
         size_(std::exchange(other.size_, 0)) {}
   Ring& operator=(const Ring&) = delete;
   ~Ring() {
-    clear();
-    if (items_) std::allocator<T>{}.deallocate(items_, capacity_);
+    if (items_) free();
   }
 
   bool empty() const noexcept { return size_ == 0; }
@@ -69,6 +68,10 @@ class Ring {
     front().~T();
     head_ = (head_ + 1) & (capacity_ - 1);
     --size_;
+  }
+  [[gnu::noinline]] void free() noexcept {
+    clear();
+    std::allocator<T>{}.deallocate(items_, capacity_);
   }
   [[gnu::noinline]] void grow() {
     const std::size_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;

@@ -7,11 +7,10 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <string>
 #include <thread>
 #include <utility>
 
@@ -315,16 +314,19 @@ class EventLoop final : public AsioLoop {
   }
   Inside enter(const char* what) {
     own(what);
-    if (background_) detail::misuse(std::string{what} + ": the loop runs on a thread of its own");
-    if (!take_over()) detail::misuse(std::string{what} + ": the loop is being run already");
+    if (background_) wrong(what, ": the loop runs on a thread of its own");
+    if (!take_over()) wrong(what, ": the loop is being run already");
     owned_->restart();
     if (stopped_) owned_->stop();
     return Inside{this};
   }
   void own(const char* what) const {
-    if (!owned_) {
-      detail::misuse(std::string{what} + ": the loop has adopted its context; use the context's own " + what);
-    }
+    if (!owned_) wrong(what, ": the loop has adopted its context; use the context's own ", what);
+  }
+  [[noreturn, gnu::cold, gnu::noinline]] static void wrong(const char* what, const char* why, const char* end = "") {
+    char sentence[256];
+    std::snprintf(sentence, sizeof sentence, "%s%s%s", what, why, end);
+    detail::misuse(sentence);
   }
 
   void run_until(const Flag& done) {

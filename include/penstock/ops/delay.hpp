@@ -44,7 +44,7 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
   }
 
   const char* needs_loop() const noexcept override { return "delay"; }
-  void shut_down() noexcept override {
+  [[gnu::cold]] void shut_down() noexcept override {
     alarm_.cancel();
     Line::shut_down();
     while (!waiting_.empty()) this->stopped(waiting_.pop());
@@ -71,7 +71,7 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
 
   // Elements with the time that is left to them.
   static constexpr bool saved = has_codec<T>;
-  void write(StateWriter& to) const {
+  [[gnu::cold]] void write(StateWriter& to) const {
     const TimePoint now = this->clock().now();
     to.put(std::uint64_t{this->elements_});
     for (std::size_t i = 0; i < this->line_.size(); ++i) {
@@ -82,7 +82,7 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
       to.put(item.context);
     }
   }
-  void read(StateReader& from) {
+  [[gnu::cold]] void read(StateReader& from) {
     const TimePoint now = this->clock().now();
     for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
       const TimePoint at = now + from.get<Duration>();
