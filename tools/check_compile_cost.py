@@ -26,9 +26,9 @@ PRINTS = {"core only": "0\n20\n40\n", "event loop": "0\n10\n20\n30\n40\n", "CSV"
 
 # What it costs today, and a little air: lines, and megabytes (15 % of air). A budget may be lowered,
 # never raised.
-LINES = {"core only": 43000, "event loop": 125000, "CSV": 52500}
-MEGABYTES = {("core only", "g++"): 215, ("event loop", "g++"): 469, ("CSV", "g++"): 395,
-             ("core only", "clang++-14"): 184, ("event loop", "clang++-14"): 325, ("CSV", "clang++-14"): 252}
+LINES = {"core only": 43000, "event loop": 107500, "CSV": 52000}
+MEGABYTES = {("core only", "g++"): 214, ("event loop", "g++"): 393, ("CSV", "g++"): 324,
+             ("core only", "clang++-14"): 184, ("event loop", "clang++-14"): 264, ("CSV", "clang++-14"): 215}
 
 ENVIRONMENT = {**os.environ, "CCACHE_DISABLE": "1"}
 
