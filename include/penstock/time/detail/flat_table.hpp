@@ -90,12 +90,16 @@ class FlatTable {
   template <class Is>
   [[gnu::always_inline]] Iterator find(std::uint64_t hash, Is is) const {
     const unsigned char code = code_of(hash);
-    std::size_t at = (hash >> 8) & last_;
+    std::size_t at = first_place(hash);
     for (std::size_t step = 1;; ++step) {
       Group& group = groups_[at];
-      for (std::uint32_t hits = group.with(code); hits != 0; hits &= hits - 1) {
-        const Iterator found = in(at, hits);
-        if (is(std::as_const(*found))) [[likely]] return found;
+      if (std::uint32_t hits = group.with(code); hits != 0) {
+        fetch(slots_ + at * per_group);
+        do {
+          const Iterator found = in(at, hits);
+          if (is(std::as_const(*found))) [[likely]] return found;
+          hits &= hits - 1;
+        } while (hits != 0);
       }
       if (!group.went_past(code) || step > last_) [[likely]] return end();
       at = (at + step) & last_;
@@ -149,10 +153,14 @@ class FlatTable {
     return groups <= 2 ? groups * per_group : groups * per_group / 8 * 7;
   }
 
+  /// By the upper bits, which keys that follow each other spread evenly over.
+  std::size_t first_place(std::uint64_t hash) const noexcept { return static_cast<std::size_t>(hash >> shift_) & last_; }
+
   void swap(FlatTable& other) noexcept {
     std::swap(groups_, other.groups_);
     std::swap(slots_, other.slots_);
     std::swap(last_, other.last_);
+    std::swap(shift_, other.shift_);
     std::swap(size_, other.size_);
     std::swap(limit_, other.limit_);
   }
@@ -161,6 +169,11 @@ class FlatTable {
   Iterator in(std::size_t group, std::uint32_t bits) const noexcept {
     const auto i = static_cast<unsigned>(std::countr_zero(bits));
     return {this, groups_[group].codes + i, slots_ + group * per_group + i};
+  }
+  /// Memory that will be looked at: the half of a group's slots that is the likelier to have what is looked for.
+  static void fetch(const Slot* slots) noexcept {
+    const auto* const bytes = reinterpret_cast<const char*>(slots);
+    for (std::size_t at = 0; at < per_group / 2 * sizeof(Slot); at += 64) __builtin_prefetch(bytes + at);
   }
   /// The first one in or behind a group.
   Iterator first_from(std::size_t group) const noexcept {
@@ -173,7 +186,7 @@ class FlatTable {
   template <class... Args>
   [[gnu::always_inline]] Iterator put(std::uint64_t hash, Args&&... args) {
     const unsigned char code = code_of(hash);
-    std::size_t at = (hash >> 8) & last_;
+    std::size_t at = first_place(hash);
     for (std::size_t step = 1;; ++step) {
       Group& group = groups_[at];
       if (const std::uint32_t empty = group.with(0); empty != 0) [[likely]] {
@@ -195,34 +208,27 @@ class FlatTable {
     while (limit_of(groups) < room) groups *= 2;
     FlatTable grown{groups};
     Iterator added = grown.put(hash, std::forward<Args>(args)...);  // `args` may be of a slot
-    Iterator at = begin();
-    try {
-      for (; at != end(); ++at) {
-        const std::uint64_t its = hash_of(std::as_const(*at));
+    for (std::size_t at = 0; at <= last_; ++at) {
+      for (std::uint32_t taken = groups_[at].taken(); taken != 0; taken &= taken - 1) {
+        const Iterator each = in(at, taken);
+        const std::uint64_t its = hash_of(std::as_const(*each));
         if constexpr (Relocation<Slot>::moves) {
-          grown.put(its, Relocation<Slot>::move(*at));
-          at->~Slot();
+          grown.put(its, Relocation<Slot>::move(*each));
+          each->~Slot();
+          *each.code_ = 0;
+          --size_;
         } else {
-          grown.put(its, std::as_const(*at));
+          grown.put(its, std::as_const(*each));
         }
       }
-    } catch (...) {
-      if constexpr (Relocation<Slot>::moves) {
-        for (Iterator moved = begin(); moved != at; --size_) {
-          unsigned char& code = *moved.code_;
-          ++moved;
-          code = 0;
-        }
-      }
-      throw;
     }
-    if constexpr (Relocation<Slot>::moves) size_ = 0;
     swap(grown);
     added.table_ = this;
     return added;
   }
 
-  explicit FlatTable(std::size_t groups) : last_(groups - 1), limit_(limit_of(groups)) {
+  explicit FlatTable(std::size_t groups)
+      : last_(groups - 1), shift_(groups == 1 ? 63 : 64 - std::countr_zero(groups)), limit_(limit_of(groups)) {
     void* const memory = ::operator new(offset(groups) + groups * per_group * sizeof(Slot), alignment);
     groups_ = static_cast<Group*>(memory);
     for (std::size_t i = 0; i < groups; ++i) ::new (static_cast<void*>(groups_ + i)) Group;
@@ -251,6 +257,7 @@ class FlatTable {
   Group* groups_ = nobody();
   Slot* slots_ = nullptr;
   std::size_t last_ = 0;  // group
+  int shift_ = 63;        // of hashes, to a group
   std::size_t size_ = 0;
   std::size_t limit_ = 0;
 };
