@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -140,6 +141,22 @@ TEST_CASE("a field is a time as in ISO 8601") {
   CHECK(value<Milliseconds>("2019-10-01T00:00:00.25Z") == october + 250ms);
   using Real = std::chrono::sys_time<std::chrono::duration<double>>;
   CHECK(value<Real>("2019-10-01T00:00:00.5Z") == october + 500ms);
+}
+
+TEST_CASE("days are those of the calendar of <chrono>, read and written") {
+  using namespace std::chrono;
+  for (sys_days day = year{0} / 1 / 1; day <= sys_days{year{9999} / 12 / 31};) {
+    const year_month_day date{day};
+    char expected[32];
+    std::snprintf(expected, sizeof expected, "%04d-%02u-%02uT00:00:00Z", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+    const std::string text = written(Seconds{day});
+    REQUIRE(text == expected);
+    REQUIRE(value<Seconds>(text) == day);
+    // Every day of the years around a change of century that has a leap day, and one that has none.
+    const bool all = (date.year() >= year{1896} && date.year() <= year{2004}) || date.month() == month{2};
+    day += days{all ? 1 : 9};
+  }
 }
 
 TEST_CASE("a field that is no time, or none that its place can hold, says so") {
