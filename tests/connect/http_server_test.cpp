@@ -578,11 +578,11 @@ TEST_CASE("from_http_server may be destroyed by what stands behind it") {
 }
 
 TEST_CASE("back-pressure: from_http_server slows many clients down and loses nothing") {
-  EventLoop loop{background};
-  const auto source = from_http_server(loop, 0, {.answer_time = 20ms});
   std::atomic<std::size_t> arrived{0};
   std::atomic<std::size_t> most{0};
   std::size_t under_way = 0;
+  EventLoop loop{background};
+  const auto source = from_http_server(loop, 0, {.answer_time = 20ms});
   source.sink([&](std::string) -> asio::awaitable<void> {
     most = std::max<std::size_t>(most, ++under_way);
     co_await async_sleep(loop, 1ms, asio::use_awaitable);
@@ -629,9 +629,9 @@ TEST_CASE("back-pressure: from_http_server slows many clients down and loses not
 
 TEST_CASE("from_http_server serves wrk without an error") {
   if (!installed("wrk")) PENSTOCK_SKIP("there is no wrk");
+  std::atomic<std::size_t> arrived{0};
   EventLoop loop{background};
   const auto source = from_http_server(loop, 0);
-  std::atomic<std::size_t> arrived{0};
   source.sink([&](const std::string&) { ++arrived; });
   source.start();
   const test::TemporaryDirectory directory;

@@ -280,10 +280,10 @@ TEST_CASE("nc, socat and Python read what sink_to_tcp writes") {
 }
 
 TEST_CASE("what sink_to_tcp writes, from_tcp reads, a million elements through small queues") {
-  EventLoop loop{background};
-  const auto server = from_tcp(loop, 0, {.framing = VarintPrefixed{}});
   std::atomic<std::uint64_t> next{0};
   std::atomic<std::uint64_t> wrong{0};
+  EventLoop loop{background};
+  const auto server = from_tcp(loop, 0, {.framing = VarintPrefixed{}});
   constexpr std::uint64_t count = sanitized ? 100'000 : 1'000'000;
   server.sink([&](const std::string& text) {
     if (text != std::to_string(next)) ++wrong;

@@ -228,10 +228,10 @@ TEST_CASE("nc, socat and Python send what arrives") {
 
 TEST_CASE("D11 a connection is not read while its frames wait, so its sender has to wait too") {
   // Streamz reads all that is sent: 50 of 50 messages in half a second, before a sink that takes 0.2 s each.
+  std::atomic<bool> go{false};
   EventLoop loop{background};
   const auto source = from_tcp(loop, 0);
   const Arrived<std::string> out;
-  std::atomic<bool> go{false};
   std::vector<Completion<>> waiting;
   source.sink([&, out](std::string line, Completion<> done) {
     out(std::move(line));
@@ -280,12 +280,12 @@ TEST_CASE("what a sender does wrong is counted, and nobody from outside ends the
 }
 
 TEST_CASE("D11 a sender that pushes a million elements is slowed, memory stays flat and nothing is lost") {
+  std::atomic<long> early{0};
   EventLoop loop{background};
   const auto source = from_tcp(loop, 0);
   constexpr std::uint64_t count = sanitized ? 100'000 : 1'000'000;
   std::uint64_t next = 0;
   std::uint64_t wrong = 0;
-  std::atomic<long> early{0};
   Arrived<long> late;
   // Every element waits for a turn of the loop.
   source.sink([&](const std::string& line) -> asio::awaitable<void> {
@@ -345,10 +345,10 @@ TEST_CASE("D11 in front of a sink of 1 ms an element the operating system takes 
 }
 
 TEST_CASE("connections take turns: one that floods does not starve another") {
-  EventLoop loop{background};
-  const auto source = from_tcp(loop, 0);
   std::atomic<std::uint64_t> before{0};
   std::atomic<std::uint64_t> flood{0};
+  EventLoop loop{background};
+  const auto source = from_tcp(loop, 0);
   Arrived<std::uint64_t> other;
   source.sink([&](const std::string& line) -> asio::awaitable<void> {
     if (line == "other") {
@@ -690,9 +690,9 @@ TEST_CASE("random bytes do no harm, whatever the framing") {
   std::mt19937 random{3};
   for (const Framing& framing : {Framing{Delimited{}}, Framing{LengthPrefixed{4}}, Framing{LengthPrefixed{1}},
                                  Framing{VarintPrefixed{}}, Framing{Unframed{}}}) {
+    std::atomic<std::size_t> longest{0};
     EventLoop loop{background};
     const auto source = from_tcp(loop, 0, {.framing = framing, .max_frame = 4096});
-    std::atomic<std::size_t> longest{0};
     const Arrived<std::string> markers;
     source.sink([&, markers](const std::string& frame) {
       longest = std::max(longest.load(), frame.size());

@@ -440,12 +440,12 @@ TEST_CASE("D15 from_websocket stops within one element, and goes on with new con
 
 TEST_CASE("D11 a client that sends as fast as it can is slowed, memory stays flat and nothing is lost") {
   REQUIRE_PEER();
-  EventLoop loop{background};
-  const auto server = from_websocket(loop, 0);
-  constexpr int count = penstock::test::sanitized ? 2'000 : 30'000;  // of 1 KiB
   std::atomic<int> next{0};
   std::atomic<int> wrong{0};
   std::atomic<long> early{0};
+  EventLoop loop{background};
+  const auto server = from_websocket(loop, 0);
+  constexpr int count = penstock::test::sanitized ? 2'000 : 30'000;  // of 1 KiB
   const Arrived<long> late;
   server.sink([&, late](const std::string& text) -> asio::awaitable<void> {
     if (text.size() != 1024 || std::stoi(text) != next) ++wrong;
@@ -652,6 +652,7 @@ TEST_CASE(
 
 TEST_CASE("to_websocket makes elements wait when its queue is full because the server does not read") {
   REQUIRE_PEER();
+  std::atomic<int> emitted{0};
   EventLoop loop{background};
   Python server = Python::server(0, R"(, "read": false, "quiet": true, "max_queue": 1)");
   const Stream<std::string> source{loop};
@@ -659,7 +660,6 @@ TEST_CASE("to_websocket makes elements wait when its queue is full because the s
   const auto sink =
       source | to_websocket(url_of(server.port()), {.queue = 8, .at_least_once = at_least_once});
   constexpr int count = 300;
-  std::atomic<int> emitted{0};
   std::thread emitter([&] {
     for (int i = 0; i < count; ++i, ++emitted) source.emit(std::string(100'000, 'x'));
     source.close();
@@ -757,6 +757,8 @@ TEST_CASE("a checkpoint's barrier waits until the server of to_websocket has con
 
 TEST_CASE("to_websocket counts what is lost when it is to send everything at most once") {
   REQUIRE_PEER();
+  std::atomic<int> dropped{0};
+  std::atomic<int> emitted{0};
   EventLoop loop{background};
   auto server =
       std::make_unique<Python>(Python::Server{}, 0, R"(, "read": false, "quiet": true, "max_queue": 1)");
@@ -765,8 +767,6 @@ TEST_CASE("to_websocket counts what is lost when it is to send everything at mos
   const auto sink =
       source |
       to_websocket(url_of(port), {.queue = 4, .at_least_once = false, .binary = true, .reconnect = quick});
-  std::atomic<int> dropped{0};
-  std::atomic<int> emitted{0};
   std::thread emitter([&] {
     for (int i = 0; i < 300; ++i, ++emitted) {
       source.emit(std::string(100'000, 'x'),
@@ -847,6 +847,8 @@ TEST_CASE("broadcast_websocket drops a client that is too slow, and the others g
 
 TEST_CASE("broadcast_websocket waits for a slow client when it is to, and nothing is lost") {
   REQUIRE_PEER();
+  std::atomic<int> emitted{0};
+  std::atomic<int> done{0};
   EventLoop loop{background};
   const Stream<std::string> source{loop};
   const auto hub = source | broadcast_websocket(0, {.slow_client = SlowClient::wait, .queue = 8});
@@ -854,8 +856,6 @@ TEST_CASE("broadcast_websocket waits for a slow client when it is to, and nothin
   Python slow{hub.port(), R"(, "read": false, "quiet": true, "max_queue": 1)"};
   CHECK(comes([&] { return hub.clients() == 2; }));
   constexpr int count = 300;
-  std::atomic<int> emitted{0};
-  std::atomic<int> done{0};
   std::thread emitter([&] {
     for (int i = 0; i < count; ++i, ++emitted) {
       source.emit(std::string(100'000, 'x'),
