@@ -128,6 +128,21 @@ TEST_CASE("from_jsonl reads arrays by position, single values, and values as the
   CHECK(values[1].is_null());
 }
 
+TEST_CASE("from_jsonl reads any number of long lines, each in no more memory than the one before") {
+  // Memory that was twice as much for every line would have come to its end at the fiftieth.
+  const std::vector<int> row(5000, 7);
+  std::string line = "[7";
+  for (std::size_t i = 1; i < row.size(); ++i) line += ",7";
+  line += "]\n";
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += line + "[1]\n";
+  const TemporaryDirectory dir;
+  const Read<std::vector<int>> all = read<std::vector<int>>(dir, text);
+  CHECK(all.bad.empty());
+  REQUIRE(all.rows.size() == 200);
+  for (std::size_t i = 0; i < 200; ++i) REQUIRE(all.rows[i] == (i % 2 == 0 ? row : std::vector<int>{1}));
+}
+
 TEST_CASE("from_jsonl sets damaged lines aside, with line, path and reason, and goes on") {
   const TemporaryDirectory dir;
   const auto got = read<Part>(dir,

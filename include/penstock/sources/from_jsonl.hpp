@@ -136,8 +136,9 @@ class JsonParser {
     Memory& memory = *memory_;
     memory.value.reset();
     memory.parser.handler().values.reset();  // what a value that was none has left
-    memory.resource.release();
-    memory.parser.handler().values.reset(&memory.resource);
+    // A new one: one that is released goes on with blocks twice as big as the last, for ever.
+    memory.resource.emplace(memory.first.get(), first_size);
+    memory.parser.handler().values.reset(&*memory.resource);
     memory.parser.reset();
     const std::size_t read = memory.parser.write_some(false, text.data(), text.size(), error);
     if (!error && read < text.size()) error = boost::json::error::extra_data;
@@ -148,7 +149,7 @@ class JsonParser {
  private:
   struct Memory {
     std::unique_ptr<unsigned char[]> first{new unsigned char[first_size]};
-    boost::json::monotonic_resource resource{first.get(), first_size};
+    std::optional<boost::json::monotonic_resource> resource;
     boost::json::basic_parser<JsonHandler> parser{boost::json::parse_options{}};
     std::optional<boost::json::value> value;
   };
