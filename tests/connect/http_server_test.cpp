@@ -627,6 +627,44 @@ TEST_CASE("back-pressure: from_http_server slows many clients down and loses not
   CHECK(resident_kb() - memory < 4096);
 }
 
+TEST_CASE("D11 a million elements posted as fast as they are taken need no more memory, and none is lost") {
+  constexpr int count = penstock::test::sanitized ? 50'000 : 1'000'000;
+  constexpr int each = 500;
+  int next = 0;
+  int wrong = 0;
+  long early = 0;
+  std::atomic<long> late{0};
+  EventLoop loop{background};
+  const auto source = from_http_server<Reading>(loop, 0, {.answer_time = 100s});
+  // Now and then an element waits for a turn of the loop.
+  source.sink([&](const Reading& reading) -> asio::awaitable<void> {
+    if (reading.line != next) ++wrong;
+    ++next;
+    if (next == count / 10) early = resident_kb();
+    if (next == count) late = resident_kb();
+    if (next % 16 == 0) co_await asio::post(asio::use_awaitable);
+  });
+  source.start();
+  HttpPeer peer{source.port()};
+  int taken = 0;
+  for (int sent = 0; sent < count;) {
+    std::string batch;
+    for (int i = 0; i < each; ++i, ++sent) {
+      batch += (i == 0 ? "[" : ",") + (R"({"name": "a", "value": 1, "line": )" + std::to_string(sent)) + "}";
+    }
+    peer.send(http_post("/", batch + "]"));
+    // The next request is on its way while this one is worked on.
+    if (sent > each && peer.answer().status == 200) taken += each;
+  }
+  if (peer.answer().status == 200) taken += each;
+  source.stop();
+  CHECK(taken == count);
+  CHECK(next == count);
+  CHECK(wrong == 0);
+  INFO("resident at a tenth: " << early << " kB, at the end: " << late << " kB");
+  CHECK(late - early < 8 * 1024);
+}
+
 TEST_CASE("from_http_server serves wrk without an error") {
   if (!installed("wrk")) PENSTOCK_SKIP("there is no wrk");
   std::atomic<std::size_t> arrived{0};

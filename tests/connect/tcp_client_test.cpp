@@ -182,11 +182,11 @@ TEST_CASE("from_tcp_client connects anew behind a frame that is cut off or too l
 }
 
 TEST_CASE("D11 from_tcp_client does not read while its frames wait") {
+  std::vector<Completion<>> waiting;
   EventLoop loop{background};
   PeerServer server;
   const auto source = from_tcp_client(loop, at(server.port()));
   const Arrived<std::string> out;
-  std::vector<Completion<>> waiting;
   source.sink([&, out](std::string line, Completion<> done) {
     out(std::move(line));
     waiting.push_back(std::move(done));

@@ -229,10 +229,10 @@ TEST_CASE("nc, socat and Python send what arrives") {
 TEST_CASE("D11 a connection is not read while its frames wait, so its sender has to wait too") {
   // Streamz reads all that is sent: 50 of 50 messages in half a second, before a sink that takes 0.2 s each.
   std::atomic<bool> go{false};
+  std::vector<Completion<>> waiting;
   EventLoop loop{background};
   const auto source = from_tcp(loop, 0);
   const Arrived<std::string> out;
-  std::vector<Completion<>> waiting;
   source.sink([&, out](std::string line, Completion<> done) {
     out(std::move(line));
     if (go) return done();
@@ -454,9 +454,9 @@ TEST_CASE("D15 stop ends it within one element, counts what it drops, and start 
 }
 
 TEST_CASE("stop ends connections that are silent, and those that wait for a sink") {
+  std::vector<Completion<>> waiting;
   EventLoop loop{background};
   const auto source = from_tcp(loop, 0);
-  std::vector<Completion<>> waiting;
   const Arrived<std::string> out;
   source.sink([&, out](std::string line, Completion<> done) {
     out(std::move(line));
@@ -584,10 +584,10 @@ TEST_CASE("no more connections are accepted than the limit says, and those over 
 }
 
 TEST_CASE("a connection without a whole frame in time is ended, one that only waits for the sink is not") {
+  std::vector<Completion<>> waiting;
   EventLoop loop{background};
   const auto source = from_tcp(loop, 0, {.idle = 300ms});
   const Arrived<std::string> out;
-  std::vector<Completion<>> waiting;
   source.sink([&, out](std::string line, Completion<> done) {
     if (line == "busy") {
       waiting.push_back(std::move(done));

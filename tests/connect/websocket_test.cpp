@@ -465,6 +465,56 @@ TEST_CASE("D11 a client that sends as fast as it can is slowed, memory stays fla
   CHECK(end[0] - early < 8 * 1024);
 }
 
+TEST_CASE("D11 a million messages that come as fast as TCP lets them need no more memory, and none is lost") {
+  constexpr std::uint64_t count = penstock::test::sanitized ? 50'000 : 1'000'000;
+  std::uint64_t next = 0;
+  std::uint64_t wrong = 0;
+  std::atomic<long> early{0};
+  const Arrived<long> late;
+  EventLoop loop{background};
+  const auto server = from_websocket(loop, 0);
+  // Now and then an element waits for a turn of the loop.
+  server.sink([&, late](const std::string& text) -> asio::awaitable<void> {
+    if (text != std::to_string(next)) ++wrong;
+    ++next;
+    if (next == count / 10) early = resident_kb();
+    const bool waits = next % 16 == 0;
+    if (next == count) late(resident_kb());  // what is outside may be gone behind it
+    if (waits) co_await asio::post(asio::use_awaitable);
+  });
+  server.start();
+  std::thread sender([port = server.port()] {
+    try {
+      Peer peer = Peer::connected(port);
+      peer.send(upgrade_request());
+      peer.receive();
+      std::string frames;
+      for (std::uint64_t i = 0; i < count; ++i) {
+        const std::string payload = std::to_string(i);
+        frames += "\x81"s + static_cast<char>(0x80 | payload.size()) + "\0\0\0\0"s + payload;
+        if (frames.size() > 32'000 || i + 1 == count) {
+          peer.send(frames);
+          frames.clear();
+        }
+      }
+      peer.receive();  // until the server ends it
+    } catch (const std::runtime_error&) {
+      // The server has ended it before: then elements are missing.
+    }
+  });
+  std::vector<long> end;
+  for (std::uint64_t before = 1; end.empty() && std::exchange(before, server.info().out.get()) != before;) {
+    end = late.wait(1);
+  }
+  server.stop();
+  sender.join();
+  REQUIRE(end.size() == 1);
+  CHECK(next == count);
+  CHECK(wrong == 0);
+  INFO("resident at a tenth: " << early << " kB, at the end: " << end[0] << " kB");
+  CHECK(end[0] - early < 8 * 1024);
+}
+
 TEST_CASE(
     "from_websocket reads the next message when the one before was taken, and the client's socket is full") {
   EventLoop loop{background};
