@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/core/task.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,6 +27,31 @@ struct Note final : Task {
 void run_all(TaskQueue& queue) {
   while (Task* task = queue.pop()) task->run();
 }
+
+/// Knows which of them are alive; making one more out of another one fails when `left` is used up.
+struct Fragile {
+  explicit Fragile(int n) : number(n) { alive.push_back(this); }
+  Fragile(const Fragile& other) : number(other.number) {
+    if (left-- == 0) throw std::runtime_error("no more of them");
+    alive.push_back(this);
+  }
+  ~Fragile() {
+    if (std::erase(alive, this) != 1) ++ended_twice;
+  }
+  static void reset() {
+    alive.clear();
+    ended_twice = 0;
+  }
+  static inline std::vector<const Fragile*> alive;
+  static inline int ended_twice = 0;
+  static inline int left = 0;
+  int number;
+};
+struct FragileToMove {
+  explicit FragileToMove(int n) : item(n) {}
+  FragileToMove(FragileToMove&& other) : item(other.item) {}  // NOLINT: may throw
+  Fragile item;
+};
 
 }  // namespace
 
@@ -158,4 +186,42 @@ TEST_CASE("a ring keeps the order while it wraps and grows") {
   REQUIRE(*ring[2] == out + 2);
   ring.clear();
   REQUIRE(ring.empty());
+}
+
+TEST_CASE("a ring that cannot grow keeps what is in it, whole") {
+  const int fails_at = GENERATE(range(0, 4));
+  Fragile::reset();
+  {
+    detail::Ring<Fragile> ring;
+    for (int i = 0; i < 4; ++i) ring.push(i);
+    Fragile::left = fails_at;
+    REQUIRE_THROWS_AS(ring.push(4), std::runtime_error);
+    REQUIRE(ring.size() == 4);
+    REQUIRE(Fragile::alive.size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      REQUIRE(std::count(Fragile::alive.begin(), Fragile::alive.end(), &ring[i]) == 1);
+      REQUIRE(ring[i].number == static_cast<int>(i));
+    }
+    Fragile::left = 100;
+    ring.push(4);
+    REQUIRE(ring.back().number == 4);
+    REQUIRE(Fragile::alive.size() == 5);
+  }
+  REQUIRE(Fragile::alive.empty());
+  REQUIRE(Fragile::ended_twice == 0);
+}
+
+TEST_CASE("a ring that cannot grow ends each of its items once, also those that can only be moved") {
+  const int fails_at = GENERATE(range(0, 4));
+  Fragile::reset();
+  {
+    detail::Ring<FragileToMove> ring;
+    for (int i = 0; i < 4; ++i) ring.push(i);
+    Fragile::left = fails_at;
+    REQUIRE_THROWS_AS(ring.push(4), std::runtime_error);
+    REQUIRE(ring.size() == 4);
+    REQUIRE(Fragile::alive.size() == 4);
+  }
+  REQUIRE(Fragile::alive.empty());
+  REQUIRE(Fragile::ended_twice == 0);
 }

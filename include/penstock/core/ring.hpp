@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <limits>
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>  // std::allocator
+
+#include "penstock/core/element.hpp"
 
 namespace penstock {
 
@@ -13,6 +16,11 @@ namespace penstock {
 inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
 namespace detail {
+
+/// Whether a growing ring copies its items, because moving them may throw half-way and copies leave the old ones whole. Not
+/// those of structs, which say that they can be copied even when what they hold cannot be; those that know it say so here.
+template <class T>
+inline constexpr bool grows_by_copies = !std::is_nothrow_move_constructible_v<T> && !std::is_aggregate_v<T> && can_copy<T>;
 
 /// First in, first out, in memory that is used again: grows by doubling and then allocates nothing. What every queue of
 /// the library is made of.
@@ -76,14 +84,37 @@ class Ring {
   [[gnu::noinline]] void grow() {
     const std::size_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;
     T* items = std::allocator<T>{}.allocate(capacity);
-    for (std::size_t i = 0; i < size_; ++i) {
-      ::new (static_cast<void*>(items + i)) T(std::move((*this)[i]));
-      (*this)[i].~T();
+    if constexpr (std::is_nothrow_move_constructible_v<T>) {
+      for (std::size_t i = 0; i < size_; ++i) {
+        ::new (static_cast<void*>(items + i)) T(std::move((*this)[i]));
+        (*this)[i].~T();
+      }
+    } else {
+      fill(items, capacity);
+      for (std::size_t i = 0; i < size_; ++i) (*this)[i].~T();
     }
     if (items_) std::allocator<T>{}.deallocate(items_, capacity_);
     items_ = items;
     capacity_ = capacity;
     head_ = 0;
+  }
+  /// Makes all items again in larger memory; when one cannot be made, gives that back.
+  void fill(T* items, std::size_t capacity) {
+    std::size_t made = 0;
+    try {
+      for (; made < size_; ++made) {
+        T& item = (*this)[made];
+        if constexpr (grows_by_copies<T>) {
+          ::new (static_cast<void*>(items + made)) T(std::as_const(item));
+        } else {
+          ::new (static_cast<void*>(items + made)) T(std::move(item));
+        }
+      }
+    } catch (...) {
+      while (made != 0) items[--made].~T();
+      std::allocator<T>{}.deallocate(items, capacity);
+      throw;
+    }
   }
 
   T* items_ = nullptr;
