@@ -33,3 +33,13 @@ TEST_CASE("a stream without a loop takes on that of the graph it joins") {
   timed.connect(plain);
   REQUIRE(plain.loop() == &loop);
 }
+
+TEST_CASE("sums with the longest durations end at the end of time") {
+  using penstock::detail::later;
+  constexpr TimePoint now{std::chrono::seconds{1'000'000}};
+  STATIC_REQUIRE(later(now, Duration{5}) == now + Duration{5});
+  STATIC_REQUIRE(later(now, Duration{-5}) == now - Duration{5});
+  STATIC_REQUIRE(later(now, Duration::max()) == TimePoint::max());
+  STATIC_REQUIRE(later(TimePoint::max(), Duration{1}) == TimePoint::max());
+  STATIC_REQUIRE(later(TimePoint{Duration{-5}}, Duration::min()) == TimePoint::min());
+}

@@ -235,6 +235,18 @@ TEST_CASE("without empty windows no timer runs while nothing comes, and the grid
   REQUIRE(out.times() == std::vector<Duration>{1240ms});
 }
 
+TEST_CASE("timed_window with the longest of all intervals emits what it has at the end") {
+  VirtualLoop loop;
+  loop.run_for(1h);
+  Stream<int> source{loop};
+  Probe out{source.timed_window(Duration::max(), {.empty = false})};
+  source.emit(1);
+  loop.run_for(24h * 365 * 100);
+  source.emit(2);
+  source.close();
+  REQUIRE(out.values() == std::vector<std::vector<int>>{{1, 2}});
+}
+
 TEST_CASE("a watermark does not overtake the window of the elements before it") {
   VirtualLoop loop;
   Stream<int> source{loop};

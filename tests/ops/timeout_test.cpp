@@ -51,6 +51,17 @@ TEST_CASE("timeout does not count the time in which the pipeline itself is slow"
   REQUIRE(reported == std::vector{TimePoint{64ms}});
 }
 
+TEST_CASE("timeout that is told the longest of all times never reports") {
+  VirtualLoop loop;
+  loop.run_for(1h);
+  Stream<int> source{loop};
+  Probe out{source.timeout(Duration::max())};
+  source.emit(1);
+  loop.run_for(24h * 365 * 100);
+  source.emit(2);
+  REQUIRE(out.values() == std::vector{1, 2});
+}
+
 TEST_CASE("timeout rests after the end") {
   VirtualLoop loop;
   Stream<int> source{loop};

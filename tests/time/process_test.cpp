@@ -2,6 +2,7 @@
 #include "penstock/time/process.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -130,6 +131,15 @@ struct Remember {
   using output = std::size_t;
   void element(const std::unique_ptr<int>& n, auto& ctx) {
     seen.put(*n, "x");
+    ctx.emit(seen.size());
+  }
+};
+
+struct RememberForEver {
+  MapState<int, int> seen{"seen", {.time_to_live = Duration::max(), .domain = TimeDomain::processing}};
+  using output = std::size_t;
+  void element(int n, auto& ctx) {
+    seen.put(n, n);
     ctx.emit(seen.size());
   }
 };
@@ -365,6 +375,35 @@ TEST_CASE("process: what makes no sense gets a sentence") {
   CHECK_THROWS_WITH(other.key_by(&Event::key).process(never_ends), "process: a time to live must not be negative");
 }
 
+namespace {
+
+/// The times of the first elements of each key.
+struct Firsts {
+  using output = EventTime;
+  ValueState<bool> seen{"seen", {.time_to_live = 10us}};
+
+  void element(const std::pair<EventTime, double>& element, auto& ctx) {
+    if (!seen.has_value()) ctx.emit(element.first);
+    seen = true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("process: a key that is not a number is one key, and goes like others") {
+  const Stream<std::pair<EventTime, double>> source;
+  std::vector<EventTime> out;
+  const auto firsts = source.event_time([](const auto& pair) { return pair.first; }, ascending(), {.tell = Tell::element})
+                          .key_by([](const auto& pair) { return pair.second; })
+                          .process(Firsts{});
+  firsts.sink_to_vector(out);
+  for (EventTime i = 1; i < 9; ++i) source.emit({i, i % 2 == 0 ? 0.0 : std::nan("")});
+  CHECK(entries(firsts) == 2);
+  source.emit({40, 1.0});
+  CHECK(entries(firsts) == 1);
+  CHECK(out == std::vector<EventTime>{1, 2, 40});
+}
+
 TEST_CASE("process: describe shows keys and timers") {
   const Stream<Event> source;
   auto bursts = timed(source).process(Burst{}).named("bursts");
@@ -416,4 +455,17 @@ TEST_CASE("process: goes on from a snapshot between event_time and windows, wher
     REQUIRE(first.out == second.out);
     REQUIRE(!first.out.empty());
   }
+}
+
+TEST_CASE("process: a state whose time to live is the longest of all times stays") {
+  VirtualLoop loop;
+  loop.run_for(1h);
+  const Stream<int> source{loop};
+  std::vector<std::size_t> out;
+  source.key_by([](int) { return 0; }).process(RememberForEver{}).sink_to_vector(out);
+  for (int i = 0; i < 3; ++i) {
+    source.emit(i);
+    loop.run_for(24h);
+  }
+  CHECK(out == std::vector<std::size_t>{1, 2, 3});
 }

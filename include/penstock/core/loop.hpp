@@ -22,6 +22,16 @@ class Loop;
 using Duration = std::chrono::nanoseconds;
 using TimePoint = std::chrono::time_point<Loop, Duration>;
 
+namespace detail {
+/// `time` and so much: the end of time where that is further than time goes, so that the longest Duration means for ever.
+constexpr TimePoint later(TimePoint time, Duration by) noexcept {
+  Duration::rep sum = 0;
+  const bool over = __builtin_add_overflow(time.time_since_epoch().count(), by.count(), &sum);
+  if (over) return by.count() > 0 ? TimePoint::max() : TimePoint::min();
+  return TimePoint{Duration{sum}};
+}
+}  // namespace detail
+
 /// A task that a loop runs at a time. Cancelling and dying take it out of the loop's timer queue.
 class Timer : public Task {
  public:

@@ -28,7 +28,7 @@ class Sleep final : public Timer, public Pooled {
     auto* sleep = new Sleep(loop, std::move(handler));
     auto slot = asio::get_associated_cancellation_slot(sleep->handler_);
     if (slot.is_connected()) slot.assign([sleep](asio::cancellation_type) { sleep->stop(); });
-    loop.set(*sleep, loop.now() + time);
+    loop.set(*sleep, later(loop.now(), time));
   }
 
   void run() override {

@@ -32,7 +32,7 @@ class DebounceNode final : public NewestNode<DebounceNode<T>, T> {
   }
   // The timer stands while elements come; it looks for the deadline when it rings.
   void came() {
-    deadline_ = this->clock().now() + quiet_;
+    deadline_ = later(this->clock().now(), quiet_);
     if (!alarm_.active()) this->clock().set(alarm_, deadline_);
   }
   void rang() {

@@ -54,7 +54,7 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
   Pending* take(V&& value, const Context* context) {
     this->info().took();
     const bool waits = this->elements_ >= bound_;
-    this->add(std::forward<V>(value), Context::of(context), {this->clock().now() + time_});
+    this->add(std::forward<V>(value), Context::of(context), {later(this->clock().now(), time_)});
     if (!waits) return nullptr;
     return waiting_.push(Receipt::waiting(this->strand(), &this->info(), Why::full)).share();
   }
@@ -85,7 +85,7 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
   [[gnu::cold]] void read(StateReader& from) {
     const TimePoint now = this->clock().now();
     for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
-      const TimePoint at = now + from.get<Duration>();
+      const TimePoint at = later(now, from.get<Duration>());
       T value = from.get<T>();
       this->add(std::move(value), from.get<Context>(), {at});
     }

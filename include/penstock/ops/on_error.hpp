@@ -153,8 +153,7 @@ class Backoff {
   /// When that is.
   static TimePoint after(Duration pause, Loop* loop) {
     if (pause == Duration{}) return TimePoint::min();
-    const TimePoint now = loop->now();
-    return pause < TimePoint::max() - now ? now + pause : TimePoint::max();
+    return later(loop->now(), pause);
   }
 
  private:

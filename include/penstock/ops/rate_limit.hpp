@@ -38,7 +38,7 @@ class RateLimitNode final : public LineNode<RateLimitNode<T>, T>, public Receive
     this->info().took();
     const TimePoint now = this->clock().now();
     if (!Line::busy() && now >= next_) {
-      next_ = now + interval_;
+      next_ = later(now, interval_);
       this->info().passed();
       Receipt receipt{this->outlet.push(std::forward<V>(value), context)};
       passed_on_ = receipt.pending();
@@ -60,7 +60,7 @@ class RateLimitNode final : public LineNode<RateLimitNode<T>, T>, public Receive
   }
   void leaving(const typename Line::Item& item) noexcept {
     if (!item.value) return;
-    next_ = *slot_ + interval_;
+    next_ = later(*slot_, interval_);
     slot_.reset();
   }
   void pumped(std::exception_ptr error) noexcept {

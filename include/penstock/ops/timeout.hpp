@@ -24,7 +24,7 @@ class TimeoutNode final : public Node, public Receiver<T, TimeoutNode<T>> {
 
   const char* needs_loop() const noexcept override { return "timeout"; }
   void added() override {
-    deadline_ = this->clock().now() + limit_;
+    deadline_ = later(this->clock().now(), limit_);
     set_at_wiring(this->clock(), alarm_, deadline_);
   }
   void shut_down() noexcept override {
@@ -65,7 +65,7 @@ class TimeoutNode final : public Node, public Receiver<T, TimeoutNode<T>> {
 
  private:
   void arm() {
-    deadline_ = clock().now() + limit_;
+    deadline_ = later(clock().now(), limit_);
     if (!alarm_.active()) clock().set(alarm_, deadline_);
   }
 

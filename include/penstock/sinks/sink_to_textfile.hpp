@@ -142,13 +142,13 @@ class LineFileStep : public Step, public Managed {
     if (!loop) misuse(info().needs_loop, " needs an event loop: give one to the source");
     const Duration flush = file_.policies().flush.time();
     if (flush != Duration::zero() && file_.unflushed() && !timing_->flush.active()) {
-      loop->set(timing_->flush, loop->now() + flush);
+      loop->set(timing_->flush, later(loop->now(), flush));
     }
     const Duration every = file_.policies().rotate.every;
     if (every == Duration::zero()) return;
     const std::uint64_t file = file_.file_number();
     if (std::exchange(timing_->file, file) != file) timing_->rotate.cancel();
-    if (file_.has_records() && !timing_->rotate.active()) loop->set(timing_->rotate, loop->now() + every);
+    if (file_.has_records() && !timing_->rotate.active()) loop->set(timing_->rotate, later(loop->now(), every));
   }
   void flush_in_time() {
     in_background([this] { file_.flush(); });

@@ -45,7 +45,7 @@ class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<F
     const TimePoint now = this->clock().now();
     to.put(std::max(now, due_) - now);
   }
-  void read(StateReader& from) { due_ = this->clock().now() + from.get<Duration>(); }
+  void read(StateReader& from) { due_ = detail::later(this->clock().now(), from.get<Duration>()); }
 
  private:
   Fn fn_;

@@ -52,7 +52,7 @@ auto async_offer(Outlet<T>& outlet, T value, Context context, Token&& token) {
 /// Ends a coroutine after some time.
 class Expiry final : public Timer {
  public:
-  Expiry(Loop& loop, Duration time) { loop.set(*this, loop.now() + time); }
+  Expiry(Loop& loop, Duration time) { loop.set(*this, later(loop.now(), time)); }
   void run() override {
     expired_ = true;
     signal_.emit(asio::cancellation_type::terminal);

@@ -210,7 +210,7 @@ class TcpWriter : public Node {
           boost::system::error_code error;
           co_await link->stream.async_shutdown(asio::redirect_error(awaited, error));
           if (!*alive) co_return;
-          clock().set(bell_, clock().now() + linger);
+          clock().set(bell_, later(clock().now(), linger));
           if (error || link->ended) link->closed = true;
           continue;
         }

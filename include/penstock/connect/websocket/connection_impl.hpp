@@ -299,7 +299,7 @@ class BeastWebSocket final : public WebSocketConnection, public std::enable_shar
       if (self.limits_.idle_timeout.count() > 0) at(self.limits_.idle_timeout / 2);
     }
     void at(Duration time) {
-      if (Loop* loop = self.ws_.get_executor().loop()) loop->set(*this, loop->now() + time);
+      if (Loop* loop = self.ws_.get_executor().loop()) loop->set(*this, later(loop->now(), time));
     }
     BeastWebSocket& self;
   };

@@ -52,7 +52,7 @@ struct Grid {
   Duration interval{};
 
   /// The first boundary after `now`.
-  TimePoint after(TimePoint now) const noexcept { return origin + ((now - origin) / interval + 1) * interval; }
+  TimePoint after(TimePoint now) const noexcept { return later(now, interval - (now - origin) % interval); }
 };
 
 }  // namespace penstock::detail

@@ -234,7 +234,7 @@ class Coordinator final : public Epochs {
     requests_ = std::exchange(wanted_, {});
     Loop* loop = handle_.loop();
     began_ = loop ? loop->now() : TimePoint{};
-    if (loop && options_.timeout > Duration::zero()) loop->set(alarm_, began_ + options_.timeout);
+    if (loop && options_.timeout > Duration::zero()) loop->set(alarm_, later(began_, options_.timeout));
     PENSTOCK_FAILPOINT("checkpoint.begin");
     if (replays()) return replay_from();
     const Signal barrier{Signal::barrier, static_cast<std::int64_t>(epoch_)};
@@ -396,7 +396,7 @@ class Coordinator final : public Epochs {
   /// @param again  the epoch failed, and another try may not.
   void rest(const std::exception_ptr& error, bool again = false) {
     state_ = State::rests;
-    if (const Loop* loop = handle_.loop()) rests_until_ = loop->now() + options_.min_pause;
+    if (const Loop* loop = handle_.loop()) rests_until_ = later(loop->now(), options_.min_pause);
     for (Wanted& request : std::exchange(requests_, {})) request.receipt.settle(error ? error : request.error);
     if (closed_) return;
     if (failed_) {
@@ -463,7 +463,7 @@ class Coordinator final : public Epochs {
     if (enough()) {
       loop->set(alarm_, rests_until_);
     } else if (options_.every > Duration::zero()) {
-      loop->set(alarm_, std::max(began_ + options_.every, rests_until_));
+      loop->set(alarm_, std::max(later(began_, options_.every), rests_until_));
     }
   }
 

@@ -189,7 +189,7 @@ class KeyedProcessNode final
   std::int64_t end_of_life(const StateOptions& options) const {
     if (options.time_to_live == Duration::zero()) return never;
     if (options.domain == TimeDomain::event) return later_by(life_from_, span_of(options.time_to_live));
-    return (processing_now() + options.time_to_live).time_since_epoch().count();
+    return later(processing_now(), options.time_to_live).time_since_epoch().count();
   }
 
   // --- time

@@ -174,7 +174,7 @@ class ProcessContext {
   void processing_timer_after(Duration span) {
     static_assert(Processor::processing_timers,
                   "process: ctx.processing_timer_after needs a member `void processing_timer(auto& ctx)` in the function");
-    if (!at_end()) node_.staged_timers_.push_back({TimeDomain::processing, true, (now() + span).time_since_epoch().count()});
+    if (!at_end()) node_.staged_timers_.push_back({TimeDomain::processing, true, detail::later(now(), span).time_since_epoch().count()});
   }
   /// All of this key.
   void cancel_processing_timers() { node_.staged_timers_.push_back({TimeDomain::processing, false, detail::never}); }

@@ -65,7 +65,7 @@ inline void save(StateWriter& to, const Timer& alarm, const Loop* loop) {
 inline void load(StateReader& from, Timer& alarm, Loop* loop) {
   if (!from.get<bool>()) return;
   const auto left = from.get<Duration>();
-  if (loop) loop->set(alarm, loop->now() + left);
+  if (loop) loop->set(alarm, later(loop->now(), left));
 }
 
 /// Tells those behind a frontier that they heard of before the snapshot.

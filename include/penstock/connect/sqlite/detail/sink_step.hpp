@@ -114,7 +114,7 @@ class SqliteSinkStep : public Step, public Managed {
   void arm() {
     Loop* loop = node().loop();
     if (!loop) misuse(info().needs_loop, " needs an event loop: give one to the source");
-    loop->set(timing_->alarm, loop->now() + every_);
+    loop->set(timing_->alarm, later(loop->now(), every_));
   }
   void commit_in_time() {
     if (waits()) return;
