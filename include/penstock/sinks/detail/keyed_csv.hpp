@@ -124,7 +124,9 @@ class KeyedCsvFile {
 
   /// Up to where it is whole.
   std::size_t read(std::string_view text, KeyedRecords& records) const {
-    CsvReader reader{format_};
+    CsvFormat any_length = format_;
+    any_length.max_record = (std::size_t{1} << 31) - 1;  // what was written has to be read
+    CsvReader reader{any_length};
     reader.feed(text);
     reader.finish();
     std::string key;
