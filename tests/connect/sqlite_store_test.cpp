@@ -226,3 +226,16 @@ TEST_CASE("whichever operation of SQLite's fails, nothing that was durable is lo
 TEST_CASE("a disk that is full from any operation of SQLite's on loses nothing") {
   fail_every_operation(VfsFault::full, false);
 }
+
+TEST_CASE("whoever has a database is waited for as long as SQLite can count, and no shorter") {
+  const TemporaryDirectory directory;
+  const auto waits = [&](Duration busy) {
+    detail::SqliteDatabase db{directory / "x.db", "", busy};
+    detail::SqliteStatement told = db.prepare("PRAGMA busy_timeout");
+    REQUIRE(told.step());
+    return told.integer(0);
+  };
+  CHECK(waits(std::chrono::seconds{5}) == 5000);
+  CHECK(waits(std::chrono::hours{720}) == 2147483647);  // milliseconds in an int
+  CHECK(waits(Duration::max()) == 2147483647);
+}

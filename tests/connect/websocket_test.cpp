@@ -867,6 +867,32 @@ TEST_CASE("broadcast_websocket sends every element to all clients, and to a new 
   CHECK(lines_of(third.output(), "text ") == quoted({"both 1", "both 2", "two"}));
 }
 
+TEST_CASE("broadcast_websocket sends away who is still in the handshake when the stream ends") {
+  EventLoop loop{background};
+  const Stream<std::string> source{loop};
+  const auto hub = source | broadcast_websocket(0);
+  const std::string request = upgrade_request();
+  Peer peer = Peer::connected(hub.port());
+  peer.send(request.substr(0, 20));
+  Peer other = Peer::connected(hub.port());  // which is accepted behind the first
+  other.send(request);
+  CHECK(comes([&] { return hub.clients() == 1; }));
+  std::thread closing([&] { source.close(); });  // waits for the answer of the other one
+  std::string farewell;
+  while (farewell.find("\x88\x02\x03\xe8"s) == std::string::npos) farewell += other.receive();
+  other.send("\x88\x82\0\0\0\0\x03\xe8"s);
+  closing.join();
+  peer.send(request.substr(20));
+  std::string answer;
+  for (std::string piece = peer.receive(); !piece.empty(); piece = peer.receive()) {
+    answer += piece;
+    if (answer.ends_with("\x88\x02\x03\xe9"s)) peer.send("\x88\x82\0\0\0\0\x03\xe9"s);
+  }
+  CHECK(answer.find(" 101 ") != std::string::npos);
+  CHECK(answer.ends_with("\x88\x02\x03\xe9"s));  // 1001, going away
+  CHECK(hub.clients() == 0);
+}
+
 TEST_CASE("broadcast_websocket drops a client that is too slow, and the others get everything") {
   REQUIRE_PEER();
   EventLoop loop{background};

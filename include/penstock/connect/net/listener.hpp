@@ -85,6 +85,7 @@ class Listener {
   /// Ends all connections.
   void cancel() noexcept { sessions_.cancel(); }
 
+  bool is_open() const noexcept { return door_ != nullptr; }
   /// 0 before the first `open`. From any thread.
   std::uint16_t port() const noexcept { return port_.load(std::memory_order_relaxed); }
   std::size_t connections() const noexcept { return sessions_.size(); }

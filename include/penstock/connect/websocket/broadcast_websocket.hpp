@@ -146,6 +146,11 @@ class WebSocketBroadcaster : public Node {
     const auto connection = WebSocketConnection::over(std::move(stream), options_.limits);
     if (!co_await connection->accept(rules_)) co_return;
     co_await never_mind_cancelling();
+    if (!listener_.is_open()) {
+      // The stream has ended while they shook hands.
+      co_await connection->close(WebSocketClose::going_away, {});
+      co_return;
+    }
     const auto client = std::make_shared<Client>(AsioLoop::executor_of(clock()), connection);
     welcome(client);
     while (!client->lost) {

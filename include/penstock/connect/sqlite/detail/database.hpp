@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +17,7 @@
 #include <sqlite3.h>
 
 #include "penstock/connect/sqlite/sqlite_error.hpp"
+#include "penstock/core/loop.hpp"
 
 // A database of SQLite, as far as stores and sinks need one. What fails throws std::system_error of sqlite_category, a
 // sentence that names the file.
@@ -27,15 +30,17 @@ class SqliteStatement;
 class SqliteDatabase {
  public:
   /// Opens or makes one that survives a loss of power behind every commit: WAL, synchronous=FULL.
-  /// @param vfs      of the files; empty: that of the machine.
-  /// @param busy_ms  so long everything waits for whoever else has it.
-  explicit SqliteDatabase(std::string path, const std::string& vfs = "", int busy_ms = 5000) : path_(std::move(path)) {
+  /// @param vfs   of the files; empty: that of the machine.
+  /// @param busy  so long everything waits for whoever else has it; at most 24 days, which is what SQLite can count.
+  explicit SqliteDatabase(std::string path, const std::string& vfs = "", Duration busy = std::chrono::seconds{5})
+      : path_(std::move(path)) {
     sqlite3* opened = nullptr;
     const int code = sqlite3_open_v2(path_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE,
                                      vfs.empty() ? nullptr : vfs.c_str());
     db_.reset(opened);
     check(code, "cannot open");
-    sqlite3_busy_timeout(opened, busy_ms);
+    constexpr Duration most = std::chrono::milliseconds{std::numeric_limits<int>::max()};
+    sqlite3_busy_timeout(opened, static_cast<int>((busy < most ? busy : most) / std::chrono::milliseconds{1}));
     // The last one brings to the disk what a process has written that was killed before it could: what is read must not go
     // when the power does.
     run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_checkpoint=TRUNCATE");

@@ -57,7 +57,7 @@ class SqliteSinkTable {
  public:
   SqliteSinkTable(const char* who, const std::string& file, std::string table, const std::vector<SqliteColumn>& columns,
                   const std::string& vfs, Duration busy)
-      : name_(std::move(table)), db_(file, vfs, static_cast<int>(busy / std::chrono::milliseconds{1})) {
+      : name_(std::move(table)), db_(file, vfs, busy) {
     make(columns);
     const std::string has = told(found());
     if (has != told(columns)) {
