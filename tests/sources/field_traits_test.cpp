@@ -205,5 +205,10 @@ TEST_CASE("what is written is read back equal") {
   CHECK(written(Seconds{1569888000s}) == "2019-10-01T00:00:00Z");
   CHECK(written(Milliseconds{1569888000005ms}) == "2019-10-01T00:00:00.005Z");
   CHECK(written(true) == "true");
+  CHECK_THROWS_AS(written(Seconds{135536077748126592s}), std::out_of_range);  // 2^32 years behind 1999
+  CHECK_THROWS_AS(written(Seconds::max()), std::out_of_range);
+  CHECK_THROWS_AS(written(Seconds::min()), std::out_of_range);
+  CHECK(written(Nanoseconds::min()) == "1677-09-21T00:12:43.145224192Z");  // -2^63 ns
+  CHECK(written(Nanoseconds::max()) == "2262-04-11T23:47:16.854775807Z");  // 2^63 - 1
   CHECK_THROWS_AS(written(Seconds{253402300800s}), std::out_of_range);
 }

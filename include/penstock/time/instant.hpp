@@ -19,9 +19,28 @@ namespace detail {
 
 using Microseconds = std::chrono::duration<EventTime, std::micro>;
 
-/// A span of event time: of finer durations what is whole.
+/// Beyond some 73 000 years no event time is usable, and sums with spans need no care.
+inline constexpr EventTime farthest_time = EventTime{1} << 61;
+
+/// Coarse durations and floating ones reach further than microseconds can be counted.
+template <class Rep, class Period>
+constexpr bool too_far(std::chrono::duration<Rep, Period> time) noexcept {
+  if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+    const auto count = std::chrono::duration<double, std::micro>{time}.count();
+    return !(count >= static_cast<double>(-farthest_time) && count <= static_cast<double>(farthest_time));
+  } else if constexpr (std::ratio_greater_v<Period, std::micro>) {
+    using Wide = std::chrono::duration<EventTime, Period>;
+    constexpr EventTime most = std::chrono::floor<Wide>(Microseconds{farthest_time}).count();
+    return std::cmp_greater(time.count(), most) || std::cmp_less(time.count(), -most);
+  } else {
+    return false;
+  }
+}
+
+/// A span of event time: of finer durations what is whole, of longer ones the longest there is.
 template <class Rep, class Period>
 constexpr EventTime span_of(std::chrono::duration<Rep, Period> time) {
+  if (too_far(time)) return time.count() > 0 ? farthest_time : -farthest_time;
   return std::chrono::floor<Microseconds>(time).count();
 }
 
@@ -62,15 +81,13 @@ constexpr bool tells_time() {
   }
 }
 
-/// Beyond some 73 000 years no event time is usable, and sums with spans need no care.
-inline constexpr EventTime farthest_time = EventTime{1} << 61;
-
 /// Microseconds since 1970, rounded down; nothing for no time, and for one that is too far away.
 template <class T>
 constexpr std::optional<EventTime> event_time_of(const T& time) {
   if constexpr (may_be_no_time<T>) {
     return time ? event_time_of(*time) : std::nullopt;
   } else if constexpr (is_time_point<T>) {
+    if (too_far(time.time_since_epoch())) return std::nullopt;
     return event_time_of(std::chrono::floor<Microseconds>(time.time_since_epoch()).count());
   } else {
     if (!std::in_range<EventTime>(time)) return std::nullopt;

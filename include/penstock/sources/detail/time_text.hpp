@@ -54,7 +54,15 @@ class TimeText {
     if (date.year < 0 || date.year > 9999) {
       throw std::out_of_range("a time outside of the years 0 to 9999 cannot be written");
     }
-    const auto since = time - day;
+    using Rest = decltype(time - day);
+    Rest since{};
+    if constexpr (std::chrono::treat_as_floating_point_v<typename Rest::rep>) {
+      since = time - day;
+    } else {
+      // Not the difference: the first of all days begins before there is a time.
+      since = time.time_since_epoch() % Days{1};
+      if (since < Rest::zero()) since += Days{1};
+    }
     const auto second = duration_cast<std::chrono::seconds>(since);
     constexpr unsigned places = decimals<typename decltype(since)::period>;
     const std::string_view iso = "%Y-%m-%dT%H:%M:%SZ";
@@ -89,7 +97,7 @@ class TimeText {
 
   /// A day of the Gregorian calendar, before its beginning too, as <chrono> has it, which would bring its streams.
   struct Date {
-    int year;
+    std::int64_t year;
     unsigned month;
     unsigned day;
 
@@ -101,7 +109,7 @@ class TimeText {
     }
     // Years that begin in March have their leap day at the end; an era is 400 of them, 146 097 days.
     Days days() const noexcept {
-      const std::int64_t y = std::int64_t{year} - (month <= 2);
+      const std::int64_t y = year - (month <= 2);
       const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
       const std::int64_t of_era = y - era * 400;
       const std::int64_t of_year = (153 * (std::int64_t{month} + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
@@ -115,7 +123,7 @@ class TimeText {
       const std::int64_t of_year = day - (365 * of_era + of_era / 4 - of_era / 100);
       const std::int64_t month = (5 * of_year + 2) / 153;
       const bool next = month >= 10;  // January and February
-      return {static_cast<int>(of_era + era * 400 + next), static_cast<unsigned>(next ? month - 9 : month + 3),
+      return {of_era + era * 400 + next, static_cast<unsigned>(next ? month - 9 : month + 3),
               static_cast<unsigned>(of_year - (153 * month + 2) / 5 + 1)};
     }
   };
