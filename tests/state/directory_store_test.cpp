@@ -191,6 +191,11 @@ TEST_CASE("a directory that cannot be used says so") {
   ::chmod(directory.path().c_str(), 0700);
 }
 
+TEST_CASE("a directory where none can be made is refused, also where its parent is there") {
+  CHECK_THROWS_WITH(DirectoryStore{"/proc/penstock/state"}, containing("cannot make directory '/proc/penstock'"));
+  CHECK_THROWS_WITH(DirectoryStore{""}, containing("cannot make directory"));
+}
+
 TEST_CASE("a full disk fails the write, and the next one once there is room") {
   FaultyFileSystem files;
   const auto store = open_store(files);

@@ -200,7 +200,8 @@ class PosixFileSystem final : public FileSystem {
     if (::mkdir(directory.c_str(), 0777) == 0) return sync_directory(parent_of(directory));
     if (errno == ENOENT && parent_of(directory) != directory) {
       make_directory(parent_of(directory));
-      return make_directory(directory);
+      // Not from the beginning: there are places where nothing can be made, as in a directory that was removed.
+      if (::mkdir(directory.c_str(), 0777) == 0) return sync_directory(parent_of(directory));
     }
     struct stat about {};
     const int error = errno;
