@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -481,4 +482,51 @@ TEST_CASE("partition lends views of elements that can only be moved, and lets go
   });
   for (int i = 1; i < 4; ++i) source.emit(std::make_unique<int>(i));
   REQUIRE(sum == 12);
+}
+
+TEST_CASE("partition takes all keys that are not a number as one, also when its timer flushes") {
+  for (const bool timed_out : {false, true}) {
+    VirtualLoop loop;
+    const Stream<std::pair<double, int>> source{loop};
+    Probe probe{source.partition(2, 10ms, &std::pair<double, int>::first)};
+    source.emit({std::nan("1"), 1});
+    source.emit({-0.0, 2});
+    if (timed_out) loop.run_for(20ms);
+    source.emit({-std::nan("2"), 3});
+    source.emit({0.0, 4});
+    loop.run_for(20ms);
+    using Pairs = std::vector<std::pair<double, int>>;
+    std::vector<int> found;
+    for (const Pairs& group : probe.values()) {
+      for (const auto& [key, n] : group) found.push_back(n);
+      found.push_back(0);
+    }
+    CHECK(found == (timed_out ? std::vector<int>{1, 0, 2, 0, 3, 0, 4, 0} : std::vector<int>{1, 3, 0, 2, 4, 0}));
+  }
+}
+
+namespace {
+
+/// A key that is not even equal to itself.
+struct Unequal {
+  int n;
+  friend bool operator==(Unequal, Unequal) { return false; }
+};
+
+}  // namespace
+template <>
+struct std::hash<Unequal> {
+  std::size_t operator()(Unequal key) const noexcept { return static_cast<std::size_t>(key.n); }
+};
+
+TEST_CASE("partition emits what has a key that is not even equal to itself at the end of the stream") {
+  VirtualLoop loop;
+  const Stream<int> source{loop};
+  Probe probe{source.partition(2, 10ms, [](int n) { return Unequal{n}; })};
+  source.emit(1);
+  source.emit(1);
+  loop.run_for(20ms);
+  CHECK(probe.size() == 0);
+  source.close();
+  CHECK(probe.values() == Groups{{1}, {1}});
 }

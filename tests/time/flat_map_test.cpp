@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/time/detail/flat_map.hpp"
 
+#include <array>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "catch.hpp"
+#include "penstock/time/detail/dense_map.hpp"
 
+using penstock::detail::DenseMap;
 using penstock::detail::FlatMap;
 using penstock::detail::FlatSet;
+using penstock::detail::key_before;
+using penstock::detail::Table;
 
 namespace {
 

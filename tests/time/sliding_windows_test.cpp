@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -159,4 +160,20 @@ TEST_CASE("sliding and global windows have no lateness and no early results") {
   CHECK_THROWS_WITH(source.window(sliding(3), {.discarding = true}), "sliding: a window that slides cannot discard");
   CHECK_THROWS_WITH(source.window(global(every(2)), {.early_every = 2}),
                     "global: has neither early nor late results, nor another output");
+}
+
+TEST_CASE("elements whose key is not a number slide in one window, and are over like others") {
+  const Stream<std::pair<EventTime, double>> source;
+  std::vector<std::uint64_t> counts;
+  const auto windows = source.event_time([](const auto& pair) { return pair.first; }, ascending(), {.tell = Tell::element})
+                           .key_by([](const auto& pair) { return pair.second; })
+                           .window(sliding(Micros{10}))
+                           .aggregate(count());
+  windows.sink([&](const auto& r) { counts.push_back(r.value); });
+  source.emit({1, std::nan("1")});
+  source.emit({2, std::nan("2")});
+  source.emit({30, 1.0});
+  CHECK(windows.node().time_gauges()->entries.get() == 0);
+  source.close();
+  CHECK(counts == std::vector<std::uint64_t>{1, 2, 1});
 }

@@ -2,6 +2,7 @@
 #include "penstock/time/window.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,7 @@
 #include "penstock/testing/probe.hpp"
 #include "penstock/testing/scripted_sink.hpp"
 #include "penstock/testing/virtual_loop.hpp"
+#include "penstock/time/aggregates.hpp"
 #include "penstock/time/event_time.hpp"
 
 using namespace penstock;
@@ -324,5 +326,20 @@ TEST_CASE("a session whose elements were all told early has its result at the en
     } else {
       CHECK(told.results == std::vector<std::string>{"a1:2e0", "a1:2o1", "a1:3l2", "b13:1o0"});
     }
+  }
+}
+
+TEST_CASE("elements whose key is not a number have one session") {
+  for (const Output output : {Output::panes, Output::append, Output::update}) {
+    const Stream<std::pair<EventTime, double>> source;
+    std::vector<std::uint64_t> counts;
+    source.event_time([](const auto& pair) { return pair.first; }, ascending(), {.tell = Tell::batch})
+        .key_by([](const auto& pair) { return pair.second; })
+        .window(session(10us), {.output = output})
+        .aggregate(count())
+        .sink([&](const auto& r) { counts.push_back(r.value); });
+    source.emit_all(std::vector<std::pair<EventTime, double>>{{1, std::nan("1")}, {2, -0.0}, {3, std::nan("2")}, {4, 0.0}});
+    source.close();
+    CHECK(counts == std::vector<std::uint64_t>{2, 2});
   }
 }

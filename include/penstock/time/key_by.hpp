@@ -54,7 +54,8 @@ auto operator|(const KeyedStream<T, Fn>& stream, Operator&& op) {
 ///     events | key_by(&Event::brand) | window(tumbling(1h)) | aggregate(count())
 ///
 /// @param key  a function of a const element, a pointer to a member, or an index or key as `pluck` takes them. Keys must be
-///             copyable, comparable with == and have a hash: `std::hash`, or tuples, pairs, arrays and vectors of such.
+///             copyable, comparable with == and have a hash: `std::hash`, or tuples, pairs, arrays and vectors of such. All
+///             NaN are one key, also inside those; a key of a type of your own must be equal to itself.
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.

@@ -22,6 +22,54 @@ concept std_hashable = requires(const T& value) {
   { std::hash<T>{}(value) } -> std::convertible_to<std::size_t>;
 };
 
+template <class T>
+concept tuple_of_keys = !std_hashable<T> && requires { std::tuple_size<T>::value; };
+
+/// Whether a key is, or has in it, a floating-point number. NaN, which is not equal to itself, would be put in and never
+/// be found again: so all NaN are one key, to `Hash` and to `same_key`.
+template <class T>
+inline constexpr bool has_floats = std::is_floating_point_v<T>;
+template <class T, class Allocator>
+inline constexpr bool has_floats<std::vector<T, Allocator>> = has_floats<T>;
+template <class T>
+inline constexpr bool has_floats<std::optional<T>> = has_floats<T>;
+template <class T, std::size_t... I>
+constexpr bool has_floats_among(std::index_sequence<I...>) {
+  return (has_floats<std::remove_cv_t<std::tuple_element_t<I, T>>> || ...);
+}
+template <tuple_of_keys T>
+inline constexpr bool has_floats<T> = has_floats_among<T>(std::make_index_sequence<std::tuple_size_v<T>>{});
+
+template <class T>
+[[gnu::always_inline]] inline bool same_key(const T& a, const T& b);
+template <class T, std::size_t... I>
+bool same_members(const T& a, const T& b, std::index_sequence<I...>) {
+  return (same_key(std::get<I>(a), std::get<I>(b)) && ...);
+}
+template <class T, class Allocator>
+bool same_values(const std::vector<T, Allocator>& a, const std::vector<T, Allocator>& b) {
+  std::size_t i = 0;
+  while (i < a.size() && i < b.size() && same_key(a[i], b[i])) ++i;
+  return i == a.size() && i == b.size();
+}
+template <class T>
+bool same_values(const std::optional<T>& a, const std::optional<T>& b) {
+  return a && b ? same_key(*a, *b) : !a && !b;
+}
+/// `==`, but to NaN another NaN is the same.
+template <class T>
+[[gnu::always_inline]] inline bool same_key(const T& a, const T& b) {
+  if constexpr (!has_floats<T>) {
+    return a == b;
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return a == b || (__builtin_isnan(a) && __builtin_isnan(b));
+  } else if constexpr (tuple_of_keys<T>) {
+    return same_members(a, b, std::make_index_sequence<std::tuple_size_v<T>>{});
+  } else {
+    return same_values(a, b);
+  }
+}
+
 /// `std::hash`, and tuples, pairs, arrays and vectors of what can be hashed.
 template <class T>
 struct Hash {
@@ -30,10 +78,20 @@ struct Hash {
 template <std_hashable T>
 struct Hash<T> {
   static constexpr bool exists = true;
-  std::size_t operator()(const T& value) const { return std::hash<T>{}(value); }
+  std::size_t operator()(const T& value) const {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (__builtin_isnan(value)) return 0x7FF80000;
+    }
+    return std::hash<T>{}(value);
+  }
 };
 template <class T>
-  requires(!std_hashable<T> && requires { std::tuple_size<T>::value; })
+  requires(std_hashable<T> && has_floats<T>)
+struct Hash<std::optional<T>> {
+  static constexpr bool exists = true;
+  std::size_t operator()(const std::optional<T>& value) const { return value ? Hash<T>{}(*value) : 0x7FF80001; }
+};
+template <tuple_of_keys T>
 struct Hash<T> {
   template <std::size_t... I>
   static constexpr bool all(std::index_sequence<I...>) {
@@ -89,7 +147,7 @@ class Table {
       return slots_.empty() ? nowhere : find(key, hash(key));
     } else {
       for (std::size_t i = entries_.size(); i-- > first_;) {
-        if (entries_[i].item && entries_[i].item->key == key) return static_cast<Place>(i);
+        if (entries_[i].item && same_key(entries_[i].item->key, key)) return static_cast<Place>(i);
       }
       return nowhere;
     }
@@ -160,7 +218,7 @@ class Table {
       const Place place = slots_[i];
       if (place == nowhere) return nowhere;
       const Entry& entry = entries_[place];
-      if (entry.hash == hash && entry.item && entry.item->key == key) return place;
+      if (entry.hash == hash && entry.item && same_key(entry.item->key, key)) return place;
     }
   }
 

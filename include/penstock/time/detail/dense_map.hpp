@@ -107,7 +107,7 @@ class DenseMap {
  private:
   static std::uint64_t hash(const Key& key) { return mixed(WindowHash<Key>{}(key)); }
   [[gnu::always_inline]] auto find(const Key& key, std::uint64_t code) const {
-    return index_.find(code, [&](Place place) { return at(place).first == key; });
+    return index_.find(code, [&](Place place) { return same_key(at(place).first, key); });
   }
   value_type& at(Place place) const noexcept {
     return reinterpret_cast<value_type*>(blocks_[place / per_block]->entries)[place % per_block];

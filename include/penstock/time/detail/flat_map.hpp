@@ -73,7 +73,7 @@ class FlatMap {
  private:
   static std::uint64_t hash(const Key& key) { return mixed(WindowHash<Key>{}(key)); }
   [[gnu::always_inline]] iterator find(const Key& key, std::uint64_t code) const {
-    return entries_.find(code, [&](const value_type& entry) { return entry.first == key; });
+    return entries_.find(code, [&](const value_type& entry) { return same_key(entry.first, key); });
   }
 
   Entries entries_;
@@ -101,7 +101,7 @@ class FlatSet {
  private:
   static std::uint64_t hash(const Key& key) { return mixed(WindowHash<Key>{}(key)); }
   auto find(const Key& key, std::uint64_t code) const {
-    return keys_.find(code, [&](const Key& each) { return each == key; });
+    return keys_.find(code, [&](const Key& each) { return same_key(each, key); });
   }
 
   Keys keys_;

@@ -87,7 +87,8 @@ class KeyStates {
     if (event == never && processing == never && empty(item.second.cells)) {
       event_.set(item, never);
       processing_.set(item, never);
-      entries_.erase(entries_.find(item.first));
+      // A key that is not even equal to itself is not found, and stays.
+      if (const auto at = entries_.find(item.first); at != entries_.end()) entries_.erase(at);
       return gauges_.entries.set(entries_.size());
     }
     // One that is looked at too early is put in again then: what prolongs a life costs no change here.

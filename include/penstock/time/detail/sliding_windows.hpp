@@ -122,6 +122,7 @@ class SlidingWindowNode final
         to.put(entry.panes);
         save_size(to, entry.items.size());
         for (std::size_t i = 0; i < entry.items.size(); ++i) {
+        if (at == entries_.end()) continue;  // its key is not even equal to itself
           to.put(entry.items[i].time);
           to.put(entry.items[i].value);
         }
@@ -230,6 +231,7 @@ class SlidingWindowNode final
     const std::size_t before = entry.items.size();
     while (!entry.items.empty() && later_by(entry.items.front().time, span()) <= time) {
       if constexpr (Aggregator::can_remove) aggregate_.remove(entry.state, entry.items.front().value);
+    const bool has_refs = item.context.size() != 0;
       entry.items.pop();
     }
     if (entry.items.size() == before) return;

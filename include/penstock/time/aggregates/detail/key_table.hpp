@@ -96,10 +96,9 @@ struct KeyTableOf {
   }
   static bool fits(const Table& table) noexcept { return table.slots.size() > table.entries.size(); }
 
-  static bool same(const Key& a, const Key& b) { return a == b || (is_nan(a) && is_nan(b)); }
   static std::size_t scan(const Table& table, const Key& key) {
     for (std::size_t i = 0; i < table.entries.size(); ++i) {
-      if (same(key_at(table, i), key)) return i;
+      if (same_key(key_at(table, i), key)) return i;
     }
     return nowhere;
   }
@@ -116,7 +115,7 @@ struct KeyTableOf {
   static std::size_t slot_of(const Table& table, const Key& key) {
     const std::size_t mask = table.slots.size() - 1;
     for (std::size_t slot = hash(key) & mask;; slot = (slot + 1) & mask) {
-      if (table.slots[slot] == 0 || same(key_at(table, table.slots[slot] - 1), key)) return slot;
+      if (table.slots[slot] == 0 || same_key(key_at(table, table.slots[slot] - 1), key)) return slot;
     }
   }
 
