@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -41,6 +42,35 @@ int reciprocal(int x) {
   if (x == 0) throw std::domain_error("division by zero");
   return 60 / x;
 }
+
+/// Writes down elements and signals as they come.
+struct Log final : Node, Receiver<int, Log> {
+  explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) { port(static_cast<InletBase&>(*this)); }
+  Pending* take(int value, const Context*) {
+    into_.push_back(std::to_string(value));
+    return nullptr;
+  }
+  Pending* take_signal(const Signal& signal) override {
+    into_.push_back(signal.kind == Signal::end ? "end" : "signal " + std::to_string(signal.value));
+    return nullptr;
+  }
+  std::vector<std::string>& into_;
+};
+
+void tell(const Stream<int>& source, Signal signal) {
+  source.graph().strand().descend([&] { return Receipt{source.outlet().signal(signal)}; }).get();
+}
+
+/// Copying it fails when `left` is used up, and so does moving it.
+struct Fragile {
+  explicit Fragile(int n) : number(n) {}
+  Fragile(const Fragile& other) : number(other.number) {
+    if (left-- == 0) throw std::runtime_error("no more of them");
+  }
+  Fragile& operator=(const Fragile&) = default;
+  static inline int left = 0;
+  int number;
+};
 
 }  // namespace
 
@@ -201,20 +231,6 @@ TEST_CASE("buffer keeps signals in order with the elements, and the end waits fo
   Stream<int> source{loop};
   auto buffered = source.buffer(unlimited).stream();
   std::vector<std::string> out;
-  struct Log final : Node, Receiver<int, Log> {
-    explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) {
-      port(static_cast<InletBase&>(*this));
-    }
-    Pending* take(int value, const Context*) {
-      into_.push_back(std::to_string(value));
-      return nullptr;
-    }
-    Pending* take_signal(const Signal& signal) override {
-      into_.push_back(signal.kind == Signal::end ? "end" : "signal " + std::to_string(signal.value));
-      return nullptr;
-    }
-    std::vector<std::string>& into_;
-  };
   attach<Log>(buffered, out);
   const auto signal = [&](Signal s) {
     return source.graph().strand().descend([&] { return Receipt{source.outlet().signal(s)}; });
@@ -285,6 +301,63 @@ TEST_CASE("a full buffer drops the oldest, drops the newest, or fails") {
     REQUIRE(ledger.failed() == Ids{3, 4});
     ledger.check();
   }
+}
+
+TEST_CASE("a buffer that drops keeps one watermark where the elements between several were dropped") {
+  std::vector<std::string> log;
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  auto buffered = source.buffer(2, BufferOptions{.overflow = WhenFull::drop_oldest}).stream();
+  attach<Log>(buffered, log);
+  ScriptedSink<int> stuck{buffered, {.stalled = true}};
+  source.emit(0);
+  SECTION("the first is still in the line") {}
+  SECTION("the first is on its way") { loop.run(); }
+  for (int i = 1; i <= 1000; ++i) {
+    source.emit(i);
+    tell(source, {Signal::watermark, i});
+  }
+  const std::size_t on_its_way = stuck.taken();
+  REQUIRE(buffered.info().held.get() == 3 - on_its_way);
+  for (loop.run(); stuck.open() != 0; loop.run()) stuck.complete_all();
+  REQUIRE(log == std::vector<std::string>{"0", "signal 998", "999", "signal 999", "1000", "signal 1000"});
+}
+
+TEST_CASE("a buffer whose queue cannot grow keeps all that is in it, with its Refs and those who wait") {
+  std::vector<int> seen;
+  std::vector<Completion<>> open;
+  Ledger ledger;
+  VirtualLoop loop;
+  Stream<Fragile> source{loop};
+  source.buffer(1).sink([&](const Fragile& x, Completion<> done) {
+    seen.push_back(x.number);
+    open.push_back(std::move(done));
+  });
+  std::vector<Receipt> receipts;
+  Fragile::left = 1000;
+  for (int i = 0; i < 5; ++i) {
+    receipts.push_back(source.push(Fragile{i}, ledger.issue(i)));
+    loop.run();
+  }
+  std::vector<int> expected{0, 1, 2, 3, 4};
+  for (int copies = 0; copies < 10; ++copies) {
+    Fragile::left = copies;
+    try {
+      receipts.push_back(source.push(Fragile{5}));
+      expected.push_back(5);
+      break;
+    } catch (const std::runtime_error&) {
+    }
+  }
+  REQUIRE(expected.size() == 6);
+  Fragile::left = 1000;
+  REQUIRE(ledger.open() == Ids{0, 1, 2, 3, 4});
+  for (; !open.empty(); loop.run()) {
+    for (Completion<>& done : std::exchange(open, {})) done();
+  }
+  REQUIRE(seen == expected);
+  REQUIRE(taken(receipts) == std::vector<bool>(6, true));
+  ledger.check();
 }
 
 TEST_CASE("buffer bounds the bytes that it queues") {
@@ -371,6 +444,74 @@ TEST_CASE("keep_one_per does what a list of pairs does, also when the buffer dro
   for (; stuck.open() != 0; loop.run()) stuck.complete_all();
   expected.insert(expected.end(), queue.begin(), queue.end());
   REQUIRE(stuck.completed() == expected);
+}
+
+TEST_CASE("keep_one_per does what a list does, with watermarks among the elements of a buffer that drops") {
+  const auto seed = GENERATE(range(1U, 60U));
+  std::mt19937 random{seed};
+  std::vector<std::string> log;
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  const auto buffered = source.buffer(4, BufferOptions{.overflow = WhenFull::drop_oldest},
+                                      keep_one_per([](int x) { return x % 7; })).stream();
+  attach<Log>(buffered, log);
+  ScriptedSink<int> stuck{buffered, {.stalled = true}};
+  struct Item {
+    int value;
+    bool element;
+  };
+  std::vector<Item> queue;  // what waits behind the one on its way
+  std::vector<std::string> expected;
+  bool on_its_way = false;
+  const auto drain = [&] {
+    while (!queue.empty() && !on_its_way) {
+      const Item first = queue.front();
+      queue.erase(queue.begin());
+      expected.push_back((first.element ? "" : "signal ") + std::to_string(first.value));
+      on_its_way = first.element;
+    }
+  };
+  const auto elements = [](const Item& item) { return item.element; };
+  for (int i = 0; i < 400; ++i) {
+    const unsigned step = random() % 8;
+    if (step < 4) {
+      source.emit(i);
+      auto same = queue.end();
+      for (auto item = queue.end(); item != queue.begin() && (item - 1)->element; --item) {
+        if ((item - 1)->value % 7 == i % 7) same = item - 1;
+      }
+      if (same != queue.end()) {
+        same->value = i;
+      } else {
+        if (std::count_if(queue.begin(), queue.end(), elements) == 4) {
+          const auto behind = queue.erase(std::find_if(queue.begin(), queue.end(), elements));
+          const bool between = behind != queue.begin() && behind != queue.end();
+          if (between && !behind->element && !(behind - 1)->element) queue.erase(behind - 1);
+        }
+        queue.push_back({i, true});
+      }
+    } else if (step < 7) {
+      tell(source, {Signal::watermark, i});
+      if (!queue.empty() && !queue.back().element) {
+        queue.back().value = i;
+      } else {
+        queue.push_back({i, false});
+      }
+    } else if (stuck.open() != 0) {
+      stuck.complete();
+      on_its_way = false;
+    }
+    loop.run();
+    drain();
+    REQUIRE(buffered.info().held.get() ==
+            static_cast<std::size_t>(std::count_if(queue.begin(), queue.end(), elements)));
+  }
+  for (; stuck.open() != 0; loop.run()) stuck.complete_all();
+  while (on_its_way) {
+    on_its_way = false;
+    drain();
+  }
+  REQUIRE(log == expected);
 }
 
 TEST_CASE("buffer counts what it takes, drops, holds and emits so that it adds up") {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "catch.hpp"
@@ -18,6 +19,28 @@ using namespace penstock;
 using namespace penstock::testing;
 using namespace std::chrono_literals;
 using Ids = std::vector<Ledger::Id>;
+
+namespace {
+
+/// Writes down elements and signals as they come.
+struct Log final : Node, Receiver<int, Log> {
+  explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) { port(static_cast<InletBase&>(*this)); }
+  Pending* take(int value, const Context*) {
+    into_.push_back(std::to_string(value));
+    return nullptr;
+  }
+  Pending* take_signal(const Signal& signal) override {
+    into_.push_back(signal.kind == Signal::watermark ? "watermark " + std::to_string(signal.value) : "kind " + std::to_string(signal.kind));
+    return nullptr;
+  }
+  std::vector<std::string>& into_;
+};
+
+void tell(const Stream<int>& source, Signal signal) {
+  source.graph().strand().descend([&] { return Receipt{source.outlet().signal(signal)}; }).get();
+}
+
+}  // namespace
 
 TEST_CASE("latest keeps the newest while what is behind is busy") {
   VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2, 3)};
@@ -108,4 +131,27 @@ TEST_CASE("latest emits what it holds before the end") {
   source.close();
   REQUIRE(slow.completed() == std::vector{2});
   REQUIRE(slow.ended());
+}
+
+TEST_CASE("latest keeps one watermark where the elements between several were dropped, and other signals in their place") {
+  std::vector<std::string> log;
+  VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
+  Stream<int> source{loop};
+  auto newest = source.latest().stream();
+  attach<Log>(newest, log);
+  ScriptedSink<int> stuck{newest, {.stalled = true}};
+  source.emit(0);
+  loop.run();
+  for (int i = 1; i <= 1000; ++i) {
+    source.emit(i);
+    tell(source, {Signal::watermark, i});
+    if (i != 500) continue;
+    tell(source, {Signal::idle});
+    tell(source, {Signal::active});
+  }
+  for (; stuck.open() != 0; loop.run()) stuck.complete_all();
+  const std::string idle = "kind " + std::to_string(Signal::idle);
+  const std::string active = "kind " + std::to_string(Signal::active);
+  REQUIRE(log == std::vector<std::string>{"0", "watermark 500", idle, active, "watermark 999", "1000", "watermark 1000"});
+  REQUIRE(newest.info().dropped.get() == 999);
 }

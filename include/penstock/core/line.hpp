@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "penstock/core/pump.hpp"
@@ -25,7 +26,11 @@ struct Held {
   Signal signal;
   Receipt receipt;  // of whoever waits for it
   [[no_unique_address]] Mark mark;
+
+  bool watermark() const noexcept { return !value && signal.kind == Signal::watermark; }
 };
+template <class T, class Mark>
+inline constexpr bool grows_by_copies<Held<T, Mark>> = !std::is_nothrow_move_constructible_v<Held<T, Mark>> && can_copy<T>;
 
 /// The base of nodes that keep elements and emit them later: elements and signals stand in one line and a pump emits them
 /// in order. A receipt that is still with its element when that is emitted settles when the element was taken, and gets
@@ -99,8 +104,7 @@ class LineBase : public Node {
     return LineBase::busy() ? queue(signal) : owner().pass(signal);
   }
   [[gnu::noinline]] Pending* queue(const Signal& signal) {
-    const bool behind_a_signal = !line_.empty() && !line_.back().value;
-    if (signal.kind == Signal::watermark && behind_a_signal && line_.back().signal.kind == signal.kind) {
+    if (signal.kind == Signal::watermark && !line_.empty() && line_.back().watermark()) {
       line_.back().signal = signal;
       return nullptr;
     }
@@ -111,6 +115,15 @@ class LineBase : public Node {
     line_.push(std::optional<T>(), Context{}, signal, receipt, Mark{});
     pump_.wake();
     return receipt.release();
+  }
+  /// Takes an element out of the middle. Where that leaves two watermarks side by side the later one says all: true when
+  /// the one before it has left the line too.
+  bool take_out(std::size_t place) {
+    line_.erase(place);
+    elements(elements_ - 1);
+    if (place == 0 || place == line_.size() || !line_[place - 1].watermark() || !line_[place].watermark()) return false;
+    line_.erase(place - 1);
+    return true;
   }
 
   /// Calls a user's function and counts it when it throws.

@@ -176,9 +176,10 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
       while (!line_[place].value || std::exchange(spare, false)) ++place;
       this->lose(line_[place].context, full);
       forget(line_[place], place);
-      line_.erase(place);
-      this->elements(this->elements_ - 1);
-      if constexpr (Index::keyed) {
+      if (this->take_out(place)) {
+        --first_waiting_;
+        if constexpr (Index::keyed) index_.leaves(nullptr, place);  // which knows nothing of what is before a signal
+      } else if constexpr (Index::keyed) {
         for (std::size_t i = 0; i < place; ++i) {
           if (line_[i].value) index_.stays(*line_[i].value, i);
         }

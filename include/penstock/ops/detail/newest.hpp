@@ -23,8 +23,7 @@ class NewestNode : public LineNode<Self, T>, public Receiver<T, Self> {
       std::size_t place = this->line_.size() - 1;
       while (!this->line_[place].value) --place;
       this->lose(this->line_[place].context, "a newer element came");
-      this->line_.erase(place);
-      this->elements(0);
+      this->take_out(place);
     }
     this->add(std::forward<V>(value), Context::of(context));
     this->owner().came();
