@@ -207,3 +207,41 @@ TEST_CASE("flat_set: does at random what a std::set does") {
     return copy;
   }());
 }
+
+TEST_CASE("flat_map, dense_map: all NaN are one key, and so are 0 and -0, also inside other keys") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double other = std::nan("7");
+  const auto one_key = [](const auto& a, const auto& b, const auto& c) {
+    using Key = std::remove_cvref_t<decltype(a)>;
+    FlatMap<Key, int> flat;
+    DenseMap<Key, int> dense;
+    FlatSet<Key> set;
+    Table<Key> table;
+    for (const Key& key : {a, b, c, a}) {
+      flat.try_emplace(key, 1);
+      dense.try_emplace(key, 1);
+      set.insert(key);
+      if (table.find(key) == table.nowhere) table.add(key);
+    }
+    for (const std::size_t size : {flat.size(), dense.size(), set.size(), table.size()}) CHECK(size == 2);
+    REQUIRE(flat.find(b) != flat.end());
+    REQUIRE(dense.find(b) != dense.end());
+    CHECK(flat.find(b) == flat.find(a));
+    CHECK(&*dense.find(b) == &*dense.find(a));
+    CHECK(table.find(b) == table.find(a));
+    CHECK(key_before(c, a));
+    CHECK_FALSE(key_before(a, c));
+    CHECK_FALSE(key_before(a, b));
+  };
+  one_key(nan, -other, 5.0);
+  one_key(std::numeric_limits<float>::quiet_NaN(), -std::nanf("7"), 5.0F);
+  one_key(std::numeric_limits<long double>::quiet_NaN(), -std::nanl("7"), 5.0L);
+  one_key(0.0, -0.0, -1.0);
+  one_key(std::pair{1, nan}, std::pair{1, other}, std::pair{1, 2.0});
+  one_key(std::tuple{std::string{"a"}, nan}, std::tuple{std::string{"a"}, -nan}, std::tuple{std::string{"a"}, 0.0});
+  one_key(std::tuple{0.0, nan}, std::tuple{-0.0, -nan}, std::tuple{-0.0, 3.0});
+  one_key(std::array<double, 2>{nan, 1}, std::array<double, 2>{other, 1}, std::array<double, 2>{nan, 0});
+  one_key(std::vector<double>{1, nan}, std::vector<double>{1, other}, std::vector<double>{1});
+  one_key(std::optional<double>{nan}, std::optional<double>{other}, std::optional<double>{});
+  one_key(std::pair{std::optional{nan}, 1}, std::pair{std::optional{-nan}, 1}, std::pair{std::optional{nan}, 0});
+}
