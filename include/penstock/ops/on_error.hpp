@@ -138,7 +138,8 @@ class Backoff {
   Duration pause(std::size_t made) noexcept {
     double pause = static_cast<double>(retry_.backoff.count());
     const double most = static_cast<double>(retry_.max_backoff.count());
-    for (; made > 1 && pause < most; --made) pause *= retry_.factor;
+    const bool grows = pause > 0 && retry_.factor > 1;
+    for (; grows && made > 1 && pause < most; --made) pause *= retry_.factor;
     if (pause > most) pause = most;
     if (retry_.jitter > 0) {
       random_ += 0x9e3779b97f4a7c15U;  // splitmix64
