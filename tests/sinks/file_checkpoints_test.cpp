@@ -22,6 +22,7 @@
 #include "penstock/sinks/sink_to_textfile.hpp"
 #include "penstock/state/checkpoints.hpp"
 #include "temporary_directory.hpp"
+#include "unlisted.hpp"
 #include "watched_rename.hpp"
 
 // Sinks that write files, and snapshots. A run that is destroyed before its end has written everything that it was given: more
@@ -33,7 +34,9 @@ using penstock::Guarantee;
 using penstock::StateError;
 using penstock::Stream;
 using penstock::TextFile;
+using penstock::test::containing;
 using penstock::test::TemporaryDirectory;
+using penstock::test::Unlisted;
 
 namespace {
 
@@ -277,6 +280,55 @@ TEST_CASE("to take files back can fail anywhere, and is done the next time") {
     Run run{dir, options};
     CHECK(files(dir) == Files{{"out.000001.txt", "a\nb\n"}, {"out.txt", "c\n"}});
   }
+}
+
+TEST_CASE("a run whose finished files cannot be listed does not begin, so that none is left behind the snapshot") {
+  for (const bool atomic : {false, true}) {
+    const TemporaryDirectory dir;
+    const TextFile options{.rotate = {.bytes = 4}, .atomic = atomic};
+    {
+      Run run{dir, options};
+      run.emit({"a", "b", "c"});
+      run.checkpoints->take();
+      run.emit({"d", "e", "f", "g"});
+    }
+    const auto before = names(dir);
+    {
+      const Unlisted none{dir.path()};
+      CHECK_THROWS_WITH(Run(dir, options), containing("cannot list " + dir.path().string()));
+    }
+    CHECK(names(dir) == before);
+    Run run{dir, options};
+    run.emit({"d", "e", "f", "g"});
+    run.source.close();
+    run.checkpoints->take();
+    std::string all;
+    for (const auto& [name, text] : files(dir)) all += text;
+    CHECK(all == "a\nb\nc\nd\ne\nf\ng\n");
+  }
+}
+
+TEST_CASE("a directory that cannot be listed makes a rotation wait, and numbers do not begin anew") {
+  const TemporaryDirectory dir;
+  dir.write("log.000007.txt", "");
+  dir.write("log.000008.txt", "");
+  dir.write("log.txt", "ab\n");
+  const Stream<std::string> source;
+  source.sink_to_textfile((dir / "log.txt").string(), {.rotate = {.bytes = 3, .keep = 2}});
+  {
+    const Unlisted none{dir.path()};
+    for (int n = 0; n < 2; ++n) {
+      CHECK_THROWS_WITH(source.emit("refused"), containing("sink_to_textfile: cannot list " + dir.path().string()));
+    }
+  }
+  CHECK(names(dir) == std::set<std::string>{"log.000007.txt", "log.000008.txt", "log.txt"});
+  source.emit("cd");
+  source.emit("ef");
+  source.close();
+  CHECK(names(dir) == std::set<std::string>{"log.000009.txt", "log.000010.txt", "log.txt"});
+  CHECK(dir.read("log.000009.txt") == "ab\n");
+  CHECK(dir.read("log.000010.txt") == "cd\n");
+  CHECK(dir.read("log.txt") == "ef\n");
 }
 
 TEST_CASE("of finished files those since the last snapshot are kept, however few there are to be") {

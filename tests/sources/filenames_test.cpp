@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/sources/filenames.hpp"
 
+#include <sys/resource.h>
+
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "catch.hpp"
 #include "penstock/ops/map.hpp"
 #include "penstock/sinks/sink.hpp"
+#include "penstock/sources/from_textfile.hpp"
 #include "penstock/testing/testing.hpp"
 #include "temporary_directory.hpp"
+#include "unlisted.hpp"
 
 using namespace penstock;
 using namespace std::chrono_literals;
 using penstock::detail::matches_glob;
+using penstock::test::containing;
 using penstock::test::TemporaryDirectory;
+using penstock::test::Unlisted;
 using penstock::testing::Probe;
+using Lines = std::vector<std::string>;
 using Paths = std::vector<std::filesystem::path>;
 
 TEST_CASE("row 117 filenames emits the files of a directory in order, and new ones when it looks again") {
@@ -275,4 +284,146 @@ TEST_CASE("filenames that is stopped and started goes on with the names that it 
   source.start();
   loop.run_for(30ms);
   CHECK(seen == Paths{dir / "a", dir / "b", dir / "c", dir / "d"});
+}
+
+TEST_CASE("filenames that follows reports a directory that cannot be listed for a moment, and forgets no name") {
+  const TemporaryDirectory dir;
+  std::filesystem::create_directory(dir / "in");
+  for (const char* name : {"in/a", "in/b"}) dir.write(name, "");
+  VirtualLoop loop;
+  for (const bool glob : {false, true}) {
+    const auto place = glob ? dir / "i*" / "*" : dir / "in";
+    const auto source = filenames(loop, place, {.follow = true, .poll = 10ms});
+    std::vector<std::string> errors;
+    source.on_background_error([&](std::exception_ptr error, const Info&) {
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::system_error& caught) {
+        if (caught.code() == std::errc::too_many_files_open) errors.push_back(caught.what());
+      }
+    });
+    const Probe<std::filesystem::path> probe{source};
+    source.start();
+    loop.run_for(15ms);
+    CHECK(probe.values() == Paths{dir / "in/a", dir / "in/b"});
+    {
+      const Unlisted none{glob ? dir.path() : dir / "in"};
+      loop.run_for(20ms);
+    }
+    REQUIRE(errors.size() == 2);  // one each time it looks
+    CHECK(errors[0].starts_with("filenames: cannot list " + (glob ? dir.path() : dir / "in").string()));
+    dir.write("in/c", "");
+    loop.run_for(20ms);
+    CHECK(probe.values() == Paths{dir / "in/a", dir / "in/b", dir / "in/c"});
+    CHECK(errors.size() == 2);
+    CHECK_FALSE(source.stopped());
+    std::filesystem::remove(dir / "in/c");
+  }
+}
+
+TEST_CASE("filenames without follow fails when the directory cannot be listed") {
+  const TemporaryDirectory dir;
+  dir.write("a", "");
+  for (const bool only_new : {false, true}) {
+    const auto source = filenames(dir.path(), {.only_new = only_new});
+    const Probe<std::filesystem::path> probe{source};
+    {
+      const Unlisted none{dir.path()};
+      CHECK_THROWS_WITH(source.start(), containing("filenames: cannot list " + dir.path().string()));
+    }
+    CHECK(probe.size() == 0);
+    CHECK(source.stopped());
+    source.start();
+    CHECK(probe.values() == (only_new ? Paths{} : Paths{dir / "a"}));
+  }
+}
+
+TEST_CASE("a followed set of files whose directory cannot be listed for a moment says so, and calls no file late") {
+  const TemporaryDirectory dir;
+  for (const char* name : {"a", "b", "c"}) dir.write(name, std::string{name} + "\n");
+  VirtualLoop loop;
+  const auto source = from_textfile(loop, FileSet{dir.path(), {.follow = true, .poll = 10ms}}, {.poll = 10ms});
+  Lines errors;
+  source.on_background_error([&](std::exception_ptr error, const Info&) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& caught) {
+      errors.push_back(caught.what());
+    }
+  });
+  const Probe<std::string> lines{source};
+  source.start();
+  loop.run_for(15ms);
+  CHECK(lines.values() == Lines{"a", "b", "c"});
+  {
+    const Unlisted none{dir.path()};
+    loop.run_for(20ms);
+  }
+  loop.run_for(20ms);
+  REQUIRE(errors.size() == 2);
+  for (const std::string& error : errors) CHECK(error.starts_with("from_textfile: cannot list " + dir.path().string()));
+  dir.append("c", "more\n");
+  dir.write("d", "d\n");
+  loop.run_for(20ms);
+  CHECK(lines.values() == Lines{"a", "b", "c", "more", "d"});
+  CHECK(errors.size() == 2);
+}
+
+TEST_CASE("a set of files that cannot be listed is a failure, and no empty set") {
+  const TemporaryDirectory dir;
+  dir.write("a", "one\n");
+  const auto source = from_textfile(FileSet{dir.path()});
+  const Probe<std::string> lines{source};
+  {
+    const Unlisted none{dir.path()};
+    CHECK_THROWS_WITH(source.start(), containing("from_textfile: cannot list " + dir.path().string()));
+  }
+  source.start();
+  CHECK(lines.values() == Lines{"one"});
+}
+
+TEST_CASE("filenames takes what it may not see, and links that lead nowhere, for places without names") {
+  const TemporaryDirectory dir;
+  std::filesystem::create_directory(dir / "in");
+  dir.write("in/a", "");
+  dir.write("file", "");
+  std::filesystem::create_symlink("round", dir / "round");
+  std::filesystem::create_symlink("none", dir / "dead");
+  const std::string long_name(1000, 'n');
+  for (const std::filesystem::path& pattern : {dir / "*" / "*", dir / "*" / "a", dir / "[!l]*" / "a*"}) {
+    const auto source = filenames(pattern);
+    const Probe<std::filesystem::path> probe{source};
+    source.start();
+    CHECK(probe.values() == Paths{dir / "in/a"});
+  }
+  const auto source = filenames(dir / "*" / long_name / "*");
+  const Probe<std::filesystem::path> probe{source};
+  source.start();
+  CHECK(probe.size() == 0);
+}
+
+TEST_CASE("filenames finds files below more folders than a process has descriptors, in order") {
+  const TemporaryDirectory dir;
+  std::string deep;
+  for (int i = 0; i < 100; ++i) deep += "d/";
+  std::filesystem::create_directories(dir / deep / "e");
+  std::filesystem::create_directory(dir / "b");
+  for (const std::string name : {"a", "b/x", "c", "d/a"}) dir.write(name, "");
+  for (const std::string name : {"e/z", "y"}) dir.write(deep + name, "");
+  const Paths all{dir / "a", dir / "b/x", dir / "c", dir / "d/a", dir / (deep + "e/z"), dir / (deep + "y")};
+  const auto source = filenames(dir.path(), {.recursive = true});
+  const Probe<std::filesystem::path> probe{source};
+  std::string pattern;
+  for (int i = 0; i < 100; ++i) pattern += "[d]/";
+  const auto globbed = filenames(dir / pattern / "*");
+  const Probe<std::filesystem::path> there{globbed};
+  ::rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const ::rlimit few{64, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  source.start();
+  globbed.start();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(probe.values() == all);
+  CHECK(there.values() == Paths{dir / (deep + "y")});
 }

@@ -59,7 +59,8 @@ struct Rotate {
   std::size_t keep = 0;     ///< as many finished files stay, older ones are removed; 0: all
   /// What a finished file is called, in the same directory: `{}` is its number, `{:06}` one of at least six
   /// digits; `%Y %m %d %j %H %M %S` are the UTC time when it was begun. Nothing: `.{:06}` before the
-  /// extension, so that out.csv becomes out.000001.csv. Numbers go on behind the highest that is there.
+  /// extension, so that out.csv becomes out.000001.csv. Numbers go on behind the highest that is there: while the
+  /// directory cannot be listed, no file is finished, and the element that needs the next one is refused.
   std::string name{};
 };
 

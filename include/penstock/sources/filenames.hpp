@@ -144,9 +144,11 @@ inline FilenamesSource make_filenames_source(Loop* loop, const std::filesystem::
 ///
 /// Back-pressure: waits for each name.
 /// Metadata:      none.
-/// Errors:        a directory that does not exist is reported, or when following waited for; so are more
-///                files than `max_names`; what is behind it throws is reported, and it goes on or stops as
-///                `on_failure` says.
+/// Errors:        a directory that does not exist is reported, or when following waited for; one that cannot
+///                be listed now, as when descriptors are short, is reported, and no name of it counts as
+///                gone: when following it is looked at again. One that may not be read has no names. More
+///                files than `max_names` are reported; what is behind it throws is reported, and it goes on
+///                or stops as `on_failure` says.
 /// Cost:          one listing of the directory each time it looks; remembers the names that are there,
 ///                and forgets those that are gone.
 /// Recovery:      read again behind the last name: those that were emitted and are still there are saved.

@@ -17,7 +17,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "penstock/core/search.hpp"
@@ -120,10 +119,11 @@ class FinishedFiles {
 
  private:
   void look() {
-    if (std::exchange(looked_, true)) return;
+    if (looked_) return;
     there_ = names_.in(directory_);
     next_ = there_.empty() ? 1 : there_.back().number + 1;
     if (keep_ == 0) there_.clear();
+    looked_ = true;  // last: who could not look does it again
   }
   bool exists(const std::string& name) const {
     struct ::stat found {};

@@ -5,6 +5,7 @@
 #error "penstock/sinks/sink_to_textfile.hpp: the time in a file's name is taken apart as POSIX does it"
 #endif
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -18,6 +19,7 @@
 #include "penstock/core/error.hpp"
 #include "penstock/core/search.hpp"
 #include "penstock/core/sort.hpp"
+#include "penstock/sources/detail/file.hpp"
 #include "penstock/state/detail/directory.hpp"
 
 // Not an operator: what files are called that are finished one after the other.
@@ -32,7 +34,7 @@ class NumberedNames {
     std::string name;
   };
 
-  NumberedNames(const char* who, const std::string& pattern) {
+  NumberedNames(const char* who, const std::string& pattern) : who_(who) {
     const auto wrong = [&](const char* what) {
       bad_argument(std::string{who} + ": the pattern \"" + pattern + "\" " + what);
     };
@@ -116,12 +118,15 @@ class NumberedNames {
     return found;
   }
 
-  /// The files in `directory` that have such names, the lowest number first.
+  /// The files in `directory` that have such names, the lowest number first. Throws when it cannot tell: numbers would begin
+  /// anew, below those that are there.
   std::vector<Found> in(const std::string& directory) const {
     std::vector<Found> all;
-    for (Directory at{directory}; at.next();) {
+    Directory at{directory};
+    while (at.next()) {
       if (const auto n = number_in(at.name())) all.push_back({*n, at.name()});
     }
+    if ((errno = at.error()) != 0 && errno != ENOENT) file_error(std::string{who_} + ": cannot list", directory);
     put_in_order(all, [](const Found& a, const Found& b) { return a.number < b.number; });
     return all;
   }
@@ -177,6 +182,7 @@ class NumberedNames {
     parts_.back().text += c;
   }
 
+  const char* who_;
   std::vector<Part> parts_;
 };
 

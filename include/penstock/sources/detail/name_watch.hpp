@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -19,6 +20,7 @@
 #include "penstock/core/error.hpp"
 #include "penstock/core/loop.hpp"
 #include "penstock/core/sort.hpp"
+#include "penstock/sources/detail/file.hpp"
 #include "penstock/sources/source.hpp"
 #include "penstock/state/detail/directory.hpp"
 #include "penstock/state/file_path.hpp"
@@ -88,10 +90,12 @@ inline bool matches_glob(std::string_view pattern, std::string_view name, bool a
 
 inline bool is_glob(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
 
-/// The files that a pattern, a directory or a name stands for. What cannot be read has no names.
+/// The files that a pattern, a directory or a name stands for. What may not be read has no names; what could not be read
+/// this time is an error, as names that are missing are names that went away.
 class FileList {
  public:
-  FileList(std::string where, bool recursive, std::size_t most) : where_(std::move(where)), recursive_(recursive), most_(most) {}
+  FileList(const char* who, std::string where, bool recursive, std::size_t most)
+      : who_(who), where_(std::move(where)), recursive_(recursive), most_(most) {}
 
   const std::string& where() const noexcept { return where_; }
 
@@ -103,7 +107,7 @@ class FileList {
       expand({}, where_, names);
     } else if (is_directory(where_)) {
       look_into(where_, "*", names);
-    } else if (is_there(where_)) {
+    } else if (there(where_)) {
       add(where_, names);
     } else {
       any = false;
@@ -120,23 +124,51 @@ class FileList {
   }
   static std::string shown(const std::string& folder) { return folder.empty() ? "." : folder; }
 
+  /// Throws unless the error says something of the place itself, which the next look would find again.
+  void heed(int error, const char* verb, const std::string& path) const {
+    switch (error) {
+      case 0:
+      case ENOENT:
+      case ENOTDIR:
+      case EACCES:
+      case EPERM:
+      case ELOOP:
+      case ENAMETOOLONG: return;
+      default: errno = error; file_error(std::string{who_} + ": cannot " + verb, path);
+    }
+  }
+  bool there(const std::string& path) const {
+    if (is_there(path)) return true;
+    heed(errno, "look at", path);
+    return false;
+  }
+
   void add(std::string path, std::vector<std::string>& names) const {
     if (names.size() == most_) {
-      throw std::runtime_error("filenames: more than " + std::to_string(most_) + " files at " + where_);
+      throw std::runtime_error(std::string{who_} + ": more than " + std::to_string(most_) + " files at " + where_);
     }
     names.push_back(std::move(path));
   }
-  /// The files in `folder` with a name like `pattern`.
-  void look_into(const std::string& folder, std::string_view pattern, std::vector<std::string>& names) const {
-    for (Directory at{shown(folder)}; at.next();) {
-      const std::string_view name = at.name();
-      const Directory::Kind kind = kind_of(folder, at);
-      if (kind == Directory::Kind::directory || (kind == Directory::Kind::link && is_directory(in(folder, name)))) {
-        // A link may lead back to where it stands.
-        if (recursive_ && kind == Directory::Kind::directory && name[0] != '.') look_into(in(folder, name), pattern, names);
-      } else if (matches_glob(pattern, name)) {
-        add(in(folder, name), names);
+  /// The files in `top` with a name like `pattern`. However deep they are, one directory at a time is open: a process has few
+  /// descriptors.
+  void look_into(std::string top, std::string_view pattern, std::vector<std::string>& names) const {
+    std::vector<std::string> folders;
+    folders.push_back(std::move(top));
+    while (!folders.empty()) {
+      const std::string folder = std::move(folders.back());
+      folders.pop_back();
+      Directory at{shown(folder)};
+      while (at.next()) {
+        const std::string_view name = at.name();
+        const Directory::Kind kind = kind_of(folder, at);
+        if (kind == Directory::Kind::directory || (kind == Directory::Kind::link && is_directory(in(folder, name)))) {
+          // A link may lead back to where it stands.
+          if (recursive_ && kind == Directory::Kind::directory && name[0] != '.') folders.push_back(in(folder, name));
+        } else if (matches_glob(pattern, name)) {
+          add(in(folder, name), names);
+        }
       }
+      heed(at.error(), "list", shown(folder));
     }
   }
   static Directory::Kind kind_of(const std::string& folder, const Directory& at) {
@@ -155,22 +187,29 @@ class FileList {
     const std::size_t slash = rest.find('/');
     const std::string_view part = rest.substr(0, slash);
     if (slash == std::string_view::npos) {
-      if (is_glob(part)) return look_into(base, part, names);
+      if (is_glob(part)) return look_into(std::move(base), part, names);
       std::string path = in(base, part);
-      if (is_there(path) && !is_directory(path)) add(std::move(path), names);
+      if (there(path) && !is_directory(path)) add(std::move(path), names);
       return;
     }
     rest.remove_prefix(slash + 1);
     if (!is_glob(part)) {
       std::string path = in(base, part);
-      if (is_there(path)) expand(std::move(path), rest, names);
+      if (there(path)) expand(std::move(path), rest, names);
       return;
     }
-    for (Directory at{shown(base)}; at.next();) {
-      if (matches_glob(part, at.name())) expand(in(base, at.name()), rest, names);
+    std::vector<std::string> fits;
+    {
+      Directory at{shown(base)};
+      while (at.next()) {
+        if (matches_glob(part, at.name())) fits.push_back(in(base, at.name()));
+      }
+      heed(at.error(), "list", shown(base));
     }
+    for (std::string& path : fits) expand(std::move(path), rest, names);
   }
 
+  const char* who_;
   std::string where_;
   bool recursive_;
   std::size_t most_;
@@ -181,7 +220,7 @@ class NameWatch {
  public:
   /// `in_order`: no name before one that sorts in front of it.
   NameWatch(const char* who, std::string where, const Filenames& options, bool in_order)
-      : list_(std::move(where), options.recursive, options.max_names),
+      : list_(who, std::move(where), options.recursive, options.max_names),
         settle_(options.settle),
         only_new_(options.only_new),
         in_order_(in_order),
@@ -193,7 +232,8 @@ class NameWatch {
 
   const std::string& where() const noexcept { return list_.where(); }
 
-  /// Puts the new ones into `fresh`, in alphabetical order. False when there is nothing at all at the place.
+  /// Puts the new ones into `fresh`, in alphabetical order. False when there is nothing at all at the place. When it throws
+  /// it has not looked: what it remembers stays.
   bool look(TimePoint now, std::vector<std::string>& fresh) {
     fresh.clear();
     const bool any = list_.list(names_);
