@@ -366,6 +366,30 @@ TEST_CASE("from_http_server answers what is no request, however it is cut, and s
   CHECK(out.wait(1) == Lines{"still"});
 }
 
+TEST_CASE("from_http_server throws away what follows a refused request, as much of it as it has said") {
+  // More than is read ahead, without an end: in a chunk's extension and in trailers.
+  const std::string chunks = "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string filler(30'000, 'x');
+  const Lines inputs{chunks + "5;a=" + filler, chunks + "0\r\nX: " + filler};
+  EventLoop loop{background};
+  const auto source = from_http_server(loop, 0);
+  source.sink([](const std::string&) {});
+  source.start();
+  for (const std::string& text : inputs) {
+    CAPTURE(text.substr(0, 80));
+    // The client's side holds little of what the server does not read.
+    Peer peer = Peer::connected(source.port(), 64 * 1024);
+    CHECK(peer.send(text).receive_all().starts_with("HTTP/1.1 400"));
+    std::size_t sent = 0;
+    try {
+      for (; sent < 64 << 20; sent += filler.size()) peer.send(filler);
+    } catch (const std::runtime_error&) {  // the server has read a megabyte and ended the connection
+    }
+    CHECK(sent > 900 * 1024);
+    CHECK(sent < 16 << 20);
+  }
+}
+
 TEST_CASE("from_http_server answers requests that are sent ahead in their order") {
   EventLoop loop{background};
   const auto source = from_http_server<HttpRequest>(loop, 0);

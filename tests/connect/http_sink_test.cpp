@@ -208,6 +208,34 @@ TEST_CASE("sink_to_http waits at least as long as Retry-After says") {
   peer.send(ok);
 }
 
+TEST_CASE("sink_to_http gives up when a Retry-After is longer than any wait of the loop") {
+  // Counted in nanoseconds, of which 64 bits are kept, the first is 0.3 s and the second less than none.
+  const auto [asked, allowed] = GENERATE(table<std::string, Duration>({{"18446744074", 2min},
+                                                                       {"9223372037", 2min},
+                                                                       {"9223372037", Duration::max()},
+                                                                       {"9223372036854775807", Duration::max()},
+                                                                       {"99999999999999999999999", Duration::max()},
+                                                                       {"Fri, 31 Dec 9999 23:59:59 GMT", 2min},
+                                                                       {"2", 1999ms}}));
+  CAPTURE(asked, allowed.count());
+  PeerServer server;
+  Arrived<std::string> failed;
+  EventLoop loop{background};
+  Stream<std::string> source{loop};
+  const auto sink = source | sink_to_http(url(server.port()), {.retry = at_once, .max_retry_after = allowed});
+  source.async_emit("a", [failed](std::exception_ptr error) { failed(error ? words(error) : "taken"); });
+  {
+    Peer peer = server.accept();
+    server.close();  // another attempt ends otherwise
+    request_from(peer);
+    peer.send("HTTP/1.1 503 Busy\r\nRetry-After: " + asked + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  }
+  const Lines what = failed.wait(1);
+  REQUIRE(what.size() == 1);
+  CHECK_THAT(what.front(), Catch::Matchers::Contains("answered 503"));
+  CHECK(sink.requests() == 1);
+}
+
 TEST_CASE("sink_to_http reads a Retry-After in seconds or as a date") {
   const std::time_t now = 784111777;  // Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110 section 5.6.7
   CHECK(detail::retry_after_seconds("120", now) == 120);
@@ -403,6 +431,37 @@ TEST_CASE("sink_to_http lets elements wait while all connections are busy") {
   first.send(ok);
   CHECK(taken.wait(3).size() == 3);
   CHECK(three.ends_with("c"));
+}
+
+TEST_CASE("sink_to_http takes more than it can send, and sends and settles all of it in its order") {
+  // So many that a walk over all that wait, at every answer, would be seen.
+  constexpr int count = penstock::test::sanitized ? 2'000 : 20'000;
+  PeerServer server;
+  std::vector<int> settled;
+  std::vector<int> failed;
+  Arrived<int> last;
+  EventLoop loop{background};
+  Stream<int> source{loop};
+  const auto sink = source | sink_to_http(url(server.port()), [](int n) { return std::to_string(n); });
+  for (int n = 0; n < count; ++n) {
+    source.async_emit(n, [&, n](const std::exception_ptr& error) {
+      (error ? failed : settled).push_back(n);
+      if (n == count - 1) last(n);
+    });
+  }
+  Peer peer = server.accept();
+  int wrong = 0;
+  for (int n = 0; n < count; ++n) {
+    if (!request_from(peer).ends_with("\r\n\r\n" + std::to_string(n))) ++wrong;
+    peer.send(ok);
+  }
+  REQUIRE(last.wait(1).size() == 1);
+  const Hold hold{&loop};
+  CHECK(wrong == 0);
+  CHECK(failed.empty());
+  CHECK(settled.size() == count);
+  CHECK(std::is_sorted(settled.begin(), settled.end()));
+  CHECK(sink.requests() == count);
 }
 
 TEST_CASE("a checkpoint's barrier sends the batch of sink_to_http, and waits for its answer and for no other") {

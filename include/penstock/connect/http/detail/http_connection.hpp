@@ -135,7 +135,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void enter(State state, Duration time) {
     state_ = state;
     Loop& loop = service_->loop_of_connections();
-    loop.set(alarm_, loop.now() + time);
+    loop.set(alarm_, later(loop.now(), time));
   }
   void over() {
     if (service_) service_->left(*this);
@@ -330,6 +330,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void finish_writing() {
     constexpr auto most = std::chrono::seconds{2};
     enter(State::lingering, most);
+    reader_.discard();  // a read into a full buffer would be done at once with nothing, again and again
     stream_.async_shutdown([self = shared_from_this()](Error error) {
       if (self->state_ == State::over) return;
       if (error) return self->over();

@@ -155,7 +155,7 @@ class HttpPoster : public Node {
     info().holds(held_ += 1);
     if (batch_->elements < options_.batch) {
       if (first && options_.batch_time > Duration::zero()) {
-        clock().set(batch_timer_, clock().now() + options_.batch_time);
+        clock().set(batch_timer_, later(clock().now(), options_.batch_time));
       }
       return nullptr;
     }
@@ -214,7 +214,7 @@ class HttpPoster : public Node {
   class Limit final : public Timer {
    public:
     Limit(Loop& loop, ByteStream& stream, Duration time) : stream_(stream) {
-      loop.set(*this, loop.now() + time);
+      loop.set(*this, later(loop.now(), time));
     }
     void run() override {
       expired = true;
@@ -267,13 +267,15 @@ class HttpPoster : public Node {
         Attempt attempt = co_await send(alive, stream, request);
         if (!*alive) co_return;
         if (!attempt.error) break;
-        const Duration asked = std::chrono::seconds{attempt.wait.value_or(0)};
-        if (!attempt.again || made >= options_.retry.attempts || asked > options_.max_retry_after) {
+        // Compared in seconds: a server may ask for more of them than a Duration holds.
+        const std::chrono::seconds asked{attempt.wait.value_or(0)};
+        const auto longest = std::chrono::floor<std::chrono::seconds>(options_.max_retry_after);
+        if (!attempt.again || made >= options_.retry.attempts || asked > longest) {
           error = std::move(attempt.error);
           break;
         }
         retries_.store(retries() + 1, std::memory_order_relaxed);
-        const Duration pause = std::max(backoff_.pause(made), asked);
+        const Duration pause = std::max<Duration>(backoff_.pause(made), asked);
         boost::system::error_code cancelled;
         co_await async_sleep(clock(), pause, asio::redirect_error(awaited, cancelled));
         if (!*alive) co_return;
@@ -385,7 +387,9 @@ class HttpPoster : public Node {
     request->through.settle(error);
     const bool awaited_for = request->receipt.pending();
     if (awaited_for) {
-      std::erase(waiting_, request);
+      // Older ones that wait are all under way: it stands within the first `connections`, however many wait.
+      const auto at = std::find(waiting_.begin(), waiting_.end(), request);
+      if (at != waiting_.end()) waiting_.erase(at);
       request->receipt.settle(error);
     } else if (error && request->last) {
       end_error_ = error;

@@ -45,6 +45,8 @@ class RequestReader {
     return buffer_.prepare(std::min(block, buffer_.max_size() - buffer_.size()));
   }
   void added(std::size_t n) { buffer_.commit(n); }
+  /// Forgets what was added and not read: all the room is free again.
+  void discard() noexcept { buffer_.consume(buffer_.size()); }
 
   Found next() {
     if (refusal_ != 0) return Found::refused;

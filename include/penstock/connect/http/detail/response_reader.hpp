@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -35,7 +37,10 @@ namespace beast = boost::beast;
 inline std::optional<std::int64_t> retry_after_seconds(std::string_view text, std::time_t now) {
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc{} && end == text.data() + text.size() && seconds >= 0) return seconds;
+  if (!text.empty() && text.front() != '-' && end == text.data() + text.size()) {
+    if (error == std::errc{}) return seconds;
+    if (error == std::errc::result_out_of_range) return std::numeric_limits<std::int64_t>::max();
+  }
   static constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
   std::tm tm{};
   char month[4] = {};
