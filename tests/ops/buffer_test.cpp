@@ -45,7 +45,9 @@ int reciprocal(int x) {
 
 /// Writes down elements and signals as they come.
 struct Log final : Node, Receiver<int, Log> {
-  explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) { port(static_cast<InletBase&>(*this)); }
+  explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) {
+    port(static_cast<InletBase&>(*this));
+  }
   Pending* take(int value, const Context*) {
     into_.push_back(std::to_string(value));
     return nullptr;
@@ -303,7 +305,7 @@ TEST_CASE("a full buffer drops the oldest, drops the newest, or fails") {
   }
 }
 
-TEST_CASE("a buffer that drops keeps one watermark where the elements between several were dropped") {
+TEST_CASE("a buffer that drops keeps one watermark of several between which it drops") {
   std::vector<std::string> log;
   VirtualLoop loop;
   Stream<int> source{loop};

@@ -24,13 +24,16 @@ namespace {
 
 /// Writes down elements and signals as they come.
 struct Log final : Node, Receiver<int, Log> {
-  explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) { port(static_cast<InletBase&>(*this)); }
+  explicit Log(std::vector<std::string>& into) : Node(Info{"log"}), into_(into) {
+    port(static_cast<InletBase&>(*this));
+  }
   Pending* take(int value, const Context*) {
     into_.push_back(std::to_string(value));
     return nullptr;
   }
   Pending* take_signal(const Signal& signal) override {
-    into_.push_back(signal.kind == Signal::watermark ? "watermark " + std::to_string(signal.value) : "kind " + std::to_string(signal.kind));
+    const bool watermark = signal.kind == Signal::watermark;
+    into_.push_back(watermark ? "watermark " + std::to_string(signal.value) : "kind " + std::to_string(signal.kind));
     return nullptr;
   }
   std::vector<std::string>& into_;
@@ -133,7 +136,7 @@ TEST_CASE("latest emits what it holds before the end") {
   REQUIRE(slow.ended());
 }
 
-TEST_CASE("latest keeps one watermark where the elements between several were dropped, and other signals in their place") {
+TEST_CASE("latest keeps one watermark of several between which it drops, and other signals in their place") {
   std::vector<std::string> log;
   VirtualLoop loop{GENERATE(std::uint64_t{0}, 1, 2)};
   Stream<int> source{loop};
@@ -152,6 +155,7 @@ TEST_CASE("latest keeps one watermark where the elements between several were dr
   for (; stuck.open() != 0; loop.run()) stuck.complete_all();
   const std::string idle = "kind " + std::to_string(Signal::idle);
   const std::string active = "kind " + std::to_string(Signal::active);
-  REQUIRE(log == std::vector<std::string>{"0", "watermark 500", idle, active, "watermark 999", "1000", "watermark 1000"});
+  REQUIRE(log ==
+          std::vector<std::string>{"0", "watermark 500", idle, active, "watermark 999", "1000", "watermark 1000"});
   REQUIRE(newest.info().dropped.get() == 999);
 }

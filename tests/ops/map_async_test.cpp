@@ -52,6 +52,22 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// Writes down elements and signals as they come.
+struct Log final : penstock::Node, penstock::Receiver<int, Log> {
+  explicit Log(std::vector<std::string>& into) : Node(penstock::Info{"log"}), into_(into) {
+    port(static_cast<penstock::InletBase&>(*this));
+  }
+  penstock::Pending* take(int value, const Context*) {
+    into_.push_back(std::to_string(value));
+    return nullptr;
+  }
+  penstock::Pending* take_signal(const Signal& signal) override {
+    into_.push_back(signal.kind == Signal::end ? "end" : "signal " + std::to_string(signal.value));
+    return nullptr;
+  }
+  std::vector<std::string>& into_;
+};
+
 int ms(const VirtualLoop& loop) { return static_cast<int>(loop.now().time_since_epoch() / 1ms); }
 
 // A coroutine that takes so many milliseconds and adds one.
@@ -397,6 +413,28 @@ TEST_CASE("signals keep their place among the elements, and close waits for all 
     REQUIRE(probe.signals().size() == 2);
     REQUIRE(probe.ended());
   }
+}
+
+TEST_CASE("of watermarks that come while a call is under way map_async keeps the last one of each place") {
+  const bool ordered = GENERATE(true, false);
+  std::vector<std::string> log;
+  std::vector<penstock::Completion<int>> calls;
+  const Stream<int> source;
+  const auto f = [&](int, penstock::Completion<int> done) { calls.push_back(std::move(done)); };
+  penstock::attach<Log>(source.map_async(f, {.parallelism = 2, .ordered = ordered}).stream(), log);
+  for (int i = 0; i < 3; ++i) {
+    static_cast<void>(source.push(i));  // the last one waits for a slot
+    for (int time = 1; time <= 1000; ++time) {
+      static_cast<void>(Receipt{source.outlet().signal({Signal::watermark, 1000 * i + time})});
+    }
+  }
+  REQUIRE(calls.size() == 2);
+  calls[1](20);
+  REQUIRE(log.empty());
+  calls[0](10);
+  REQUIRE(calls.size() == 3);
+  calls[2](30);
+  REQUIRE(log == std::vector<std::string>{"10", "signal 1000", "20", "signal 2000", "30", "signal 3000"});
 }
 
 TEST_CASE("a graph that ends with calls under way: receipts stop, Refs are dropped, the function lives on") {

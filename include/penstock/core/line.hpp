@@ -30,7 +30,8 @@ struct Held {
   bool watermark() const noexcept { return !value && signal.kind == Signal::watermark; }
 };
 template <class T, class Mark>
-inline constexpr bool grows_by_copies<Held<T, Mark>> = !std::is_nothrow_move_constructible_v<Held<T, Mark>> && can_copy<T>;
+inline constexpr bool grows_by_copies<Held<T, Mark>> =
+    !std::is_nothrow_move_constructible_v<Held<T, Mark>> && can_copy<T>;
 
 /// The base of nodes that keep elements and emit them later: elements and signals stand in one line and a pump emits them
 /// in order. A receipt that is still with its element when that is emitted settles when the element was taken, and gets
@@ -116,8 +117,8 @@ class LineBase : public Node {
     pump_.wake();
     return receipt.release();
   }
-  /// Takes an element out of the middle. Where that leaves two watermarks side by side the later one says all: true when
-  /// the one before it has left the line too.
+  /// Takes an element out of the middle. Where that leaves two watermarks side by side the later one says all: true
+  /// when the one before it has left the line too.
   bool take_out(std::size_t place) {
     line_.erase(place);
     elements(elements_ - 1);

@@ -73,6 +73,13 @@ class Bridge : public Owned {
     }
     bridge->forth_.post(bridge);
   }
+  /// From home, when a watermark was sent last: puts a newer one in its place. False when it is no longer in the box.
+  bool renew(const Signal& watermark) noexcept {
+    const std::lock_guard lock{mutex_};
+    if (mail_.marks.empty()) return false;
+    mail_.marks.back().signal = watermark;
+    return true;
+  }
   /// From the other side: the answer to letters, in order.
   static void answer(const Shared<Bridge>& bridge, Answer answer) {
     {
@@ -251,6 +258,8 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     if (signal.kind == Signal::end) receipt = Receipt::waiting(strand(), &info(), Why::order);
     if (line_.empty()) {
       send(signal, receipt);
+    } else if (signal.kind == Signal::watermark && line_.back().watermark()) {
+      line_.back().signal = signal;
     } else {
       line_.push(std::optional<T>(), Context{}, signal, receipt, NoMark{});
     }
@@ -265,6 +274,7 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     Receipt receipt;
     std::size_t count;
     bool element;
+    bool watermark = false;
   };
 
   bool has_room() const noexcept { return away_ < bound_ && line_.empty(); }
@@ -298,7 +308,10 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     });
   }
   void send(const Signal& signal, Receipt receipt) {
+    const bool watermark = signal.kind == Signal::watermark;
+    if (watermark && !sent_.empty() && sent_.back().watermark && bridge_->renew(signal)) return;
     remember_apart(nullptr, std::move(receipt), false);
+    sent_.back().watermark = watermark;
     Bridge<T>::send(bridge_, [&](Mail<T>& mail) { mail.marks.push_back({mail.values.size(), signal}); });
   }
 

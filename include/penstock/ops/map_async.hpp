@@ -228,6 +228,10 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
  protected:
   Pending* take_signal(const Signal& signal) override {
     if (line_.empty() && !pump_.active()) return pass(signal);
+    if (signal.kind == Signal::watermark && !line_.empty() && line_.back().watermark()) {
+      line_.back().signal = signal;
+      return nullptr;
+    }
     Receipt receipt;
     if (signal.kind == Signal::end || signal.kind == Signal::barrier) {
       receipt = Receipt::waiting(strand(), &info(), Why::order);
@@ -266,6 +270,8 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
     Mark mark;
     Signal signal;
     Receipt receipt;  // of who waits for a slot, or for the end
+
+    bool watermark() const noexcept { return mark == Mark::signal && signal.kind == Signal::watermark; }
   };
 
   static void dispose(Call* call) noexcept {
