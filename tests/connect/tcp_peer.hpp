@@ -23,19 +23,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sanitized.hpp"
+
 namespace penstock::test {
 
 /// Nothing takes as long, however busy the machine: what runs into it has failed.
 inline constexpr std::chrono::seconds guard{100};
-
-/// A sanitizer makes everything ten times as slow.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;
-#elif defined(__has_feature)
-inline constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-inline constexpr bool sanitized = false;
-#endif
 
 /// A blocking socket of the operating system and nothing else; what takes longer than `guard` throws.
 class Peer {

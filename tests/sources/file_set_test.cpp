@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/sources/file_set.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -19,6 +22,7 @@
 #include "penstock/sources/from_jsonl.hpp"
 #include "penstock/sources/from_textfile.hpp"
 #include "penstock/testing/testing.hpp"
+#include "sanitized.hpp"
 #include "temporary_directory.hpp"
 
 using namespace penstock;
@@ -141,6 +145,50 @@ TEST_CASE("a set of files reports one that is gone or that has other columns, an
   CHECK(errors == Lines{"from_csv: cannot open " + (dir / "b.csv").string() + ": No such file or directory",
                         "from_csv: " + (dir / "c.csv").string() + ": no member for the column \"when\""});
   CHECK(source.position().file == (dir / "d.csv").string());
+}
+
+TEST_CASE("a set of files tries one again that is there and cannot be opened now") {
+  if (penstock::test::sanitized) PENSTOCK_SKIP("sanitizers need descriptors of their own");
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const auto restore = [&] { ::setrlimit(RLIMIT_NOFILE, &before); };
+  const auto use_up = [&] {
+    const int next = ::dup(0);
+    ::close(next);
+    const rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  };
+  const TemporaryDirectory dir;
+  dir.write("a.txt", "1\n");
+  dir.write("b.txt", "2\n");
+  dir.write("c.txt", "3\n");
+  const auto shortage = containing("b.txt: Too many open files");
+  Lines out;
+  const auto sink = [&](const std::string& line) {
+    out.push_back(line);
+    if (line == "1") use_up();
+  };
+  SECTION("following, it says so once") {
+    VirtualLoop loop;
+    const auto source = from_textfile(loop, FileSet{dir / "*.txt", {.follow = true}});
+    source.sink(sink);
+    source.start();
+    CHECK_THROWS_WITH(loop.run_for(10s), shortage);
+    CHECK_NOTHROW(loop.run_for(10s));
+    CHECK(out == Lines{"1"});
+    restore();
+    loop.run_for(10s);
+  }
+  SECTION("not following, it stops, and goes on when it is started again") {
+    const auto source = from_textfile((dir / "*.txt").string());
+    source.sink(sink);
+    CHECK_THROWS_WITH(source.start(), shortage);
+    CHECK(out == Lines{"1"});
+    restore();
+    source.start();
+  }
+  restore();
+  CHECK(out == Lines{"1", "2", "3"});
 }
 
 TEST_CASE("from_csv goes on at every place of a set of files as if it had never stopped") {

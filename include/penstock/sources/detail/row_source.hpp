@@ -151,14 +151,11 @@ class RowFiles {
   Next open_next(Loop* loop) {
     if (replaced_) return open_again(loop);
     if (!is_set()) return Next::file;
-    if (has_name(loop)) {
-      const std::string path = std::move(names_[at_++]);
-      leaving_ = false;
-      feed_ = FileFeed(path, who_);
-      return Next::start;
-    }
+    if (has_name(loop)) return open(loop);
     return follow_ || watch_->waits() ? wait(loop) : Next::file;
   }
+  /// Whether a file of the set is there that cannot be opened now: it is tried again.
+  bool is_stuck() const noexcept { return is_set() && bool{trouble_}; }
 
   /// Whether a place in it can be found again.
   bool has_names() const noexcept { return is_set() || feed_.named(); }
@@ -202,6 +199,22 @@ class RowFiles {
     return !names_.empty();
   }
 
+  Next open(Loop* loop) {
+    try {
+      feed_ = FileFeed(names_[at_], who_);
+    } catch (const std::system_error& error) {
+      const bool gone = error.code() == std::errc::no_such_file_or_directory;
+      const bool told = error.code() == trouble_;
+      trouble_ = gone ? std::error_code{} : error.code();
+      if (gone) ++at_;
+      if (told && follow_) return wait(loop);
+      throw;
+    }
+    trouble_.clear();
+    leaving_ = false;
+    ++at_;
+    return Next::start;
+  }
   Next open_again(Loop* loop) {
     try {
       feed_ = FileFeed(feed_.path(), who_);
@@ -516,7 +529,11 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
     try {
       return files_.open_next(this->loop());
     } catch (...) {
-      from_ = {};  // was a place in the file that is not there
+      if (!files_.is_stuck()) {
+        from_ = {};  // was a place in the file that is not there
+      } else if (!files_.follows()) {
+        this->stop();
+      }
       throw;
     }
   }
