@@ -122,9 +122,9 @@ class FileWriter {
   /// checkpoint is durable.
   void rotate() {
     if (!file_ || !has_records()) return;
+    write_out();  // first, so that it is in the file if there is no name to be had
     const std::string name = finished_files_->free_name(begun_);
     const bool parks = waits_for_checkpoints();
-    write_out();
     try {
       finish_as(directory_ + name + (parks ? ".part" : ""));
     } catch (...) {
