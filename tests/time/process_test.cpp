@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -402,6 +404,57 @@ TEST_CASE("process: a key that is not a number is one key, and goes like others"
   source.emit({40, 1.0});
   CHECK(entries(firsts) == 1);
   CHECK(out == std::vector<EventTime>{1, 2, 40});
+}
+
+TEST_CASE("process: the timers of a key do at random what a std::set does, and are saved latest first") {
+  for (unsigned seed = 1; seed <= 100; ++seed) {
+    std::mt19937 random(seed);
+    detail::Agenda agenda;
+    std::set<std::int64_t> model;
+    for (int i = 0; i < 2'000; ++i) {
+      const auto time = static_cast<std::int64_t>(random() % (1 + seed * 5));
+      switch (random() % 8) {
+        case 0:
+        case 1: REQUIRE(agenda.remove(time) == (model.erase(time) != 0)); break;
+        case 2:
+        case 3:
+          if (model.empty()) break;
+          model.erase(model.begin());
+          agenda.remove_first();
+          break;
+        case 4:
+          if (random() % 50 != 0) break;
+          agenda.latest_first(std::vector<std::int64_t>(model.rbegin(), model.rend()));
+          break;
+        case 5:
+          if (random() % 100 != 0) break;
+          model.clear();
+          agenda.clear();
+          break;
+        default: REQUIRE(agenda.add(time) == model.insert(time).second);
+      }
+      REQUIRE(agenda.size() == model.size());
+      REQUIRE(agenda.first_timer() == (model.empty() ? detail::never : *model.begin()));
+      if (i % 50 == 0) REQUIRE(agenda.latest_first() == std::vector<std::int64_t>(model.rbegin(), model.rend()));
+    }
+  }
+}
+
+TEST_CASE("process: a key may have as many timers as there is memory for, in either order of their times") {
+  // A millionth of a second each; moving all others for each would be minutes.
+  constexpr std::int64_t n = 1'000'000;
+  for (const std::int64_t sign : {1, -1}) {
+    detail::Agenda agenda;
+    for (std::int64_t i = 0; i < n; ++i) agenda.add(sign * i);
+    CHECK(agenda.size() == n);
+    bool in_order = true;
+    for (std::int64_t i = 0; i < n; ++i) {
+      in_order = in_order && agenda.first_timer() == (sign == 1 ? i : i - n + 1);
+      agenda.remove_first();
+    }
+    CHECK(in_order);
+    CHECK(agenda.size() == 0);
+  }
 }
 
 TEST_CASE("process: describe shows keys and timers") {

@@ -177,3 +177,40 @@ TEST_CASE("elements whose key is not a number slide in one window, and are over 
   source.close();
   CHECK(counts == std::vector<std::uint64_t>{1, 2, 1});
 }
+
+TEST_CASE("a window of many elements costs each of them no look at all the others, in any order of their times") {
+  // Looking at all elements of the window for each would be minutes.
+  constexpr int n = 60'000;
+  for (const int sign : {1, -1}) {
+    const Stream<int> source;
+    Window window;
+    std::uint64_t counted = 0;
+    source.event_time([](int time) { return EventTime{time}; }, bounded_disorder(Micros{2 * n}))
+        .window(sliding(n))
+        .aggregate(count())
+        .sink([&](const auto& r) {
+          window = r.window;
+          counted = r.value;
+        });
+    for (int i = 0; i < 2 * n; ++i) source.emit(sign * i);
+    CHECK(counted == n);
+    CHECK(window == (sign == 1 ? Window{n, 2 * n} : Window{1 - 2 * n, 1 - n}));
+  }
+}
+
+TEST_CASE("a window of the last elements joins the Refs of those in it that have some") {
+  int ended = 0;
+  const Stream<int> source;
+  Probe probe{source.window(sliding(3)).aggregate(count())};
+  for (int i = 0; i < 9; ++i) {
+    if (i % 5 == 1 || i == 7) {
+      source.emit(i, Context{Ref{[&](const Ending&) { ++ended; }}});
+    } else {
+      source.emit(i);
+    }
+    CHECK(ended == (i < 4 ? 0 : 1));
+  }
+  std::vector<std::size_t> refs;
+  for (const auto& seen : probe.records()) refs.push_back(seen.refs);
+  CHECK(refs == std::vector<std::size_t>{0, 1, 1, 1, 0, 0, 1, 2, 2});
+}

@@ -151,8 +151,9 @@ auto aggregate(Aggregate aggregate) {
 ///                fails does not hold up the others.
 /// Cost:          one look-up an element; hopping windows share panes as long as the greatest common divisor of size and
 ///                slide. Sliding windows: O(1) an element for aggregates with `remove`, such as count and sum; for others
-///                all elements of the window are added again for each that has slid out. Memory: key and accumulator for
-///                each key and pane, and 6 to 12 bytes to find them; of sliding windows the elements too.
+///                all elements of the window are added again for each that has slid out, and each result joins the Refs
+///                of all elements of its window that have some. Memory: key and accumulator for each key and pane, and 6
+///                to 12 bytes to find them; of sliding windows the elements too.
 /// Recovery:      state: open windows and the frontier.
 /// Example:       examples/11_event_time/windows.cpp
 /// See also:      event_time, key_by, timed_window, sliding_window

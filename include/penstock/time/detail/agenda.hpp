@@ -14,26 +14,67 @@
 namespace penstock::detail {
 
 /// What comes up for one key in one kind of time.
-struct Agenda {
-  std::int64_t wake = never;          // when it is looked at: not after the first of what comes up
-  std::size_t place = 0;              // in the queue, unless `wake` is never
-  std::vector<std::int64_t> timers;  // latest first, none twice
+class Agenda {
+ public:
+  std::int64_t wake = never;  // when it is looked at: not after the first of what comes up
+  std::uint32_t place = 0;    // in the queue, unless `wake` is never
 
-  std::int64_t first_timer() const noexcept { return timers.empty() ? never : timers.back(); }
+  std::size_t size() const noexcept { return timers_.size() - begin_; }
+  std::int64_t first_timer() const noexcept { return size() == 0 ? never : timers_[begin_]; }
 
   /// False when there is one of that time already.
   bool add(std::int64_t time) {
-    const auto at = std::lower_bound(timers.begin(), timers.end(), time, std::greater<>{});
-    if (at != timers.end() && *at == time) return false;
-    timers.insert(at, time);
+    auto at = find(time);
+    if (at != timers_.end() && *at == time) return false;
+    if (at - begin() >= timers_.end() - at) {
+      timers_.insert(at, time);
+      return true;
+    }
+    // Nearer to the first one, those before it make way, so that timers which come in either order cost the same.
+    if (begin_ == 0) {
+      const auto before = at - timers_.begin();
+      const std::size_t room = timers_.size() / 2 + 1;
+      timers_.insert(timers_.begin(), room, 0);
+      begin_ = static_cast<std::uint32_t>(room);
+      at = begin() + before;
+    }
+    *std::move(begin(), at, begin() - 1) = time;
+    --begin_;
     return true;
   }
   bool remove(std::int64_t time) noexcept {
-    const auto at = std::lower_bound(timers.begin(), timers.end(), time, std::greater<>{});
-    if (at == timers.end() || *at != time) return false;
-    timers.erase(at);
+    const auto at = find(time);
+    if (at == timers_.end() || *at != time) return false;
+    if (at == begin()) {
+      remove_first();
+    } else {
+      timers_.erase(at);
+    }
     return true;
   }
+  void remove_first() noexcept {
+    if (++begin_ * std::size_t{2} < timers_.size()) return;
+    timers_.erase(timers_.begin(), begin());
+    begin_ = 0;
+  }
+  void clear() noexcept {
+    timers_.clear();
+    begin_ = 0;
+  }
+
+  /// As they are saved.
+  std::vector<std::int64_t> latest_first() const { return {timers_.rbegin(), timers_.rend() - begin_}; }
+  void latest_first(std::vector<std::int64_t> timers) {
+    timers_.assign(timers.rbegin(), timers.rend());
+    begin_ = 0;
+  }
+
+ private:
+  std::vector<std::int64_t>::iterator begin() noexcept { return timers_.begin() + begin_; }
+  std::vector<std::int64_t>::iterator find(std::int64_t time) noexcept { return std::lower_bound(begin(), timers_.end(), time); }
+
+  std::uint32_t begin_ = 0;           // those before it have been
+  std::vector<std::int64_t> timers_;  // earliest first, none twice
 };
 
 /// The keys that something comes up for, in the order of time and key. A heap of pointers, in which every item knows its
@@ -52,7 +93,7 @@ class WakeQueue {
     if (its.wake == never) {
       if (wake == never) return;
       heap_.push_back(&item);
-      its.place = heap_.size() - 1;
+      its.place = static_cast<std::uint32_t>(heap_.size() - 1);
     } else if (wake == never) {
       const std::size_t place = its.place;
       its.wake = never;
@@ -78,7 +119,7 @@ class WakeQueue {
   }
   void put(std::size_t place, Item* item) noexcept {
     heap_[place] = item;
-    agenda(*item).place = place;
+    agenda(*item).place = static_cast<std::uint32_t>(place);
   }
   void sift(std::size_t place) {
     Item* const item = heap_[place];

@@ -65,15 +65,15 @@ class KeyStates {
 
   void change(Item& item, const TimerChange& change) {
     Agenda& agenda = change.domain == TimeDomain::event ? item.second.event : item.second.processing;
-    const std::size_t before = agenda.timers.size();
+    const std::size_t before = agenda.size();
     if (change.set) {
       agenda.add(change.time);
     } else if (change.domain == TimeDomain::event) {
       agenda.remove(change.time);
     } else {
-      agenda.timers.clear();
+      agenda.clear();
     }
-    count(change.domain, before, agenda.timers.size());
+    count(change.domain, before, agenda.size());
   }
 
   /// To be called behind every change of an item: says when it has to be looked at. It goes when nothing is left of it.
@@ -110,8 +110,8 @@ class KeyStates {
       const std::int64_t at = agenda.wake;
       queue.set(item, never);
       if (agenda.first_timer() <= at) {
-        agenda.timers.pop_back();
-        count(domain, agenda.timers.size() + 1, agenda.timers.size());
+        agenda.remove_first();
+        count(domain, agenda.size() + 1, agenda.size());
         call(item, at);
       } else {
         for_each_cell(item.second.cells, [&](auto& cell, TimeDomain its) {
@@ -134,8 +134,8 @@ class KeyStates {
         to.put(cell.content);
         to.put(shifted(cell.ends, domain == TimeDomain::event ? 0 : -now));
       });
-      to.put(item->second.event.timers);
-      to.put(shifted(item->second.processing.timers, -now));
+      to.put(item->second.event.latest_first());
+      to.put(shifted(item->second.processing.latest_first(), -now));
     }
   }
   void load(StateReader& from, const std::vector<std::string>& names, std::int64_t now) {
@@ -147,10 +147,10 @@ class KeyStates {
         from.get(cell.content);
         cell.ends = shifted(from.get<std::int64_t>(), domain == TimeDomain::event ? 0 : now);
       });
-      from.get(item.second.event.timers);
-      item.second.processing.timers = shifted(from.get<std::vector<std::int64_t>>(), now);
-      count(TimeDomain::event, 0, item.second.event.timers.size());
-      count(TimeDomain::processing, 0, item.second.processing.timers.size());
+      item.second.event.latest_first(from.get<std::vector<std::int64_t>>());
+      item.second.processing.latest_first(shifted(from.get<std::vector<std::int64_t>>(), now));
+      count(TimeDomain::event, 0, item.second.event.size());
+      count(TimeDomain::processing, 0, item.second.processing.size());
       settle(item);
     });
   }

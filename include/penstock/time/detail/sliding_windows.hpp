@@ -22,6 +22,46 @@
 
 namespace penstock::detail {
 
+/// The foremost of the times in a window that slides: of those in it, the ones that no later one comes before.
+template <class Before>
+class Foremost {
+ public:
+  EventTime get() const noexcept { return times_[begin_]; }
+  void slide_in(EventTime time) {
+    while (times_.size() > begin_ && Before{}(time, times_.back())) times_.pop_back();
+    times_.push_back(time);
+  }
+  void slide_out(EventTime time) noexcept {
+    if (begin_ == times_.size() || times_[begin_] != time) return;
+    if (++begin_ * 2 < times_.size()) return;
+    times_.erase(times_.begin(), times_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    begin_ = 0;
+  }
+
+ private:
+  std::vector<EventTime> times_;
+  std::size_t begin_ = 0;  // those before it have slid out
+};
+
+/// From the first to the last event time of the elements in a window.
+class Extent {
+ public:
+  Window get() const noexcept { return {first_.get(), last_.get() + 1}; }
+  void slide_in(EventTime time) {
+    if (time == no_event_time) return;
+    first_.slide_in(time);
+    last_.slide_in(time);
+  }
+  void slide_out(EventTime time) noexcept {
+    first_.slide_out(time);
+    last_.slide_out(time);
+  }
+
+ private:
+  Foremost<std::less<>> first_;
+  Foremost<std::greater<>> last_;
+};
+
 /// Every key has the elements of its window and their aggregate. What slides out is removed from that, or, by an aggregate
 /// that cannot do so, all others are added again.
 template <element T, class KeyFn, class Key, class Windows, class Aggregate>
@@ -82,6 +122,7 @@ class SlidingWindowNode final
       while (!due_.empty() && due_.begin()->first <= to) {
         auto due = due_.extract(due_.begin());
         const auto at = entries_.find(due.mapped());
+        if (at == entries_.end()) continue;  // its key is not even equal to itself
         slide_out(at->second, to);
         if (at->second.items.empty()) {
           entries_.erase(at);
@@ -122,7 +163,6 @@ class SlidingWindowNode final
         to.put(entry.panes);
         save_size(to, entry.items.size());
         for (std::size_t i = 0; i < entry.items.size(); ++i) {
-        if (at == entries_.end()) continue;  // its key is not even equal to itself
           to.put(entry.items[i].time);
           to.put(entry.items[i].value);
         }
@@ -145,6 +185,7 @@ class SlidingWindowNode final
         load_each(from, [&] {
           const auto time = from.get<EventTime>();
           entry.items.push(from.get<T>(), Context{}, time);
+          if constexpr (by_count) entry.extent.slide_in(time);
           ++held_;
         });
         if constexpr (!by_count) {
@@ -171,8 +212,10 @@ class SlidingWindowNode final
   struct Entry {
     State state;
     Ring<Item> items;
+    std::size_t with_refs = 0;  // items
     std::uint32_t panes = 0;
     bool listed = false;  // in due_
+    [[no_unique_address]] std::conditional_t<by_count, Extent, Nothing> extent{};
   };
 
   Entry& entry_of(const Key& key) {
@@ -188,7 +231,10 @@ class SlidingWindowNode final
   void slide_in(const Key& key, Entry& entry, Item&& item) {
     this->run_add(aggregate_, entry.state, std::as_const(item.value));
     const EventTime time = item.time;
+    const bool has_refs = item.context.size() != 0;
     entry.items.push(std::move(item.value), std::move(item.context), time);
+    if (has_refs) ++entry.with_refs;
+    if constexpr (by_count) entry.extent.slide_in(time);
     hold(held_ + 1);
     if constexpr (by_count) {
       if (entry.items.size() > windows_.n) slide_out_one(entry);
@@ -197,13 +243,15 @@ class SlidingWindowNode final
     }
     Window window;
     if constexpr (by_count) {
-      if (time != no_event_time) window = extent(entry);
+      if (time != no_event_time) window = entry.extent.get();
     } else {
       window = {time - windows_.span + 1, time + 1};
     }
     Context context;
-    for (std::size_t i = 0; i < entry.items.size(); ++i) {
-      if (entry.items[i].context.size() != 0) context.append(entry.items[i].context);
+    for (std::size_t i = 0, left = entry.with_refs; left != 0; ++i) {
+      if (entry.items[i].context.size() == 0) continue;
+      context.append(entry.items[i].context);
+      --left;
     }
     // No result is behind the frontier that was told before it.
     context.event_time(by_count && time != no_event_time ? std::max(time, this->frontier()) : time);
@@ -220,19 +268,23 @@ class SlidingWindowNode final
   void slide_out_one(Entry& entry) {
     if constexpr (Aggregator::can_remove) {
       aggregate_.remove(entry.state, entry.items.front().value);
-      entry.items.pop();
+      pop(entry);
     } else {
-      entry.items.pop();
+      pop(entry);
       add_again(entry);
     }
     hold(held_ - 1);
+  }
+  static void pop(Entry& entry) {
+    const Item item = entry.items.pop();
+    if (item.context.size() != 0) --entry.with_refs;
+    if constexpr (by_count) entry.extent.slide_out(item.time);
   }
   void slide_out(Entry& entry, EventTime time) {
     const std::size_t before = entry.items.size();
     while (!entry.items.empty() && later_by(entry.items.front().time, span()) <= time) {
       if constexpr (Aggregator::can_remove) aggregate_.remove(entry.state, entry.items.front().value);
-    const bool has_refs = item.context.size() != 0;
-      entry.items.pop();
+      pop(entry);
     }
     if (entry.items.size() == before) return;
     hold(held_ - (before - entry.items.size()));
@@ -252,14 +304,6 @@ class SlidingWindowNode final
   }
   /// The frontier at which the oldest element is in no later one's window.
   EventTime over(const Entry& entry) const noexcept { return later_by(entry.items[0].time, span()); }
-  static Window extent(const Entry& entry) {
-    Window window{entry.items[0].time, entry.items[0].time + 1};
-    for (std::size_t i = 1; i < entry.items.size(); ++i) {
-      window.start = std::min(window.start, entry.items[i].time);
-      window.end = std::max(window.end, entry.items[i].time + 1);
-    }
-    return window;
-  }
   void hold(std::size_t n) noexcept {
     held_ = n;
     this->besides(n);
