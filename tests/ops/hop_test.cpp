@@ -259,7 +259,7 @@ TEST_CASE("a hop may be torn down at any moment while a thread works on its othe
   }
 }
 
-TEST_CASE("of watermarks that come while the other side is busy, or wait for room, hop keeps the last one of each place") {
+TEST_CASE("of watermarks that wait for the other side, or for room, hop keeps the last one of each place") {
   const bool other_side_has_begun = GENERATE(false, true);
   std::vector<std::string> log;
   Ledger ledger;
@@ -279,7 +279,8 @@ TEST_CASE("of watermarks that come while the other side is busy, or wait for roo
   REQUIRE_FALSE(receipts[1].pending());
   REQUIRE(receipts[2].pending());
   for (run_both(home, away); stuck.open() != 0; run_both(home, away)) stuck.complete_all();
-  REQUIRE(log == std::vector<std::string>{"0", "signal 1000", "1", "signal 2000", "2", "signal 3000", "3", "signal 4000"});
+  REQUIRE(log ==
+          std::vector<std::string>{"0", "signal 1000", "1", "signal 2000", "2", "signal 3000", "3", "signal 4000"});
   REQUIRE_FALSE(receipts[3].pending());
   REQUIRE(ledger.left_out() == Ids{0, 1, 2, 3});
   ledger.check();
