@@ -139,9 +139,11 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
     if (!time) [[unlikely]] return undated.take(this->info(), std::forward<V>(value), context, no_usable_time);
     advance(value, *time);
     gauges_.newest.set(newest_);
+    // Of this element alone: what is behind may emit at the source again.
     if (!context) [[likely]] {
-      stamped_.event_time(*time);
-      return this->outlet.push(std::forward<V>(value), &stamped_);
+      Context stamped;
+      stamped.event_time(*time);
+      return this->outlet.push(std::forward<V>(value), &stamped);
     }
     Context own{*context};
     own.event_time(*time);
@@ -182,7 +184,6 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
   KeyOf<Fn> time_;
   Policy policy_;
   EventTimeOptions options_;
-  Context stamped_;
   EventTime newest_ = no_frontier;    // that has come
   EventTime latest_ = no_frontier;    // that counts for the frontier
   EventTime frontier_ = no_frontier;
