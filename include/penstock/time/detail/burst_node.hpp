@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "penstock/core/line.hpp"
+#include "penstock/core/ring.hpp"
 #include "penstock/core/stream.hpp"
 
 // Not an operator: nodes of which one input may bring about many results.
@@ -67,11 +70,16 @@ class BurstNode : public LineNode<Self, Out> {
   /// The receipt of the burst, for whoever has brought it about. Throws what the first result failed with that failed.
   [[gnu::noinline]] Pending* end_burst() {
     emitted_ = false;
-    const bool waits = std::exchange(waits_, false);
+    Receipt last{error_ ? nullptr : last_in_line()};
+    waits_ = false;
     Receipt first = std::exchange(first_, {});
     if (const auto error = std::exchange(error_, nullptr)) std::rethrow_exception(error);
-    if (!waits || this->line_.empty() || !this->line_.back().value) return first.release();
-    // Those before the last one are told of as errors of background work.
+    return last.state() ? last.release() : first.release();
+  }
+  /// What the results of the burst wait for that stand in the line: the last one, if nothing has been put behind it. Those
+  /// before it are told of as errors of background work.
+  Pending* last_in_line() {
+    if (!waits_ || this->line_.empty() || !this->line_.back().value) return nullptr;
     Receipt& last = this->line_.back().receipt;
     if (!last.state()) last = Receipt::waiting(this->strand(), &this->info(), Why::order);
     return last.share();
@@ -89,11 +97,136 @@ class BurstNode : public LineNode<Self, Out> {
     return join.finish();
   }
 
- private:
   bool emitted_ = false;  // in the burst under way
+
+ private:
   bool waits_ = false;
   Receipt first_;         // of a result that waits and has none behind it
   std::exception_ptr error_;
+};
+
+/// A BurstNode that is through with an element or a signal before the first result of it goes out. What is behind may emit
+/// at the source again: that finds nothing half done here, and its results and signals come behind those that are going
+/// out. Whoever has brought about those waits for it too, and gets the errors.
+template <class Self, element Out>
+class GatheringNode : public BurstNode<Self, Out> {
+  using Line = LineNode<Self, Out>;
+  using Burst = BurstNode<Self, Out>;
+  using Gathered = Held<Out, std::exception_ptr>;  // a result, a signal or an error
+
+ protected:
+  explicit GatheringNode(Info info) : Burst(std::move(info)) {}
+
+  /// One result: what `make()` returns now.
+  template <class Make>
+  void put(Make make, Context&& context) {
+    this->emitted_ = true;
+    try {
+      gathered_.push(std::optional<Out>(make()), std::move(context), Signal{}, Receipt{}, nullptr);
+    } catch (...) {
+      context.fail(std::current_exception());
+      this->failed(std::current_exception());
+    }
+  }
+  /// In order with the results.
+  void failed(std::exception_ptr error) noexcept {
+    this->emitted_ = true;
+    try {
+      gathered_.push(std::optional<Out>(), Context{}, Signal{}, Receipt{}, error);
+    } catch (...) {
+      Burst::failed(std::move(error));
+    }
+  }
+  /// Calls a function that calls `put`. What it has put before it throws goes out.
+  template <class Fn>
+  [[gnu::always_inline]] void gather(Fn fn) {
+    try {
+      fn();
+    } catch (...) {
+      hand_on_in_background();
+      throw;
+    }
+  }
+  template <class Fn>
+  void in_background(Fn fn) {
+    Burst::in_background([&] {
+      gather(fn);
+      hand_on_in_background();
+    });
+  }
+
+  /// @param besides  what has to be waited for too.
+  [[gnu::noinline]] Pending* end_burst(Pending* besides = nullptr) {
+    Join join{this->strand()};
+    join.add(besides);
+    if (!handing_on_) {
+      hand_on(join);
+      join.add(Burst::end_burst());
+    }
+    return join.finish();
+  }
+  Pending* behind_burst(const Signal& signal) {
+    if (handing_on_) return add(signal);
+    Join join{this->strand()};
+    gathered_.push(std::optional<Out>(), Context{}, signal, Receipt{}, nullptr);
+    hand_on(join);
+    join.add(Burst::end_burst());
+    return join.finish();
+  }
+  Pending* add(const Signal& signal) {
+    if (!handing_on_) return Line::add(signal);
+    if (signal.kind != Signal::end && signal.kind != Signal::barrier) {
+      gathered_.push(std::optional<Out>(), Context{}, signal, Receipt{}, nullptr);
+      return nullptr;
+    }
+    // Somebody waits for these.
+    Join join{this->strand()};
+    hand_on_all(join);
+    send(signal, join);
+    return join.finish();
+  }
+
+ private:
+  void hand_on(Join& join) noexcept {
+    if (std::exchange(handing_on_, true)) return;
+    hand_on_all(join);
+    handing_on_ = false;
+  }
+  void hand_on_all(Join& join) noexcept {
+    while (!gathered_.empty()) {
+      std::optional<Gathered> next;
+      try {
+        next.emplace(std::move(gathered_.front()));
+      } catch (...) {
+        gathered_.front().context.fail(std::current_exception());
+        Burst::failed(std::current_exception());
+      }
+      gathered_.erase(0);
+      if (!next) continue;
+      if (next->value) {
+        Burst::put([&]() -> Out&& { return std::move(*next->value); }, std::move(next->context));
+      } else if (next->mark) {
+        Burst::failed(std::move(next->mark));
+      } else {
+        send(next->signal, join);
+      }
+    }
+  }
+  void send(const Signal& signal, Join& join) noexcept {
+    try {
+      join.add(this->last_in_line());
+      join.add(Line::add(signal));
+    } catch (...) {
+      Burst::failed(std::current_exception());
+    }
+  }
+  [[gnu::noinline]] void hand_on_in_background() noexcept {
+    Join nobody{this->strand()};
+    hand_on(nobody);
+  }
+
+  Ring<Gathered> gathered_;
+  bool handing_on_ = false;
 };
 
 }  // namespace penstock::detail

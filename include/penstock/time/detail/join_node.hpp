@@ -30,8 +30,8 @@ inline constexpr const char* too_late_to_join = "it came too late to be joined";
 ///     void save_held(StateWriter& to) const;                            // what it keeps
 ///     void load_held(StateReader& from);
 template <class Self, element Left, element Right, element Out>
-class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, public Managed {
-  using Base = TwoSides<Self, Left, Right, BurstNode<Self, Out>>;
+class JoinNode : public TwoSides<Self, Left, Right, GatheringNode<Self, Out>>, public Managed {
+  using Base = TwoSides<Self, Left, Right, GatheringNode<Self, Out>>;
 
  public:
   Outlet<Late<Left>> late_left;
@@ -49,7 +49,7 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
       return came_too_late(this->info(), gauges_, late<I>(), std::forward<V>(value),
                            this->self().template judged_by<I>(), *context, too_late_to_join);
     }
-    this->self().template add<I>(std::forward<V>(value), time, *context);
+    this->gather([&] { this->self().template add<I>(std::forward<V>(value), time, *context); });
     return this->emitted() ? this->end_burst() : nullptr;
   }
   Pending* signal(std::size_t i, const Signal& signal) {
@@ -58,10 +58,10 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
     if (signal.kind == Signal::end) sides_[i] = frontier_at_end;
     if (signal.kind == Signal::reopen) sides_[i] = no_frontier;
     this->signals_.take(i, signal, [&](const Signal& merged) { join.add(pass_on(merged)); });
-    this->self().side_advanced();
+    this->gather([&] { this->self().side_advanced(); });
     if (this->emitted()) join.add(this->end_burst());
     if (signal.kind == Signal::end && this->signals_.all_ended() && !std::exchange(over_, true)) {
-      this->self().advance(frontier_at_end);
+      this->gather([&] { this->self().advance(frontier_at_end); });
       join.add(late_left.signal(signal));
       join.add(late_right.signal(signal));
       join.add(this->behind_burst(signal));
@@ -143,7 +143,7 @@ class JoinNode : public TwoSides<Self, Left, Right, BurstNode<Self, Out>>, publi
     if (signal.value <= frontier_) return nullptr;
     frontier_ = signal.value;
     gauges_.frontier.set(frontier_);
-    this->self().advance(frontier_);
+    this->gather([&] { this->self().advance(frontier_); });
     return this->behind_burst({Signal::watermark, this->self().held_back(frontier_)});
   }
 

@@ -28,8 +28,8 @@ inline constexpr const char* too_late = "it came too late for all of its windows
 ///     void save_windows(StateWriter& to) const;                      // what it keeps
 ///     void load_windows(StateReader& from);
 template <class Self, element T, element Out>
-class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public Managed {
-  using Burst = BurstNode<Self, Out>;
+class WindowNode : public GatheringNode<Self, Out>, public Receiver<T, Self>, public Managed {
+  using Burst = GatheringNode<Self, Out>;
 
  public:
   Outlet<Late<T>> late;
@@ -52,8 +52,8 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public
       gauges_.newest.set(time);
     }
     late_ = nullptr;
-    self().add(std::forward<V>(value), time, *context);
-    return this->emitted() ? this->end_burst() : late_;
+    this->gather([&] { self().add(std::forward<V>(value), time, *context); });
+    return this->emitted() ? this->end_burst(late_) : late_;
   }
 
   static constexpr bool needs_event_time = true;
@@ -90,11 +90,11 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public
     switch (signal.kind) {
       case Signal::watermark:
         if (signal.value <= frontier_) return nullptr;
-        self().advance(std::exchange(frontier_, signal.value), signal.value);
+        this->gather([&] { self().advance(std::exchange(frontier_, signal.value), signal.value); });
         gauges_.frontier.set(frontier_);
         return this->behind_burst({Signal::watermark, self().held_back(frontier_)});
       case Signal::end:
-        self().advance(frontier_, frontier_at_end);
+        this->gather([&] { self().advance(frontier_, frontier_at_end); });
         join.add(late.signal(signal));
         join.add(this->behind_burst(signal));
         return join.finish();
@@ -126,7 +126,7 @@ class WindowNode : public BurstNode<Self, Out>, public Receiver<T, Self>, public
  private:
   template <class V>
   [[gnu::noinline]] Pending* take_timeless(V&& value, const Context* context) {
-    self().add(std::forward<V>(value), no_event_time, Context::of(context));
+    this->gather([&] { self().add(std::forward<V>(value), no_event_time, Context::of(context)); });
     return this->emitted() ? this->end_burst() : nullptr;
   }
   Self& self() noexcept { return static_cast<Self&>(*this); }
