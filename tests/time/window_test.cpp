@@ -343,3 +343,40 @@ TEST_CASE("elements whose key is not a number have one session") {
     CHECK(counts == std::vector<std::uint64_t>{2, 2});
   }
 }
+
+namespace {
+
+struct Plain {
+  int n = 0;
+  void add(const Event&) { ++n; }
+  void merge(const Plain& other) { n += other.n; }
+  int result() const { return n; }
+};
+
+}  // namespace
+
+TEST_CASE("many sessions of one key end one after the other, all at once, and in any order of their starts") {
+  // Going through all of them for each would be minutes.
+  enum class How { one_by_one, at_once, backwards };
+  for (const How how : {How::one_by_one, How::at_once, How::backwards}) {
+    const EventTime n = how == How::backwards ? 1'000 : 50'000;  // each insertion moves those behind it
+    EventTime next = 0;
+    std::size_t wrong = 0;
+    const Stream<Event> source;
+    const auto sessions = timed(source, how == How::one_by_one ? 50'000us : 2 * n * 10us).key_by(&Event::key).window(session(5us)).aggregate(Plain{});
+    sessions.sink([&](const auto& r) {
+      if (r.window != Window{next * 10, next * 10 + 5} || r.value != 1) ++wrong;
+      ++next;
+    });
+    std::uint64_t most = 0;
+    for (EventTime i = 0; i < n; ++i) {
+      source.emit({(how == How::backwards && i != 0 ? n - i : i) * 10, "a"});
+      most = std::max(most, sessions.node().time_gauges()->entries.get());
+    }
+    CHECK(most == static_cast<std::uint64_t>(how == How::one_by_one ? 5'001 : n));
+    source.close();
+    CHECK(next == n);
+    CHECK(wrong == 0);
+    CHECK(sessions.node().time_gauges()->entries.get() == 0);
+  }
+}

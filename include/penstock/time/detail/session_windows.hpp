@@ -11,6 +11,7 @@
 
 #include "penstock/core/algorithm.hpp"
 #include "penstock/core/error.hpp"
+#include "penstock/core/search.hpp"
 #include "penstock/ops/detail/alarm.hpp"
 #include "penstock/time/aggregate.hpp"
 #include "penstock/time/detail/flat_map.hpp"
@@ -23,8 +24,9 @@
 namespace penstock::detail {
 
 /// Every key has its sessions, which do not touch each other, in the order of their starts. When each of them is to be
-/// looked at stands in `due_`; a session that has grown since is put there again when its old time has come, and one that
-/// was joined to another is not found any more. So an element that prolongs a session costs no change there.
+/// looked at stands in `due_`; a session that has grown since is put there again when its old time has come, and where one
+/// was joined to another that one is found, which has a time of its own. So an element that prolongs a session costs no
+/// change there.
 template <element T, class KeyFn, class Key, class Gaps, class Aggregate>
 class SessionWindowNode final
     : public WindowNode<SessionWindowNode<T, KeyFn, Key, Gaps, Aggregate>, T,
@@ -62,18 +64,19 @@ class SessionWindowNode final
     std::size_t first = 0;
     std::size_t last = 0;  // behind those that become one with it
     if (known != sessions_.end()) {
-      const std::vector<Session>& list = known->second;
-      while (first < list.size() && list[first].window.end < window.start) ++first;
-      for (last = first; last < list.size() && list[last].window.start <= window.end; ++last) {
-        window.start = std::min(window.start, list[last].window.start);
-        window.end = std::max(window.end, list[last].window.end);
+      const Sessions& open = known->second;
+      auto at = find_sorted(open, [&](const Session& session) { return session.window.end < window.start; });
+      first = last = static_cast<std::size_t>(at - open.list.begin());
+      for (; at != open.end() && at->window.start <= window.end; ++at, ++last) {
+        window.start = std::min(window.start, at->window.start);
+        window.end = std::max(window.end, at->window.end);
       }
     }
     if (window.end <= earlier_by(this->frontier(), lateness_)) {
       return this->came_too_late(std::forward<V>(value), context);
     }
     if (window.end <= this->frontier()) this->gauges_.late.add();
-    std::vector<Session>& list = known != sessions_.end() ? known->second : sessions_[key];
+    std::vector<Session>& list = (known != sessions_.end() ? known->second : sessions_[key]).list;
     Session& session = first == last ? insert(list, first, window, key) : join(list, first, last, window, key);
     this->run_add(aggregate_, session.state, std::as_const(value));
     session.news = news_ = true;
@@ -97,7 +100,7 @@ class SessionWindowNode final
       const Due due = std::move(due_.begin()->second);
       due_.erase(due_.begin());
       const auto known = sessions_.find(due.key);
-      Session* session = known == sessions_.end() ? nullptr : find(known->second, due.id);
+      Session* session = known == sessions_.end() ? nullptr : find(known->second, due.start);
       if (!session || session->due != when) continue;  // it was joined to another, or stands here for another time
       session->due = no_frontier;
       const bool ends = session->window.end <= fires && !session->fired;
@@ -106,24 +109,26 @@ class SessionWindowNode final
       if (ends && !session->fired) {
         ripe.push_back({session->window, &known->first});
       } else if (session->window.end <= over) {
-        gone_.push_back({session->window, &known->first});
+        goes(*session, *known);
       } else {
         look_again(*session, known->first);
       }
     }
     sort(ripe);
     for (const Ripe& one : ripe) {
-      Session& session = of(one);
-      session.fired = true;
+      const auto known = sessions_.find(*one.key);
+      Session* const session = known == sessions_.end() ? nullptr : find(known->second, one.window.start);
+      if (!session) continue;
+      session->fired = true;
       const bool is_late = options_.output != Output::append && one.window.end <= from;
-      fire(session, *one.key, is_late ? Timing::late : Timing::on_time);
+      fire(*session, *one.key, is_late ? Timing::late : Timing::on_time);
       if (one.window.end <= over) {
-        gone_.push_back(one);
+        goes(*session, *known);
       } else {
-        look_again(session, *one.key);
+        look_again(*session, *one.key);
       }
     }
-    for (const Ripe& one : gone_) remove(one);
+    for (const Key* key : gone_) remove_gone(*key, over);
     gone_.clear();
     if (early_ != 0 && !end && passes_multiple(early_, from, to)) fire_early(to);
     count();
@@ -164,18 +169,18 @@ class SessionWindowNode final
     if constexpr (saved) {
       load_each(from, [&] {
         const auto key = from.get<Key>();
-        std::vector<Session>& list = sessions_[key];
+        std::vector<Session>& list = sessions_[key].list;
         load_each(from, [&] {
           const auto start = from.get<EventTime>();
           const auto end = from.get<EventTime>();
-          list.push_back(Session{{start, end}, aggregate_.create(), next_id_++, from.get<EventTime>(), 0, {}});
+          list.push_back(Session{{start, end}, aggregate_.create(), from.get<EventTime>(), 0, {}});
           Session& session = list.back();
           from.get(session.state);
           session.count = static_cast<std::size_t>(from.get<std::uint64_t>());
           session.panes = from.get<std::uint32_t>();
           session.news = from.get<bool>();
           session.fired = from.get<bool>();
-          if (options_.output != Output::complete) due_.emplace(session.due, Due{key, session.id});
+          if (options_.output != Output::complete) due_.emplace(session.due, Due{key, start});
           ++entries_;
         });
       });
@@ -200,17 +205,30 @@ class SessionWindowNode final
   struct Session {
     Window window;
     State state;
-    std::uint64_t id;
     EventTime due = 0;      // when it is to be looked at
     std::size_t count = 0;  // elements
     Context refs;
     std::uint32_t panes = 0;
     bool news = false;      // elements since the last result
     bool fired = false;     // the frontier has passed its end, and that was told
+    bool gone = false;
   };
+  /// Of one key. Those that have ended stay at the front until they are half of all, so that each of them moves few others.
+  struct Sessions {
+    std::vector<Session> list;
+    std::size_t ended = 0;
+    bool listed = false;  // in gone_
+
+    auto begin() noexcept { return list.begin() + static_cast<std::ptrdiff_t>(ended); }
+    auto end() noexcept { return list.end(); }
+    auto begin() const noexcept { return list.begin() + static_cast<std::ptrdiff_t>(ended); }
+    auto end() const noexcept { return list.end(); }
+    std::size_t size() const noexcept { return list.size() - ended; }
+  };
+  using Entries = FlatMap<Key, Sessions>;
   struct Due {
     Key key;
-    std::uint64_t id;
+    EventTime start;  // a session only grows: where it started it is found ever after
   };
   struct Ripe {
     Window window;
@@ -223,13 +241,13 @@ class SessionWindowNode final
                      " open sessions, which is max_entries");
     }
     const auto at = list.begin() + static_cast<std::ptrdiff_t>(place);
-    list.insert(at, Session{window, aggregate_.create(), next_id_++, 0, 0, {}});
+    list.insert(at, Session{window, aggregate_.create(), 0, 0, {}});
     ++entries_;
     count();
     look_again(list[place], key);
     return list[place];
   }
-  /// Makes one session of those that the new element touches. The first one stays the one that is looked for.
+  /// Makes one session of those that the new element touches. The time of the first one stays the one to look at it.
   Session& join(std::vector<Session>& list, std::size_t first, std::size_t last, Window window, const Key& key) {
     Session& into = list[first];
     const bool goes_on = into.fired && into.window.end != window.end;
@@ -251,28 +269,49 @@ class SessionWindowNode final
     count();
     return into;
   }
-  void remove(const Ripe& one) {
-    const auto known = sessions_.find(*one.key);
-    auto& list = known->second;
-    entries_ -= std::erase_if(list, [&](const Session& s) { return s.window == one.window; });
-    if (list.empty()) sessions_.erase(known);
+  void goes(Session& session, typename Entries::value_type& of_key) {
+    session.gone = true;
+    if (!std::exchange(of_key.second.listed, true)) gone_.push_back(&of_key.first);
   }
-  static Session* find(std::vector<Session>& list, std::uint64_t id) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.id == id; });
-    return found == list.end() ? nullptr : &*found;
+  /// All of a key that are gone at once. They have ended, as have few others or none.
+  void remove_gone(const Key& key, EventTime over) {
+    const auto known = sessions_.find(key);
+    Sessions& open = known->second;
+    open.listed = false;
+    const auto upto = find_sorted(open, [&](const Session& session) { return session.window.end <= over; });
+    const auto stay = std::remove_if(std::make_reverse_iterator(upto), std::make_reverse_iterator(open.begin()),
+                                     [](const Session& session) { return session.gone; })
+                          .base();
+    entries_ -= static_cast<std::size_t>(stay - open.begin());
+    if (static_cast<std::size_t>(stay - open.list.begin()) * 2 < open.list.size()) {
+      for (auto at = open.begin(); at != stay; ++at) {
+        at->refs.clear();
+        static_cast<void>(State(std::move(at->state)));
+      }
+      open.ended = static_cast<std::size_t>(stay - open.list.begin());
+    } else {
+      open.list.erase(open.list.begin(), stay);
+      open.ended = 0;
+    }
+    if (open.list.empty()) sessions_.erase(known);
+  }
+  /// The one that has that time in it.
+  static Session* find(Sessions& open, EventTime time) {
+    const auto at = find_sorted(open, [&](const Session& session) { return session.window.end <= time; });
+    return at == open.end() || at->window.start > time ? nullptr : &*at;
   }
   /// When its end has come; once that was told, when it is over.
   void look_again(Session& session, const Key& key) {
     if (options_.output == Output::complete) return;
     const bool ended = session.fired || options_.output == Output::append;
     session.due = ended ? later_by(session.window.end, lateness_) : session.window.end;
-    due_.emplace(session.due, Due{key, session.id});
+    due_.emplace(session.due, Due{key, session.window.start});
   }
 
   void came(Session& session, const Key& key) {
     const bool over = session.window.end <= this->frontier();
     if (options_.early_period != Duration::zero() && !alarm_.active()) {
-      this->clock().set(alarm_, this->clock().now() + options_.early_period);
+      this->clock().set(alarm_, later(this->clock().now(), options_.early_period));
     }
     if (options_.output != Output::panes) return;
     if (over) {
@@ -304,9 +343,10 @@ class SessionWindowNode final
       return key_before(*a.key, *b.key);
     });
   }
-  Session& of(const Ripe& one) {
-    auto& list = sessions_.find(*one.key)->second;
-    return *std::find_if(list.begin(), list.end(), [&](const Session& s) { return s.window == one.window; });
+  /// None where the key is not even equal to itself.
+  Session* of(const Ripe& one) {
+    const auto known = sessions_.find(*one.key);
+    return known == sessions_.end() ? nullptr : find(known->second, one.window.start);
   }
   /// The sessions that `fn` is true of, in order.
   template <class Fn>
@@ -326,13 +366,16 @@ class SessionWindowNode final
     const bool all = options_.output == Output::complete;
     for (const Ripe& one : sessions_that([&](const Session& session) { return all || session.news; })) {
       const EventTime end = one.window.end;
-      fire(of(one), *one.key, end <= from ? Timing::late : end <= to ? Timing::on_time : Timing::early);
+      Session* const session = of(one);
+      if (session) fire(*session, *one.key, end <= from ? Timing::late : end <= to ? Timing::on_time : Timing::early);
     }
   }
   /// What has changed of the sessions that are open at `frontier`.
   void fire_early(EventTime frontier) {
     const auto news = [&](const Session& session) { return session.news && session.window.end > frontier; };
-    for (const Ripe& one : sessions_that(news)) fire(of(one), *one.key, Timing::early);
+    for (const Ripe& one : sessions_that(news)) {
+      if (Session* const session = of(one)) fire(*session, *one.key, Timing::early);
+    }
   }
   void clear() noexcept {
     sessions_.clear();
@@ -354,11 +397,10 @@ class SessionWindowNode final
   EventTime early_;     // the multiples of it bring early results about
   bool tells_changes_;  // as often as the frontier is told
   bool news_ = false;   // an element since the results before
-  FlatMap<Key, std::vector<Session>> sessions_;
+  Entries sessions_;
   std::multimap<EventTime, Due> due_;
-  std::vector<Ripe> gone_;
+  std::vector<const Key*> gone_;  // the keys of sessions that go
   std::size_t entries_ = 0;
-  std::uint64_t next_id_ = 0;
   Alarm<SessionWindowNode> alarm_{*this};
 };
 
