@@ -71,7 +71,9 @@ class ProcessedStream : public Stream<typename Processor::Result> {
 ///                nothing was emitted. A timer that throws has been, and does not hold up the others. std::logic_error through
 ///                emit for event times where there are none.
 /// Cost:          one look-up an element; for a new key and for lists and maps memory, and O(log n) for a timer of n keys with
-///                timers. A key takes memory as long as it has a state or a timer.
+///                timers and of n timers of its key; one that is set between others moves those on its nearer side. A key
+///                takes memory as long as it has a state or a timer; what it leaves is for other keys, and is given back when
+///                there are none any more.
 /// Recovery:      state: all states and timers, of processing time what is left of it.
 /// Example:       examples/11_event_time/process.cpp
 /// See also:      key_by, window, accumulate

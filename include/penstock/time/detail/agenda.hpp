@@ -102,6 +102,8 @@ class WakeQueue {
       if (last != &item) {
         put(place, last);
         sift(place);
+      } else if (heap_.empty() && heap_.capacity() > few) {
+        std::vector<Item*>{}.swap(heap_);
       }
       return;
     }
@@ -111,6 +113,8 @@ class WakeQueue {
   void clear() noexcept { heap_.clear(); }
 
  private:
+  static constexpr std::size_t few = 128;  // for which no memory is given back
+
   static Agenda& agenda(Item& item) noexcept { return AgendaOf{}(item); }
   static bool before(Item& a, Item& b) {
     const std::int64_t left = agenda(a).wake;

@@ -18,7 +18,7 @@ namespace penstock::detail {
 
 /// Keys with values that stand side by side in blocks, found by a table of their places. Only that table is partly empty,
 /// which costs 6 to 12 bytes an entry; one of the entries themselves would be up to half of it. Entries stay where they are,
-/// and the place of one that was erased is used again.
+/// and the place of one that was erased is used again. The memory of many is given back with the last of them.
 template <class Key, class Value>
 class DenseMap {
  public:
@@ -27,6 +27,7 @@ class DenseMap {
  private:
   using Place = std::uint32_t;
   static constexpr std::size_t per_block = 64;
+  static constexpr std::size_t few = 2;  // blocks
   struct Block {
     alignas(value_type) std::byte entries[per_block * sizeof(value_type)];
   };
@@ -95,6 +96,7 @@ class DenseMap {
     free_.push_back(place);
     index_.erase(at.at_);
     std::destroy_at(&this->at(place));
+    if (index_.empty() && blocks_.size() > few) [[unlikely]] give_back();
   }
   void clear() noexcept {
     for (value_type& entry : *this) std::destroy_at(&entry);
@@ -117,6 +119,11 @@ class DenseMap {
     if (used_ == ~Place{0}) throw std::length_error("too many keys");
     if (used_ / per_block == blocks_.size()) blocks_.push_back(Box<Block>{new Block});
     return used_;
+  }
+  [[gnu::noinline]] void give_back() noexcept {
+    std::vector<Box<Block>>{}.swap(blocks_);
+    std::vector<Place>{}.swap(free_);
+    used_ = 0;
   }
   void taken(Place place) noexcept {
     if (place == used_) {

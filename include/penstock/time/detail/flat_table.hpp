@@ -121,6 +121,7 @@ class FlatTable {
     *at.code_ = 0;
     --size_;
     at.slot_->~Slot();
+    if (last_ >= few && size_ < 2 * last_) [[unlikely]] spare();
   }
   /// Keeps the memory.
   void clear() noexcept {
@@ -133,6 +134,7 @@ class FlatTable {
 
  private:
   static constexpr std::size_t per_group = 15;
+  static constexpr std::size_t few = 8;  // groups that are not worth being given back
 
   struct alignas(16) Group {
     unsigned char codes[per_group] = {};  // 0: an empty slot
@@ -155,6 +157,16 @@ class FlatTable {
 
   /// By the upper bits, which keys that follow each other spread evenly over.
   std::size_t first_place(std::uint64_t hash) const noexcept { return static_cast<std::size_t>(hash >> shift_) & last_; }
+
+  /// Of what is nearly empty, and has been larger. Slots stay where they are until one is added: then it is made anew.
+  [[gnu::noinline]] void spare() noexcept {
+    if (size_ != 0) {
+      limit_ = size_;
+    } else {
+      FlatTable none;
+      swap(none);
+    }
+  }
 
   void swap(FlatTable& other) noexcept {
     std::swap(groups_, other.groups_);
