@@ -2,6 +2,7 @@
 // What operators do when a checkpoint passes, beside what their contracts say.
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -211,6 +212,23 @@ TEST_CASE("a window that has ended and was not yet emitted when it was saved is 
   // The first window ends where it begins, and is empty; an element that comes before that was told is in it.
   CHECK(restored(0s, 15s) == Windows{{{1}, 0s}, {{}, 10s}});
   CHECK(restored(4s, 15s) == Windows{{{}, 0s}, {{1}, 6s}});
+}
+
+TEST_CASE("a slice that is restored with an end in front of its place lets nothing more pass") {
+  const auto passes = [](const std::vector<std::string>& bytes, std::int64_t end, int n) {
+    const Stream<int> source;
+    Numbers passed;
+    source.slice(0, end, 2).sink([&](int x) { passed.push_back(x); });
+    States states{source.graph()};
+    states.load(bytes);
+    for (int i = 0; i < n; ++i) source.emit(i);
+    states.detach();
+    return passed;
+  };
+  const auto five = saved([](const Stream<int>& source) { source.slice(0, 10, 2).sink([](int) {}); }, {0, 1, 2, 3, 4});
+  CHECK(passes(five, 3, 50) == Numbers{});
+  CHECK(passes(five, 6, 50) == Numbers{});
+  CHECK(passes(five, 7, 50) == Numbers{1});  // it was at position 5, and 6 is next
 }
 
 TEST_CASE("state that does not fit is refused in a sentence") {

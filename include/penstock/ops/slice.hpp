@@ -46,6 +46,10 @@ class SliceStep : public StateStep<SliceStep> {
   }
 
   auto state() noexcept { return std::tie(position_, next_); }
+  // The run that saved it may have had another end.
+  void restored() noexcept {
+    if (next_ >= end_) next_ = never;
+  }
 
   static std::string describe(const Slice& bounds) {
     const auto text = [](const std::optional<std::int64_t>& bound) {
