@@ -166,7 +166,7 @@ class GatheringNode : public BurstNode<Self, Out> {
     return join.finish();
   }
   Pending* behind_burst(const Signal& signal) {
-    if (handing_on_) return add(signal);
+    if (handing_on_ || !this->emitted_) return add(signal);
     Join join{this->strand()};
     gathered_.push(std::optional<Out>(), Context{}, signal, Receipt{}, nullptr);
     hand_on(join);
@@ -187,6 +187,11 @@ class GatheringNode : public BurstNode<Self, Out> {
   }
 
  private:
+  struct Leave {
+    Ring<Gathered>& from;
+    ~Leave() { from.erase(0); }
+  };
+
   void hand_on(Join& join) noexcept {
     if (std::exchange(handing_on_, true)) return;
     hand_on_all(join);
@@ -194,21 +199,20 @@ class GatheringNode : public BurstNode<Self, Out> {
   }
   void hand_on_all(Join& join) noexcept {
     while (!gathered_.empty()) {
-      std::optional<Gathered> next;
-      try {
-        next.emplace(std::move(gathered_.front()));
-      } catch (...) {
-        gathered_.front().context.fail(std::current_exception());
-        Burst::failed(std::current_exception());
-      }
-      gathered_.erase(0);
-      if (!next) continue;
-      if (next->value) {
-        Burst::put([&]() -> Out&& { return std::move(*next->value); }, std::move(next->context));
-      } else if (next->mark) {
-        Burst::failed(std::move(next->mark));
+      Gathered& next = gathered_.front();
+      if (next.value) [[likely]] {
+        Context context = std::move(next.context);
+        Burst::put([&] {
+          const Leave leave{gathered_};
+          return Out(std::move(*next.value));
+        }, std::move(context));
+      } else if (next.mark) {
+        Burst::failed(std::move(next.mark));
+        gathered_.erase(0);
       } else {
-        send(next->signal, join);
+        const Signal signal = next.signal;
+        gathered_.erase(0);
+        send(signal, join);
       }
     }
   }

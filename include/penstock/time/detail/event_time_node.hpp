@@ -126,6 +126,21 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
   }
 
  private:
+  /// What is behind may emit at the source again, and then goes on with its own element: that has its time back.
+  class Stamp {
+   public:
+    Stamp(Context& stamped, EventTime time) noexcept : stamped_(stamped), before_(stamped.event_time()) {
+      stamped_.event_time(time);
+    }
+    Stamp(const Stamp&) = delete;
+    Stamp& operator=(const Stamp&) = delete;
+    ~Stamp() { stamped_.event_time(before_); }
+
+   private:
+    Context& stamped_;
+    EventTime before_;
+  };
+
   template <class V>
   [[gnu::always_inline]] Pending* pass(V&& value, const Context* context) {
     this->info().took();
@@ -139,11 +154,9 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
     if (!time) [[unlikely]] return undated.take(this->info(), std::forward<V>(value), context, no_usable_time);
     advance(value, *time);
     gauges_.newest.set(newest_);
-    // Of this element alone: what is behind may emit at the source again.
     if (!context) [[likely]] {
-      Context stamped;
-      stamped.event_time(*time);
-      return this->outlet.push(std::forward<V>(value), &stamped);
+      const Stamp stamp{stamped_, *time};
+      return this->outlet.push(std::forward<V>(value), &stamped_);
     }
     Context own{*context};
     own.event_time(*time);
@@ -184,6 +197,7 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
   KeyOf<Fn> time_;
   Policy policy_;
   EventTimeOptions options_;
+  Context stamped_;
   EventTime newest_ = no_frontier;    // that has come
   EventTime latest_ = no_frontier;    // that counts for the frontier
   EventTime frontier_ = no_frontier;
