@@ -332,6 +332,23 @@ TEST_CASE("a destroyed node is deleted with its last handle, the graph lives on"
   REQUIRE(probe.size() == 1);
 }
 
+TEST_CASE("a node that is destroyed inside a sink and loses its last handle there is deleted after the emit, once") {
+  int deaths = 0;
+  Stream<int> source;
+  std::optional<Stream<int>> doomed{source.map(Canary{deaths}).stream()};
+  source.sink([&](int) {
+    if (!doomed) return;
+    doomed->destroy();
+    doomed.reset();
+    REQUIRE(deaths == 0);
+  });
+  const std::size_t nodes = source.graph().nodes().size();
+  source.emit(1);
+  REQUIRE(deaths == 1);
+  REQUIRE(source.graph().nodes().size() == nodes - 1);
+  source.emit(2);
+}
+
 TEST_CASE("joining graphs of two loops is an error, joining one with a loop to one without gives both the loop") {
   VirtualLoop one;
   VirtualLoop two;

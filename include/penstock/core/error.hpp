@@ -8,6 +8,8 @@
 
 namespace penstock {
 
+struct Info;
+
 /// The graph went away, was stopped, or an operator was destroyed while an element waited in it.
 class Stopped : public std::runtime_error {
  public:
@@ -24,6 +26,14 @@ class Overflow : public std::runtime_error {
 class TimedOut : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+/// What to do with an error of background work, which no caller is there to see.
+class ErrorHandler {
+ public:
+  virtual ~ErrorHandler() = default;
+  /// @param where  the operator that was emitting when the error came up.
+  virtual void handle(std::exception_ptr error, const Info& where) = 0;
 };
 
 namespace detail {

@@ -13,14 +13,6 @@
 
 namespace penstock {
 
-/// What to do with an error of background work, which no caller is there to see.
-class ErrorHandler {
- public:
-  virtual ~ErrorHandler() = default;
-  /// @param where  the operator that was emitting when the error came up.
-  virtual void handle(std::exception_ptr error, const Info& where) = 0;
-};
-
 /// All nodes that are connected with each other: owned here, kept alive by handles, run on one strand. The first thing
 /// that is wired makes a graph, joining two of them makes one, and the last handle's end destroys it.
 class Graph {
@@ -95,21 +87,7 @@ class Graph {
   /// handle to it is gone. A second call does nothing.
   void destroy(Node& node) {
     const Hold hold{loop()};
-    if (std::exchange(node.destroyed_, true)) return;
-    later([this, &node] {
-      node.shut_down();
-      for (InletBase* inlet : node.inlets()) {
-        while (!inlet->upstreams().empty()) inlet->upstreams().back()->detach(*inlet);
-      }
-      for (OutletBase* outlet : node.outlets()) {
-        while (!outlet->branches().empty()) {
-          InletBase& inlet = *outlet->branches().back().inlet;
-          outlet->detach(inlet);
-          inlet.node()->disconnected(inlet);
-        }
-      }
-      erase_if_unused(node);
-    });
+    if (!std::exchange(node.destroyed_, true)) put_off(*new Removal(node));
   }
 
   /// True when a path leads from `from` down to `to`.
@@ -251,6 +229,27 @@ class Graph {
       delete this;
     }
   }
+  /// Takes a node out, and keeps it until then.
+  struct Removal final : Task {
+    explicit Removal(Node& n) : node(n) { retain(node); }
+    [[gnu::noinline, gnu::cold]] ~Removal() override { release(node); }
+    [[gnu::noinline, gnu::cold]] void run() override {
+      const detail::Box<Removal> self{this};
+      node.shut_down();
+      for (InletBase* inlet : node.inlets()) {
+        while (!inlet->upstreams().empty()) inlet->upstreams().back()->detach(*inlet);
+      }
+      for (OutletBase* outlet : node.outlets()) {
+        while (!outlet->branches().empty()) {
+          InletBase& inlet = *outlet->branches().back().inlet;
+          outlet->detach(inlet);
+          inlet.node()->disconnected(inlet);
+        }
+      }
+    }
+    void discard() noexcept override { delete this; }
+    Node& node;
+  };
   struct End final : Task {
     explicit End(Graph* g) : graph(g) {}
     void run() override { discard(); }
@@ -280,10 +279,10 @@ class Graph {
     strand_->descending() ? strand_->after(change) : change.run();
   }
 
+  /// `node` may be gone already, and another one stand where it stood.
   void erase_if_unused(const Node& node) {
-    if (node.handles_.acquire() != 0) return;
     const auto found = detail::find_item(nodes_, &node);
-    if (found == nodes_.end()) return;
+    if (found == nodes_.end() || !node.destroyed_ || node.handles_.acquire() != 0) return;
     const detail::Box<Node> last{*found};
     nodes_.erase(found);
   }
