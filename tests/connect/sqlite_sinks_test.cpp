@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <memory>
@@ -87,7 +88,11 @@ class MemoryStore final : public SnapshotStore {
     return kept_.empty() ? std::nullopt : std::optional<Snapshot>{kept_.rbegin()->second};
   }
   Snapshot load(std::uint64_t epoch) override { return kept_.at(epoch); }
-  std::vector<std::uint64_t> epochs() override { return {}; }
+  std::vector<std::uint64_t> epochs() override {
+    std::vector<std::uint64_t> all;
+    for (const auto& [epoch, snapshot] : kept_) all.push_back(epoch);
+    return all;
+  }
   void save_as(const std::string&, const Snapshot& snapshot) override { saved_ = snapshot; }
   Snapshot load_savepoint(const std::string& name) override { return kept_.at(std::stoull(name)); }
   void remove_savepoint(const std::string&) override {}
@@ -238,6 +243,76 @@ TEST_CASE("whichever operation of SQLite's the program dies in, the next run com
       if (over) break;
     }
   }
+}
+
+namespace {
+
+/// The numbers up to `n`, from where the run before it was, into a text file and, under a name, into a table.
+std::vector<std::string> live(const TemporaryDirectory& dir, const char* sink, int n, int snapshots = 1) {
+  VirtualLoop loop;
+  const std::vector<int> events = Job::numbers(n);
+  const auto source = from_range(loop, events).named("events");
+  const Stream<int> all = source.rate_limit(1ms);
+  all.accumulate([](int sum, int i) { return sum + i; }, 0)
+      .named("sum")
+      .map([](int sum) { return std::to_string(sum); })
+      .sink_to_textfile(dir / "sums.txt")
+      .named("sums");
+  if (sink) (all.map([](int i) { return Sold{i % brands, i}; }) | sink_to_sqlite(dir / "x.db", "log")).named(sink);
+  Checkpoints checkpoints{source, {.directory = dir / "state", .guarantee = Guarantee::exactly_once, .background = false}};
+  source.start();
+  for (int i = 0; i < snapshots; ++i) {
+    loop.run_for(2ms);
+    checkpoints.take();
+  }
+  checkpoints.wait_over();
+  return checkpoints.stats().anew;
+}
+std::string sums(int n) {
+  std::string text;
+  for (int i = 0, sum = 0; i < n; ++i) text += std::to_string(sum += i) + "\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a sink that decides and has another name than before is refused, and no row is written twice") {
+  const int snapshots = GENERATE(0, 1, 5);  // the beginning is forgotten at some time
+  const TemporaryDirectory dir;
+  live(dir, "log", 20, snapshots);
+  CHECK_THROWS_WITH(live(dir, "another", 40), containing("holds the state of 'log' (sink_to_sqlite), and nothing in the graph"));
+  CHECK(rows_of(dir / "x.db", "log").size() == 20);
+  CHECK(dir.read("sums.txt") == sums(20));
+  live(dir, "log", 40);
+  CHECK(rows_of(dir / "x.db", "log").size() == 40);
+  CHECK(dir.read("sums.txt") == sums(40));
+}
+
+TEST_CASE("a sink that decides and is new begins where the others go on") {
+  const int snapshots = GENERATE(0, 1, 5);
+  const TemporaryDirectory dir;
+  CHECK(live(dir, nullptr, 20, snapshots).empty());
+  CHECK(live(dir, "log", 40) == std::vector<std::string>{"log"});
+  CHECK(dir.read("sums.txt") == sums(40));
+  const auto rows = rows_of(dir / "x.db", "log");
+  REQUIRE(rows.size() == 20);
+  CHECK(rows.front().second == 20);
+  CHECK(live(dir, "log", 60).empty());
+  CHECK(rows_of(dir / "x.db", "log").size() == 40);
+  CHECK(dir.read("sums.txt") == sums(60));
+}
+
+TEST_CASE("a sink that decides and whose table was taken away is refused while the snapshots are there") {
+  const TemporaryDirectory dir;
+  live(dir, "log", 20, 5);
+  for (const char* file : {"x.db", "x.db-wal", "x.db-shm"}) std::filesystem::remove(dir / file);
+  CHECK_THROWS_WITH(live(dir, "log", 40), containing("rows would be missing"));
+  CHECK(dir.read("sums.txt") == sums(20));
+  std::filesystem::remove_all(dir / "state");
+  std::filesystem::remove(dir / "sums.txt");
+  live(dir, "log", 40);
+  CHECK(rows_of(dir / "x.db", "log").size() == 40);
+  CHECK(dir.read("sums.txt") == sums(40));
 }
 
 TEST_CASE("a process that is killed loses nothing and writes nothing twice") {

@@ -175,6 +175,31 @@ TEST_CASE("a graph that cannot do what is asked for is refused in a sentence") {
         "checkpoint: total (accumulate) remembers more than elements on their way, which replay mode would lose; use snapshot mode");
 }
 
+TEST_CASE("a graph has Checkpoints once, or again when the first are gone") {
+  // The second would be told what the first is waiting for, whose snapshots would then lack what buffers hold.
+  VirtualLoop loop;
+  Kept first;
+  Kept second;
+  const Source<int> source = numbers(loop, 5, false);
+  source.sink([](int) {});
+  {
+    const Checkpoints one{source, often(1h), std::make_unique<MemoryStore>(first)};
+    CHECK_THROWS_WITH(Checkpoints(source, often(1h), std::make_unique<MemoryStore>(second)),
+                      containing("this graph has Checkpoints already"));
+  }
+  CHECK_NOTHROW(Checkpoints(source, often(1h), std::make_unique<MemoryStore>(second)));
+}
+
+TEST_CASE("a savepoint without a name is refused before anything is written") {
+  VirtualLoop loop;
+  Kept kept;
+  const Source<int> source = numbers(loop, 5, false);
+  source.sink([](int) {});
+  Checkpoints checkpoints{source, often(1h), std::make_unique<MemoryStore>(kept)};
+  for (const char* name : {"", "../x", "a b"}) CHECK_THROWS_AS(checkpoints.savepoint(name), std::invalid_argument);
+  CHECK(checkpoints.stats().taken == 0);
+}
+
 TEST_CASE("a snapshot of another graph is refused, and names what differs") {
   Kept kept;
   const auto run_with = [&](auto wire, bool allow = false) {

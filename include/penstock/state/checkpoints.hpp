@@ -55,6 +55,7 @@ class Checkpoints {
   }
   /// The same, kept under a name until it is removed by hand: CheckpointOptions::savepoint goes on from it.
   void savepoint(const std::string& name) {
+    detail::check_savepoint_name(name);
     wait([&] { return coordinator_->take(name); });
   }
   /// Stops the sources, lets what is under way come through, and takes the last snapshot: a run that starts from it goes on as if

@@ -55,6 +55,7 @@ class Coordinator final : public Epochs {
  public:
   Coordinator(const Handle& of, CheckpointOptions options, std::unique_ptr<SnapshotStore> store)
       : handle_(of), options_(std::move(options)), store_(std::move(store)) {
+    if (graph().epochs()) misuse("checkpoint: this graph has Checkpoints already");
     check_promises(graph(), options_.mode, options_.guarantee);
     const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
     for (Node* node : nodes) {
@@ -190,12 +191,13 @@ class Coordinator final : public Epochs {
     for (Info* info : managed) info->state->committed(epoch_);
   }
 
-  /// Where sinks begin, so that what they write before the next checkpoint can be told from what they had. When there is
-  /// nothing else this is epoch 0, and everything else begins anew with it. A savepoint takes the place of what is newer.
+  /// Where sinks begin, so that what they write before the next checkpoint can be told from what they had, and so that one
+  /// that decides is known. When there is nothing else this is epoch 0, and everything else begins anew with it. A savepoint
+  /// takes the place of what is newer.
   void save_beginning(const std::vector<Info*>& anew, std::vector<Snapshot::Entry> restored) {
     try {
       for (Info* info : anew) {
-        if (follows(*info)) save(*info);
+        if (follows(*info) || info->state->authority()) save(*info);
       }
       if (entries_.empty() && options_.savepoint.empty()) return;
       for (Snapshot::Entry& entry : restored) entries_.push_back(std::move(entry));
@@ -208,16 +210,21 @@ class Coordinator final : public Epochs {
     }
   }
 
-  /// What to go on from, or nothing. A sink that keeps the epoch itself decides which one is real; one that has none has
-  /// written nothing since the beginning.
+  /// What to go on from, or nothing. A sink that keeps the epoch itself decides which one is real. One that has none has
+  /// written nothing since the beginning, if it was there then; otherwise it is new, or has another name, or its table was
+  /// taken away: the newest snapshot tells these apart.
   std::optional<Snapshot> start_from(const std::vector<Info*>& managed) {
     if (!options_.savepoint.empty()) return store_->load_savepoint(options_.savepoint);
     for (const Info* info : managed) {
       const std::uint64_t* real = info->state->authority();
       if (!real) continue;
+      if (*real != 0) return store_->load(*real);
       const std::vector<std::uint64_t> there = store_->epochs();
-      if (*real == 0 && !has_item(there, std::uint64_t{0})) return std::nullopt;
-      return store_->load(*real);
+      if (!has_item(there, std::uint64_t{0})) break;
+      Snapshot beginning = store_->load(0);
+      const auto own = find_where(beginning.entries, [&](const Snapshot::Entry& entry) { return entry.uid == info->name; });
+      if (own != beginning.entries.end()) return beginning;
+      break;
     }
     return store_->newest(options_.allow_fallback);
   }
