@@ -349,6 +349,35 @@ TEST_CASE("a node that is destroyed inside a sink and loses its last handle ther
   source.emit(2);
 }
 
+TEST_CASE("nothing can be connected to a node that was destroyed") {
+  Stream<int> source;
+  std::optional<Stream<int>> doomed{source.map(inc).stream()};
+  const Stream<int> other;
+  const std::string sentence = "connect: the operator was destroyed before";
+  bool refused = false;
+  source.sink([&](int) {
+    if (!doomed) return;
+    doomed->destroy();
+    try {
+      doomed->sink([](int) {});
+    } catch (const std::logic_error& error) {
+      refused = error.what() == sentence;
+    }
+    doomed.reset();
+  });
+  const std::size_t nodes = source.graph().nodes().size();
+  source.emit(1);
+  REQUIRE(refused);
+  REQUIRE(source.graph().nodes().size() == nodes - 1);
+
+  const Stream<int> gone;
+  gone.destroy();
+  REQUIRE_THROWS_WITH(gone.map(inc).stream(), sentence);
+  REQUIRE_THROWS_WITH(gone.connect(other), sentence);
+  REQUIRE_THROWS_WITH(other.connect(gone), sentence);
+  REQUIRE(gone.graph().nodes().size() == 1);
+}
+
 TEST_CASE("joining graphs of two loops is an error, joining one with a loop to one without gives both the loop") {
   VirtualLoop one;
   VirtualLoop two;

@@ -71,6 +71,8 @@ void Stream<T>::connect_feedback(const Stream& downstream, std::size_t bound) co
     detail::misuse("connect: downstream must be a stream made with `Stream<T> name`; \"" + downstream.info().label() +
                    "\" has no inlet of its own");
   }
+  this->node().refuse_destroyed();
+  target->refuse_destroyed();
   Graph& graph = Graph::merge(this->graph(), downstream.graph());
   if (Graph::reaches(downstream.node(), this->node())) {
     auto& edge = graph.add(detail::make_box<detail::FeedbackEdge<T>>(bound));

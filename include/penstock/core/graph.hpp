@@ -37,6 +37,7 @@ class Graph {
   /// Makes a node a member and leads `outlet` into it.
   [[gnu::noinline]] void add_behind(OutletBase& outlet, std::uint64_t ticket, detail::Box<Node> node,
                                     InletBase& inlet) {
+    outlet.node()->refuse_destroyed();
     const Hold hold{loop()};
     adopt(std::move(node));
     connect(outlet, inlet, ticket);
@@ -70,8 +71,10 @@ class Graph {
     return into;
   }
 
-  /// Connects now or, while an element is under way, after it.
+  /// Connects now or, while an element is under way, after it. Throws std::logic_error when one of them was destroyed.
   [[gnu::noinline]] void connect(OutletBase& outlet, InletBase& inlet, std::uint64_t ticket) {
+    outlet.node()->refuse_destroyed();
+    inlet.node()->refuse_destroyed();
     const Hold hold{loop()};
     later([&outlet, &inlet, ticket] { outlet.attach(inlet, ticket); });
   }
@@ -236,16 +239,7 @@ class Graph {
     [[gnu::noinline, gnu::cold]] void run() override {
       const detail::Box<Removal> self{this};
       node.shut_down();
-      for (InletBase* inlet : node.inlets()) {
-        while (!inlet->upstreams().empty()) inlet->upstreams().back()->detach(*inlet);
-      }
-      for (OutletBase* outlet : node.outlets()) {
-        while (!outlet->branches().empty()) {
-          InletBase& inlet = *outlet->branches().back().inlet;
-          outlet->detach(inlet);
-          inlet.node()->disconnected(inlet);
-        }
-      }
+      node.cut_off();
     }
     void discard() noexcept override { delete this; }
     Node& node;

@@ -47,6 +47,10 @@ class Node {
   const detail::List<OutletBase*>& outlets() const noexcept { return outlets_; }
   /// True once it was taken out of its graph: only handles keep it.
   bool destroyed() const noexcept { return destroyed_; }
+  /// Throws std::logic_error when it was destroyed.
+  [[gnu::noinline]] void refuse_destroyed() const {
+    if (destroyed_) detail::misuse("connect: the operator was destroyed before");
+  }
 
   /// Why the node needs an event loop, as the start of a sentence; null when it does not.
   virtual const char* needs_loop() const noexcept {
@@ -107,6 +111,19 @@ class Node {
  private:
   friend class Graph;
   Pending* barrier_comes(const Signal& barrier);
+  /// Takes all its edges away.
+  [[gnu::noinline, gnu::cold]] void cut_off() {
+    for (InletBase* inlet : inlets_) {
+      while (!inlet->upstreams().empty()) inlet->upstreams().back()->detach(*inlet);
+    }
+    for (OutletBase* outlet : outlets_) {
+      while (!outlet->branches().empty()) {
+        InletBase& inlet = *outlet->branches().back().inlet;
+        outlet->detach(inlet);
+        inlet.node()->disconnected(inlet);
+      }
+    }
+  }
   void join(Graph& graph, Strand& strand) noexcept {
     graph_ = &graph;
     strand_ = &strand;
