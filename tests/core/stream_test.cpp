@@ -2,7 +2,9 @@
 #include "penstock/core/stream.hpp"
 
 #include <algorithm>
+#include <list>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -181,6 +183,22 @@ TEST_CASE("an exception in the middle of emit_all leaves the elements behind it 
   REQUIRE(taken == 1);
   REQUIRE(items[1] == nullptr);
   REQUIRE(*items[2] == 2);
+}
+
+TEST_CASE("emit_all goes on to its end when a sink drops the last handle") {
+  std::optional<Stream<int>> source;
+  std::vector<int> out;
+  const auto begin = [&] {
+    source.emplace().sink([&](int x) {
+      source.reset();
+      out.push_back(x);
+    });
+  };
+  begin();
+  source->emit_all(std::vector{1, 2, 3});
+  begin();
+  source->emit_all(std::list{4, 5, 6});  // which do not lie side by side
+  REQUIRE(out == std::vector{1, 2, 3, 4, 5, 6});
 }
 
 TEST_CASE("chains count what they take out of a batch, what fails included") {

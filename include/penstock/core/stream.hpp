@@ -65,18 +65,19 @@ class Stream : public Handle, public Operators<Stream<T>> {
   /// behind it where they are.
   template <class Range>
   void emit_all(Range&& range) const {
+    const Stream alive{*this};  // a sink may drop the last handle between two elements
     using Item = std::remove_pointer_t<decltype(detail::first_of(range))>;
     constexpr bool given = !std::is_lvalue_reference_v<Range> && !std::is_const_v<Item>;
     if constexpr (std::is_same_v<std::remove_const_t<Item>, T> && (given || detail::by_value<T>)) {
       typename Batch<T>::Item* const first = detail::first_of(range);
       Batch<T> batch{first, first + std::size(range), nullptr};
-      while (!batch.empty()) emit_batch(batch);
+      while (!batch.empty()) alive.emit_batch(batch);
     } else {
       for (auto&& value : range) {
         if constexpr (std::is_lvalue_reference_v<Range> || std::is_const_v<std::remove_reference_t<decltype(value)>>) {
-          emit(T(value));
+          alive.emit(T(value));
         } else {
-          emit(T(std::move(value)));
+          alive.emit(T(std::move(value)));
         }
       }
     }
