@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "penstock/core/ref.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -92,6 +93,17 @@ TEST_CASE("a Ref carries data, which is asked for by its type") {
     REQUIRE(*both.data<int>() == 5);
   }
   REQUIRE(times == 1);
+}
+
+TEST_CASE("what a Ref carries is aligned as its type asks for") {
+  struct alignas(64) Line {
+    std::string text;
+  };
+  std::vector<Ref> refs;
+  for (int i = 0; i < 20; ++i) {
+    refs.push_back(Ref::with(Line{}));
+    REQUIRE(reinterpret_cast<std::uintptr_t>(refs.back().data<Line>()) % alignof(Line) == 0);
+  }
 }
 
 TEST_CASE("P2: the callback of a Ref fires once behind a chain of nodes") {

@@ -82,10 +82,13 @@ class Pool {
   }
 };
 
-/// Gives a class and everything derived from it pooled memory. The class needs a virtual destructor.
+/// Gives a class and everything derived from it pooled memory, unless it wants more than the usual alignment. The class
+/// needs a virtual destructor.
 struct Pooled {
   static void* operator new(std::size_t bytes) { return Pool::take(bytes); }
   static void operator delete(void* memory, std::size_t bytes) noexcept { Pool::give(memory, bytes); }
+  static void* operator new(std::size_t bytes, std::align_val_t at) { return ::operator new(bytes, at); }
+  static void operator delete(void* memory, std::size_t, std::align_val_t at) noexcept { ::operator delete(memory, at); }
 };
 
 }  // namespace penstock::detail
