@@ -44,6 +44,20 @@ Stream<int> starter(int& starts, int& deaths, Loop* loop = nullptr) {
   return Stream<int>{graph->add(std::make_unique<Starter>(starts, deaths)).outlet};
 }
 
+/// Is told of the edges that it loses, and fails to flush.
+class Told final : public Node, public Receiver<int, Told> {
+ public:
+  explicit Told(int& told) : Node(Info{"told"}), told_(told) { port(static_cast<InletBase&>(*this)); }
+  Pending* take(int, const Context*) { return nullptr; }
+  void disconnected(InletBase&) override { ++told_; }
+
+ protected:
+  Pending* take_signal(const Signal&) override { throw std::runtime_error("nothing can be flushed"); }
+
+ private:
+  int& told_;
+};
+
 /// Dies with the chain that holds it.
 struct Canary {
   explicit Canary(int& deaths) : deaths_(&deaths) {}
@@ -376,6 +390,44 @@ TEST_CASE("nothing can be connected to a node that was destroyed") {
   REQUIRE_THROWS_WITH(gone.connect(other), sentence);
   REQUIRE_THROWS_WITH(other.connect(gone), sentence);
   REQUIRE(gone.graph().nodes().size() == 1);
+}
+
+TEST_CASE("what is flushed behind a node that is destroyed may throw, and all of its edges are gone") {
+  const Stream<int> source;
+  const Stream<int> ended;
+  const Stream<int> first;
+  const Stream<int> second;
+  std::optional<Stream<int>> doomed{source.map(inc).stream()};
+  for (const Stream<int>& each : {first, second}) {
+    doomed->connect(each);
+    ended.connect(each);
+  }
+  ended.close();  // so that taking the other edge away is the end
+  int flushed = 0;
+  first.partition(3).sink([&](const std::vector<int>&) { ++flushed, throw std::runtime_error("of the first"); });
+  second.partition(3).sink([&](const std::vector<int>&) { ++flushed, throw std::runtime_error("of the second"); });
+  source.emit(1);
+  REQUIRE_THROWS_AS(doomed->destroy(), std::runtime_error);
+  REQUIRE(flushed == 2);
+  REQUIRE(doomed->node().outlets().front()->branches().empty());
+  REQUIRE(source.outlet().branches().empty());
+  const std::size_t nodes = source.graph().nodes().size();
+  doomed.reset();
+  REQUIRE(source.graph().nodes().size() == nodes - 1);
+  first.destroy();
+}
+
+TEST_CASE("a node is told of a lost edge also when what is flushed throws") {
+  int told = 0;
+  const Stream<int> source;
+  const auto ended = source.map(inc).stream();
+  Graph& graph = source.graph();
+  Told& node = graph.add(std::make_unique<Told>(told));
+  graph.connect(source.outlet(), node);
+  graph.connect(ended.outlet(), node);
+  ended.close();
+  REQUIRE_THROWS_AS(graph.disconnect(source.outlet(), node), std::runtime_error);
+  REQUIRE(told == 1);
 }
 
 TEST_CASE("joining graphs of two loops is an error, joining one with a loop to one without gives both the loop") {

@@ -82,7 +82,9 @@ class Graph {
   void disconnect(OutletBase& outlet, InletBase& inlet) {
     const Hold hold{loop()};
     later([&outlet, &inlet] {
-      if (outlet.detach(inlet)) inlet.node()->disconnected(inlet);
+      std::exception_ptr error;
+      Node::cut(outlet, inlet, error);
+      if (error) std::rethrow_exception(error);
     });
   }
 

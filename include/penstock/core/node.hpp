@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -111,18 +112,31 @@ class Node {
  private:
   friend class Graph;
   Pending* barrier_comes(const Signal& barrier);
+  /// Takes an edge away. What is flushed by that may throw: the first exception is kept, and nothing else left out.
+  [[gnu::noinline, gnu::cold]] static void cut(OutletBase& outlet, InletBase& inlet, std::exception_ptr& first) noexcept {
+    bool was_there = true;
+    try {
+      was_there = outlet.detach(inlet);
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+    if (!was_there || inlet.node_->destroyed_) return;
+    try {
+      inlet.node_->disconnected(inlet);
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  }
   /// Takes all its edges away.
   [[gnu::noinline, gnu::cold]] void cut_off() {
+    std::exception_ptr first;
     for (InletBase* inlet : inlets_) {
-      while (!inlet->upstreams().empty()) inlet->upstreams().back()->detach(*inlet);
+      while (!inlet->upstreams().empty()) cut(*inlet->upstreams().back(), *inlet, first);
     }
     for (OutletBase* outlet : outlets_) {
-      while (!outlet->branches().empty()) {
-        InletBase& inlet = *outlet->branches().back().inlet;
-        outlet->detach(inlet);
-        inlet.node()->disconnected(inlet);
-      }
+      while (!outlet->branches().empty()) cut(*outlet, *outlet->branches().back().inlet, first);
     }
+    if (first) std::rethrow_exception(first);
   }
   void join(Graph& graph, Strand& strand) noexcept {
     graph_ = &graph;
