@@ -67,6 +67,20 @@ TEST_CASE("from_csv reads the files that a pattern names in order, each with a h
   CHECK(rows.values() == Sales{{1, "ant"}, {11, "a\nt"}, {2, "bee"}, {5, "eel"}, {55, "elk"}, {6, "fox"}});
 }
 
+TEST_CASE("a set of files started after its end says that the last row, which had no end, goes on") {
+  const TemporaryDirectory dir;
+  dir.write("a.csv", "id,what\n1,ant");
+  const auto source = from_csv<Sale>((dir / "*.csv").string());
+  const Probe<Sale> rows{source};
+  source.start();
+  dir.append("a.csv", "\r\n2,be");
+  source.start();
+  CHECK(rows.values() == Sales{{1, "ant"}, {2, "be"}});
+  dir.append("a.csv", "e\n3,cat\n");
+  CHECK_THROWS_WITH(source.start(), Catch::Matchers::Contains("a.csv: the row before byte 19, which had no end when it was read, goes on"));
+  CHECK(rows.size() == 2);
+}
+
 TEST_CASE("one set of files serves text, CSV and JSON lines") {
   const TemporaryDirectory dir;
   dir.write("1.jsonl", "{\"id\": 1, \"what\": \"ant\"}\n{\"id\": 2, \"what\": \"bee\"}");

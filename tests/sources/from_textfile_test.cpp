@@ -208,6 +208,24 @@ TEST_CASE("from_textfile started after its end emits what was written since") {
   CHECK(probe.values() == Lines{"a", "b"});
 }
 
+TEST_CASE("from_textfile started after its end says that the last record, which had no end, goes on") {
+  const TemporaryDirectory dir;
+  dir.write("in.txt", "a\npart");
+  const auto source = from_textfile(dir / "in.txt");
+  const Probe<std::string> probe{source};
+  source.start();
+  dir.append("in.txt", "\nb");
+  source.start();
+  CHECK(probe.values() == Lines{"a", "part", "b"});
+  dir.append("in.txt", "c\nd\n");
+  for (int i = 0; i < 2; ++i) {
+    CHECK_THROWS_WITH(source.start(), "from_textfile: " + (dir / "in.txt").string() +
+                                          ": the row before byte 8, which had no end when it was read, goes on");
+    CHECK(source.position() == 8);
+  }
+  CHECK(probe.values() == Lines{"a", "part", "b"});
+}
+
 TEST_CASE("from_textfile that follows reads a file that became shorter from its start") {
   const TemporaryDirectory dir;
   dir.write("in.txt", "one\ntwo\nthr");

@@ -211,6 +211,113 @@ TEST_CASE("a file that is shorter, another one or gone is refused with its name 
   CHECK_THAT(why_not(load_set), Contains(file + " cannot be opened (No such file or directory) to go on at its byte 8, line 3"));
 }
 
+TEST_CASE("a last row without an end is not read in two parts when it is completed between two runs") {
+  struct Case {
+    std::string file;
+    std::string added;
+    Texts rest;  // none: refused
+    std::string delimiter = "\n";
+  };
+  const std::vector<Case> cases{
+      {"a\nb", "", {}},
+      {"a\nb", "\n", {}},
+      {"a\nb", "\nc\n", {"c"}},
+      {"a\nb", "\n\nc", {"", "c"}},
+      {"a\nb", "b\nc\n", {"?"}},
+      {"a\nb", "\r\nc\n", {"?"}},
+      {"a\nb\r", "\nc\n", {"c"}},
+      {"a\nb\n", "c\n", {"c"}},
+      {"a<>b", "<>c", {"c"}, "<>"},
+      {"a<>b<", ">c", {"?"}, "<>"},
+      {"a<>b", "<c", {"?"}, "<>"},
+      {"a<>b", "<><c<>", {"<c"}, "<>"},
+  };
+  const auto read = [](bool set, const TemporaryDirectory& folder, const std::string& delimiter) {
+    const std::string in = set ? (folder.path() / "*.txt").string() : (folder / "in.txt").string();
+    return from_textfile(in, {.delimiter = delimiter});
+  };
+  for (const bool set : {false, true}) {
+    for (const Case& each : cases) {
+      INFO(each.file << " and then " << each.added << " in a set: " << set);
+      TemporaryDirectory folder;
+      const std::string file = put(folder, "in.txt", each.file);
+      const auto make = [&](Loop*) { return read(set, folder, each.delimiter); };
+      Texts out;
+      const restored::States states = run(make, nullptr, nullptr, 100, out);
+      folder.append("in.txt", each.added);
+      const std::string at = std::to_string(each.file.size());
+      const std::string refused = file + ": the row before byte " + at + ", which had no end when it was read, goes on";
+      if (each.rest == Texts{"?"}) {
+        CHECK_THAT(why_not([&] { restored::load(make(nullptr).graph(), states); }), Contains(refused));
+        continue;
+      }
+      out.clear();
+      run(make, nullptr, &states, 100, out);
+      CHECK(out == each.rest);
+    }
+  }
+}
+
+TEST_CASE("a last row without an end may be completed while the file is followed, or ends there") {
+  TemporaryDirectory folder;
+  const std::string file = put(folder, "in.txt", "a<>b");
+  Texts out;
+  const restored::States states = run([&](Loop*) { return from_textfile(file, {.delimiter = "<>"}); }, nullptr, nullptr, 9, out);
+  for (const bool goes_on : {false, true}) {
+    folder.write("in.txt", "a<>b");
+    VirtualLoop loop;
+    auto source = from_textfile(loop, file, {.delimiter = "<>", .follow = true});
+    restored::load(source.graph(), states);
+    out.clear();
+    source.sink([&](const std::string& line) { out.push_back(line); });
+    source.start();
+    loop.run_for(1s);
+    folder.append("in.txt", "<");
+    loop.run_for(1s);
+    CHECK(out.empty());
+    if (goes_on) {
+      folder.append("in.txt", "c<>");
+      CHECK_THROWS_WITH(loop.run_for(1s), Contains("in.txt: the row before byte 4, which had no end when it was read, goes on"));
+      CHECK(source.stopped());
+      CHECK(source.position() == 4);
+      CHECK(out.empty());
+    } else {
+      folder.append("in.txt", ">c<>");
+      loop.run_for(1s);
+      CHECK(out == Texts{"c"});
+    }
+  }
+}
+
+TEST_CASE("a last row of CSV or JSON without an end is not read in two parts") {
+  const auto check = [](auto make, const std::string& name, const std::string& start, const std::string& row) {
+    for (const std::string& end : {"\n", "\r\n"}) {
+      for (const bool cut : {false, true}) {  // into the line's end
+        TemporaryDirectory folder;
+        const std::string file = put(folder, name, start + (cut ? end.substr(0, end.size() - 1) : ""));
+        const auto source = [&](Loop*) { return make(file); };
+        Texts out;
+        const restored::States states = run(source, nullptr, nullptr, 100, out);
+        folder.append(name, (cut ? end.substr(end.size() - 1) : end) + row + end);
+        run(source, nullptr, &states, 100, out);
+        CHECK(out == Texts{"a1", "b2"});
+      }
+    }
+    TemporaryDirectory folder;
+    const std::string file = put(folder, name, start);
+    const auto source = [&](Loop*) { return make(file); };
+    Texts out;
+    const restored::States states = run(source, nullptr, nullptr, 100, out);
+    folder.append(name, "0\n" + row);
+    CHECK_THAT(why_not([&] { restored::load(make(file).graph(), states); }), Contains("goes on"));
+  };
+  const auto csv = [](const std::string& file) { return from_csv<Row>(file); };
+  check(csv, "rows.csv", "name,price\na,1", "b,2");
+  check(csv, "rows.csv", "price,name\n1,\"a\"", "2,b");
+  const auto json = [](const std::string& file) { return from_jsonl<Row>(file); };
+  check(json, "rows.jsonl", R"({"name": "a", "price": 1})", R"({"name": "b", "price": 2})");
+}
+
 TEST_CASE("what was read behind bad rows is not emitted again") {
   TemporaryDirectory folder;
   const std::string file = put(folder, "rows.csv", "name,price\na,1\nb,x\nc,3\nd,y\n");

@@ -55,6 +55,9 @@ class DelimitedReader : public RecordBuffer {
   /// False when the record that was found last ended where the text did.
   bool terminated() const noexcept { return terminated_; }
 
+  /// Nothing but the delimiter ends a record.
+  std::size_t end_in(std::string_view text) const noexcept { return RecordBuffer::end_in(text, line_end()); }
+
   void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
     RecordBuffer::move_to(offset, line);
     forget();

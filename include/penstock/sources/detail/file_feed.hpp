@@ -83,20 +83,17 @@ class FileFeed {
     return state.st_size;
   }
 
+  /// What stands from byte `from` on, up to `n` bytes.
+  std::string bytes(std::int64_t from, std::size_t n) const {
+    std::string text(n, '\0');
+    const ssize_t got = pread(fileno(file_.get()), text.data(), n, static_cast<off_t>(from));
+    text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return text;
+  }
+
   /// Tells this file from another one with the same name: a hash over what stands at its start and what stands in front of
   /// `position`.
-  std::uint64_t print(std::int64_t position) const {
-    constexpr std::int64_t most = 64;
-    std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
-    const auto add = [&](std::int64_t from, std::int64_t to) {
-      char bytes[most];
-      const ssize_t got = pread(fileno(file_.get()), bytes, static_cast<std::size_t>(to - from), static_cast<off_t>(from));
-      for (ssize_t i = 0; i < got; ++i) hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3U;
-    };
-    add(0, std::min(most, position));
-    add(std::max<std::int64_t>(0, position - most), position);
-    return hash;
-  }
+  std::uint64_t print(std::int64_t position) const { return file_print(fileno(file_.get()), position); }
 
   enum class Change : std::uint8_t {
     none,      ///< or the path has no file at the moment, as when one is being replaced

@@ -47,16 +47,40 @@ class RecordBuffer {
   }
   void added(std::size_t n) noexcept { end_ += n; }
   /// That was all: what is left is the last record.
-  void finish() noexcept { finished_ = true; }
+  void finish() noexcept {
+    if (skipping_ || begin_ != end_) open_ = !rest().ends_with(line_end_);
+    finished_ = true;
+  }
   bool finished() const noexcept { return finished_; }
   /// More may come after all.
-  void unfinish() noexcept { finished_ = false; }
+  void unfinish() noexcept {
+    if (finished_ && begin_ != end_) open_ = false;  // the record is not read yet
+    finished_ = false;
+  }
+  /// Whether the record in front of what comes next had no end when it was read, as the text stopped there.
+  bool open() const noexcept { return open_; }
+  void leave_open() noexcept { open_ = true; }
+  /// How many bytes of `text`, which stands behind an open record, are its end: 0 when it goes on, npos when more text
+  /// will tell.
+  std::size_t end_in(std::string_view text) const noexcept {
+    return end_in(text, text.starts_with('\r') ? std::string_view{"\r\n"} : std::string_view{"\n"});
+  }
+  /// The open record ended with the next `n` bytes.
+  void close(std::size_t n) noexcept {
+    take(n, 0);
+    open_ = false;
+  }
+  /// Whether a record ended where `text` does.
+  bool ends_in(std::string_view text) const noexcept { return text.ends_with(line_end_); }
+  std::size_t longest_end() const noexcept { return line_end_.size() + 1; }
+  /// What was fed and belongs to no record that was found.
+  std::string_view rest() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
   /// What is fed next stands at byte `offset`, in line `line`.
   void move_to(std::uint64_t offset, std::uint64_t line) noexcept {
     begin_ = end_ = 0;
     offset_ = offset;
     next_line_ = line;
-    skipping_ = finished_ = false;
+    skipping_ = finished_ = open_ = false;
   }
 
   /// The line that the record begins in, from 1 on.
@@ -82,7 +106,10 @@ class RecordBuffer {
 
   std::size_t max_record() const noexcept { return max_record_; }
   const std::string& line_end() const noexcept { return line_end_; }
-  std::string_view rest() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
+  static std::size_t end_in(std::string_view text, std::string_view end) noexcept {
+    if (text.starts_with(end)) return end.size();
+    return end.starts_with(text) ? std::string_view::npos : 0;
+  }
 
   /// Gets to where a record begins; false when that is not there yet.
   bool begin_record() {
@@ -143,6 +170,7 @@ class RecordBuffer {
   std::uint64_t line_ = 1;
   std::uint64_t next_line_ = 1;
   bool finished_ = false;
+  bool open_ = false;      // the last record
   bool skipping_ = false;  // the rest of a line that is given up
   std::string given_up_;
 };

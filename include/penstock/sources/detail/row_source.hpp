@@ -369,7 +369,8 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
     } else {
       rewind();
     }
-    if (from_.offset > 0) check(from);
+    restored_ = from_.offset > 0;
+    if (restored_) check(from);
     position_.set(from_);
   }
 
@@ -435,6 +436,28 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
     const FileFeed& feed = files_.is_set() ? opened : files_.feed();
     if (feed.size() < from_.offset) refuse("has " + std::to_string(feed.size()) + " bytes and does not reach to");
     if (print_ != 0 && feed.print(from_.offset) != print_) refuse("is another file, or was changed, up to");
+    if (!ended(feed) && format_.end_in(feed.bytes(from_.offset, format_.longest_end())) == 0) from.fail(torn(path));
+  }
+  /// Whether the row in front of the place where to begin had its end when it was read.
+  bool ended(const FileFeed& feed) const {
+    const auto most_back = static_cast<std::int64_t>(format_.longest_end());
+    const std::int64_t back = std::min(from_.offset, most_back);
+    return format_.ends_in(feed.bytes(from_.offset - back, static_cast<std::size_t>(back)));
+  }
+  std::string torn(const std::string& path) const {
+    const std::string byte = from_.offset > 0 ? std::to_string(from_.offset) : std::to_string(format_.offset());
+    return path + ": the row before byte " + byte + ", which had no end when it was read, goes on";
+  }
+  /// Gets over the end of a row that was read without it. False when there is too little to tell.
+  bool close_row(bool all) {
+    const std::size_t n = format_.end_in(format_.rest());
+    if (n == std::string_view::npos && !(all && !format_.rest().empty())) return false;
+    if (n == 0 || n == std::string_view::npos) {
+      this->stop();  // what would be read is a part of a row
+      throw std::runtime_error(std::string{this->infos().front().op} + ": " + torn(files_.feed().path()));
+    }
+    format_.close(n);
+    return true;
   }
 
   /// Rows up to the end of what has been read from the file, and more of that only when there is none.
@@ -446,6 +469,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
     if (std::exchange(any_large_, false)) {
       for (T& row : rows_) row = T{};
     }
+    if (begun_ && format_.open() && !format_.finished() && !more()) return;
     BadRow problem;
     while (n < most) {
       if (!begun_ && !begin()) {
@@ -482,11 +506,12 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
       if (!empty && !format_.begin(files_.feed().path())) return false;
       if (from_.offset > 0) {
         if (files_.is_set() && files_.feed().size() < from_.offset) {
-          throw std::runtime_error(this->info().name + ": " + files_.feed().path() +
+          throw std::runtime_error(std::string{this->infos().front().op} + ": " + files_.feed().path() +
                                    " is shorter than the position");
         }
         files_.feed().seek(from_.offset);
         format_.move_to(static_cast<std::uint64_t>(from_.offset), from_.line);
+        if (restored_ && !ended(files_.feed())) format_.leave_open();
       }
     } catch (...) {
       give_up();
@@ -494,20 +519,29 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
       throw;
     }
     from_ = {};
+    restored_ = false;
     begun_ = true;
     position_.set({static_cast<std::int64_t>(format_.offset()), format_.next_line(),
                    files_.is_set() ? files_.feed().path() : std::string{}});
     return true;
   }
 
+  /// Reads on behind a row that was read without its end. False when there is no more text now.
+  bool read_behind() {
+    do {
+      if (close_row(false)) return true;
+    } while (read());
+    return false;
+  }
   /// Gets more text, from the next file when this one has none. False when there is nothing now.
   bool more() {
     for (;;) {
       RowFiles::Next next = RowFiles::Next::file;
       if (files_.feed() && !format_.finished()) {
-        if (read()) return true;
+        if (format_.open() ? read_behind() : read()) return true;
         next = files_.at_end(format_.fed(), this->loop());
         if (next == RowFiles::Next::file) {
+          if (format_.open()) close_row(true);
           format_.finish();
           return true;  // what is left is the last row
         }
@@ -568,6 +602,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
   BadRows bad_rows_;
   RowPosition from_;         // where to begin
   std::uint64_t print_ = 0;  // of what stands before that; 0: not known
+  bool restored_ = false;    // it is the place of another run
   bool begun_ = false;  // what stands before the rows of the file is read
   bool waits_ = false;
   bool diverted_ = false;
