@@ -74,6 +74,14 @@ struct Fragile {
   int number;
 };
 
+/// Only copying this one fails.
+struct FragileCopy : Fragile {
+  using Fragile::Fragile;
+  FragileCopy(const FragileCopy&) = default;
+  FragileCopy(FragileCopy&& other) noexcept : Fragile(other.number) {}
+  FragileCopy& operator=(const FragileCopy&) = default;
+};
+
 }  // namespace
 
 TEST_CASE("buffer lets its emitters go on while what is behind is slow") {
@@ -405,6 +413,78 @@ TEST_CASE("keep_one_per keeps the newest element of each key") {
   REQUIRE(ledger.dropped() == Ids{2, 11, 21});
   REQUIRE(ledger[11].reason == "buffer: a newer element has the same key");
   ledger.check();
+}
+
+TEST_CASE("keep_one_per keeps the older element when the newer one cannot be copied") {
+  const auto last_digit = keep_one_per([](const Fragile& x) { return x.number % 10; });
+  bool copied = false;
+  for (int copies = 0; !copied && copies < 10; ++copies) {
+    std::vector<int> seen;
+    Ledger ledger;
+    VirtualLoop loop;
+    Stream<Fragile> source{loop};
+    const auto buffered = source.buffer(10, last_digit).stream();
+    buffered.sink([&](const Fragile& x) { seen.push_back(x.number); });
+    source.sink([](const Fragile&) {});  // so that the buffer gets the elements to copy
+    Fragile::left = 1000;
+    source.emit(Fragile{1}, ledger.issue(1));
+    Fragile::left = copies;
+    try {
+      source.emit(Fragile{11}, ledger.issue(11));
+      copied = true;
+    } catch (const std::runtime_error&) {
+    }
+    Fragile::left = 1000;
+    source.emit(Fragile{2});
+    loop.run();
+    REQUIRE(ledger.dropped() == (copied ? Ids{1} : Ids{}));
+    REQUIRE(seen == (copied ? std::vector{11, 2} : std::vector{1, 2}));
+    REQUIRE_FALSE(buffered.outlet().ended());
+    ledger.check();
+  }
+  REQUIRE(copied);
+}
+
+TEST_CASE("a buffer with keep_one_per knows nothing of an element that it could not take") {
+  int calls_left = 1000;
+  std::vector<int> seen;
+  VirtualLoop loop;
+  Stream<FragileCopy> source{loop};
+  const auto last_digit = [&](const FragileCopy& x) {
+    if (calls_left-- == 0) throw std::domain_error("no key");
+    return x.number % 10;
+  };
+  const auto buffered = source.buffer(10, keep_one_per(last_digit)).stream();
+  buffered.sink([&](const FragileCopy& x) { seen.push_back(x.number); });
+  source.sink([](const FragileCopy&) {});  // so that the buffer gets the elements to copy
+  Fragile::left = 0;
+  REQUIRE_THROWS_AS(source.emit(FragileCopy{1}), std::runtime_error);
+  Fragile::left = 1000;
+  calls_left = 1;  // for the search, not for the entry
+  REQUIRE_THROWS_AS(source.emit(FragileCopy{1}), std::domain_error);
+  calls_left = 1000;
+  REQUIRE(buffered.info().held.get() == 0);
+  for (const int x : {11, 21, 2}) source.emit(FragileCopy{x});
+  REQUIRE(buffered.info().held.get() == 2);
+  loop.run();
+  REQUIRE(seen == std::vector{21, 2});
+}
+
+TEST_CASE("a buffer that drops the oldest keeps it when the newest cannot be copied") {
+  std::vector<int> seen;
+  VirtualLoop loop;
+  Stream<FragileCopy> source{loop};
+  const auto buffered = source.buffer(2, BufferOptions{.overflow = WhenFull::drop_oldest}).stream();
+  buffered.sink([&](const FragileCopy& x) { seen.push_back(x.number); });
+  source.sink([](const FragileCopy&) {});  // so that the buffer gets the elements to copy
+  Fragile::left = 1000;
+  for (const int x : {1, 2, 3}) source.emit(FragileCopy{x});
+  Fragile::left = 0;
+  REQUIRE_THROWS_AS(source.emit(FragileCopy{4}), std::runtime_error);
+  Fragile::left = 1000;
+  REQUIRE(buffered.info().dropped.get() == 0);
+  loop.run();
+  REQUIRE(seen == std::vector{1, 2, 3});
 }
 
 TEST_CASE("keep_one_per does what a list of pairs does, also when the buffer drops") {

@@ -102,7 +102,15 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
     if (waits || !fits(bytes)) {
       switch (options_.overflow) {
         case WhenFull::wait: waits = true; break;
-        case WhenFull::drop_oldest: make_room(bytes); break;
+        case WhenFull::drop_oldest:
+          if constexpr (!std::is_nothrow_constructible_v<T, V>) {
+            T own(std::forward<V>(value));  // first: when that fails nothing has made room for it
+            make_room(bytes);
+            return queue_up(std::move(own), context, bytes, false);
+          } else {
+            make_room(bytes);
+            break;
+          }
         case WhenFull::drop_newest:
           if (context) context->drop(full);
           info.drops();
@@ -112,15 +120,7 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
           throw Overflow(info.label() + ": full");
       }
     }
-    if constexpr (Index::keyed) index_.add(std::as_const(value), line_.size());
-    Receipt receipt;
-    if (waits) receipt = Receipt::waiting(this->strand(), &info, Why::full);
-    this->add(std::forward<V>(value), Context::of(context), {bytes}, receipt);
-    if (!waits) {
-      admit(bytes);
-      first_waiting_ = line_.size();
-    }
-    return receipt.release();
+    return queue_up(std::forward<V>(value), context, bytes, waits);
   }
 
   void leaving(const typename Line::Item& item) noexcept {
@@ -150,6 +150,26 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
 
  private:
   static constexpr const char* full = "buffer: full";
+
+  template <class V>
+  [[gnu::always_inline]] Pending* queue_up(V&& value, const Context* context, std::size_t bytes, bool waits) {
+    Receipt receipt;
+    if (waits) receipt = Receipt::waiting(this->strand(), &this->info(), Why::full);
+    auto& item = this->add(std::forward<V>(value), Context::of(context), {bytes}, receipt);
+    if constexpr (Index::keyed) {
+      try {
+        index_.add(std::as_const(*item.value), line_.size() - 1);
+      } catch (...) {
+        this->take_out(line_.size() - 1);
+        throw;
+      }
+    }
+    if (!waits) {
+      admit(bytes);
+      first_waiting_ = line_.size();
+    }
+    return receipt.release();
+  }
 
   /// `n` in the queue and one on its way.
   bool fits(std::size_t bytes) const noexcept {
@@ -188,9 +208,16 @@ class BufferNode final : public LineNode<BufferNode<T, Keep, Size>, T, Bytes>,
   }
   template <class V>
   Pending* replace(typename Line::Item& item, V&& value, const Context* context, std::size_t bytes) {
+    // What may fail comes first: then the older element is still there, and an item without one would be a signal.
+    Context newer = Context::of(context);
+    if constexpr (std::is_nothrow_constructible_v<T, V>) {
+      item.value.emplace(std::forward<V>(value));
+    } else {
+      T own(std::forward<V>(value));
+      *item.value = std::move(own);
+    }
     this->lose(item.context, "buffer: a newer element has the same key");
-    item.value.emplace(std::forward<V>(value));
-    item.context = Context::of(context);
+    item.context = std::move(newer);
     if (!item.receipt.state()) bytes_ += bytes - item.mark.bytes;
     item.mark.bytes = bytes;
     return nullptr;
