@@ -15,6 +15,7 @@
 #include "penstock/ops/filter.hpp"
 #include "penstock/ops/map.hpp"
 #include "penstock/ops/map_async.hpp"
+#include "penstock/ops/partition.hpp"
 #include "penstock/sinks/sink.hpp"
 #include "penstock/testing/ledger.hpp"
 #include "penstock/testing/marbles.hpp"
@@ -614,4 +615,134 @@ TEST_CASE("wiring: a back-off behind map_async needs a loop") {
   const auto fn = [](int x, Completion<int> done) { done(x); };
   REQUIRE_THROWS_WITH(source.map_async(fn).on_error(Retry{.backoff = 1ms}),
                       containing("on_error: a retry with a back-off needs an event loop"));
+}
+
+TEST_CASE("an element whose function emits at the source and then throws waits behind what that has emitted") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  Ledger ledger;
+  Receipt inner;
+  std::vector<int> calls;
+  const auto fn = [&](int x) {
+    calls.push_back(x);
+    const bool first = std::count(calls.begin(), calls.end(), x) == 1;
+    if (first && x == 1) {
+      inner = source.push(2, ledger.issue(2));
+      static_cast<void>(source.push(3, ledger.issue(3)));
+    }
+    if (first && x != 3) throw std::runtime_error("not yet");
+    return x * 10;
+  };
+  std::vector<int> out;
+  source.map(fn).on_error(Retry{.attempts = 3, .backoff = 10ms}).sink([&](int x) { out.push_back(x); });
+  Receipt outer;
+  loop.post(*new FunctionTask([&] { outer = source.push(1, ledger.issue(1)); }));
+  loop.run_ready();
+  REQUIRE(inner.pending());
+  REQUIRE(outer.pending());
+  REQUIRE(ledger.open() == Ids{1, 2, 3});
+  loop.run();
+  REQUIRE(out == std::vector{20, 30, 10});
+  REQUIRE(calls == std::vector{1, 2, 2, 3, 1});
+  REQUIRE_NOTHROW(inner.get());
+  REQUIRE_NOTHROW(outer.get());
+  REQUIRE(ledger.open().empty());
+  REQUIRE(ledger.dropped().empty());
+  REQUIRE(ledger.failed().empty());
+  REQUIRE(source.graph().idle());
+}
+
+TEST_CASE("an element that a sink works on when what it has emitted is to be tried again is not sent twice, and may fail") {
+  const bool fails = GENERATE(false, true);
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  Ledger ledger;
+  Receipt inner;
+  std::vector<int> calls;
+  std::vector<Completion<>> open;
+  const auto fn = [&](int x, Completion<> done) {
+    calls.push_back(x);
+    const bool first = std::count(calls.begin(), calls.end(), x) == 1;
+    if (first && x == 1) inner = source.push(2, ledger.issue(2));
+    if (first && x == 2) throw std::runtime_error("not yet");
+    open.push_back(std::move(done));
+  };
+  static_cast<void>(source.sink(fn, on_error(Retry{.attempts = 2, .backoff = 10ms})));
+  Receipt outer;
+  loop.post(*new FunctionTask([&] { outer = source.push(1, ledger.issue(1)); }));
+  loop.run();
+  REQUIRE(calls == std::vector{1, 2, 2});
+  REQUIRE(open.size() == 2);  // of 1, and of 2
+  if (fails) {
+    open[0](std::make_exception_ptr(std::runtime_error("refused")));
+  } else {
+    open[0]();
+  }
+  open[1]();
+  loop.run();
+  REQUIRE_NOTHROW(inner.get());
+  REQUIRE(outer.pending() == fails);
+  if (fails) {
+    REQUIRE(calls == std::vector{1, 2, 2, 1});
+    open[2]();
+    loop.run();
+  }
+  REQUIRE_NOTHROW(outer.get());
+  REQUIRE(calls.size() == (fails ? 4u : 3u));
+  REQUIRE(ledger.open().empty());
+  REQUIRE(ledger.failed().empty());
+  REQUIRE(source.graph().idle());
+}
+
+TEST_CASE("the end comes to the letters although what is flushed behind the results throws") {
+  const auto refuses = [](const std::vector<int>&) { throw std::runtime_error("flush"); };
+  Stream<int> source;
+  Stream<DeadLetter<int>> letters;
+  Probe<std::vector<DeadLetter<int>>> lost{letters.partition(5)};
+  SECTION("of map") {
+    source.map(six_by).on_error(divert_to(letters)).partition(5).sink(refuses);
+  }
+  SECTION("of map_async") {
+    const auto fn = [](int x, Completion<int> done) { done(six_by(x)); };
+    source.map_async(fn).on_error(divert_to(letters)).partition(5).sink(refuses);
+  }
+  source.emit(1);
+  source.emit(0);
+  REQUIRE_THROWS_WITH(source.close(), "flush");
+  REQUIRE(lost.size() == 1);
+  REQUIRE(lost.values().front().size() == 1);
+  REQUIRE(lost.ended());
+}
+
+TEST_CASE("behind map_async an element of which there is no copy for another attempt has failed, and its slot is free") {
+  struct Fragile {
+    Fragile(int number, bool* flag) : n(number), breaks(flag) {}
+    Fragile(const Fragile& other) : n(other.n), breaks(other.breaks) {
+      if (std::exchange(*breaks, false)) throw std::runtime_error("no copy");
+    }
+    int n;
+    bool* breaks;
+  };
+  const auto pause = GENERATE(0ms, 10ms);
+  VirtualLoop loop;
+  Stream<Fragile> source{loop};
+  Ledger ledger;
+  bool breaks = false;
+  const auto fn = [&](const Fragile& x, Completion<int> done) {
+    if (x.n == 0) {
+      breaks = true;
+      throw std::runtime_error("refused");
+    }
+    done(x.n);
+  };
+  Probe<int> out{source.map_async(fn, {.parallelism = 1}).on_error(Retry{.attempts = 3, .backoff = pause})};
+  const Fragile bad{0, &breaks};
+  REQUIRE_THROWS_WITH(source.push(bad, ledger.issue(1)), "no copy");
+  const Receipt next = source.push(Fragile{7, &breaks}, ledger.issue(2));
+  loop.run();
+  REQUIRE_NOTHROW(next.get());
+  REQUIRE(out.values() == std::vector{7});
+  REQUIRE(ledger.failed() == Ids{1});
+  REQUIRE(ledger.open().empty());
+  REQUIRE(source.graph().idle());
 }

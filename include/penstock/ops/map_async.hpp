@@ -296,7 +296,12 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
   std::exception_ptr attempt(std::size_t place) {
     for (;;) {
       std::exception_ptr error = call_with(*line_[place].call);
-      if (!error || !renew(place)) return error;
+      if (!error) return error;
+      try {
+        if (!renew(place)) return error;
+      } catch (...) {
+        return std::current_exception();  // no copy of the element: it has failed for good
+      }
       if (line_[place].call->resting()) return nullptr;
     }
   }
@@ -324,7 +329,8 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
     if constexpr (can_copy<T>) {
       Call* failed = line_[place].call;
       if (!guard_ || !failed->kept || failed->made >= guard_->backoff.attempts()) return false;
-      auto* call = new Call(*this, *fn_, std::as_const(*failed->kept), std::move(failed->context));
+      auto* call = new Call(*this, *fn_, std::as_const(*failed->kept), Context{});
+      call->context = std::move(failed->context);  // not before: the copy of the element may throw
       call->kept = std::move(failed->kept);
       call->made = failed->made;
       line_[place].call = call;
@@ -395,10 +401,8 @@ class MapAsyncNode final : public Node, public Receiver<T, MapAsyncNode<T, Fn, A
     }
     if constexpr (can_copy<T>) {
       if (guard_ && guard_->letters && (signal.kind == Signal::end || signal.kind == Signal::reopen)) {
-        Join join{strand()};
-        join.add(outlet.signal(signal));
-        join.add(guard_->letters->signal(signal));
-        return join.finish();
+        return send_all(
+            strand(), [&] { return outlet.signal(signal); }, [&] { return guard_->letters->signal(signal); });
       }
     }
     return outlet.signal(signal);

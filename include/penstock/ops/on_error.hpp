@@ -124,7 +124,25 @@ class PassStep : public Step {
 struct Attempts {
   std::size_t made = 0;
   TimePoint next = TimePoint::min();  // min: at once
+  Receipt behind{};                   // of the last one, when that still waits behind
 };
+
+/// Calls all of `sends`, also behind one that throws, and joins what they return.
+template <class... Sends>
+Pending* send_all(Strand& strand, Sends... sends) {
+  Join join{strand};
+  std::exception_ptr error;
+  const auto send = [&](auto& each) {
+    try {
+      join.add(each());
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+  };
+  (send(sends), ...);
+  if (error) std::rethrow_exception(error);
+  return join.finish();
+}
 
 /// How long to wait between attempts.
 class Backoff {
@@ -231,7 +249,12 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
       const Duration pause = pending ? Duration{} : next_pause(made);
       if (!pending && made == backoff_.attempts()) return give_up(value, context, std::move(error));
       if (!pending && pause == Duration{}) continue;
-      // From here on the element is kept, and the pump goes on with it.
+      // From here on the element is kept, and the pump goes on with it. What the step has emitted at the source meanwhile
+      // may have come to that first: the results then come in the order in which they would without a policy.
+      if (busy()) {
+        Attempts attempts{made, later(pause), Receipt{pending}};
+        return wait(this->add(std::forward<V>(value), Context::of(context), std::move(attempts)), Why::order);
+      }
       Item& item = keep(Item{std::optional<In>(std::forward<V>(value)), Context::of(context), {}, {}, {made, later(pause)}});
       if (pending) {
         behind_ = true;
@@ -259,6 +282,11 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
       }
       this->elements(this->elements_ - 1);
       keep(std::move(item));
+      if (current_->mark.behind.state()) {
+        behind_ = true;
+        receipt = std::exchange(current_->mark.behind, {});
+        return true;
+      }
     }
     if (current_->mark.next != TimePoint::min() && this->clock().now() < current_->mark.next) {
       this->clock().set(alarm_, current_->mark.next);
@@ -281,15 +309,16 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
     }
   }
   Pending* pass(const Signal& signal) {
-    Join join{this->strand()};
-    join.add(this->at_barrier(signal));
-    join.add(step_.signal(signal, tail_));
-    if constexpr (diverts) {
-      // A checkpoint's has gone to all outlets but the first.
-      const bool first = signal.kind == Signal::barrier && std::is_void_v<Out>;
-      if (signal.kind == Signal::end || signal.kind == Signal::reopen || first) join.add(letters_.outlet.signal(signal));
-    }
-    return join.finish();
+    const auto to_letters = [&]() -> Pending* {
+      if constexpr (diverts) {
+        // A checkpoint's has gone to all outlets but the first.
+        const bool first = signal.kind == Signal::barrier && std::is_void_v<Out>;
+        if (signal.kind == Signal::end || signal.kind == Signal::reopen || first) return letters_.outlet.signal(signal);
+      }
+      return nullptr;
+    };
+    return send_all(
+        this->strand(), [&] { return this->at_barrier(signal); }, [&] { return step_.signal(signal, tail_); }, to_letters);
   }
   void rang() { this->pump_.go(); }
 
@@ -377,8 +406,9 @@ class GuardNode final : public LineBase<GuardNode<In, S, Final, covers>, In, Att
   TimePoint later(Duration pause) const { return Backoff::after(pause, this->loop()); }
 
   Item& keep(Item item) {
+    Item& kept = current_.emplace(std::move(item));
     this->besides(1);
-    return current_.emplace(std::move(item));
+    return kept;
   }
   Item done() {
     Item item = std::move(*current_);
