@@ -198,6 +198,36 @@ TEST_CASE("a file that is shorter than at the snapshot is told") {
   CHECK_THROWS_WITH((Run{dir, {}}), penstock::test::containing("out.txt has 2 bytes, and had 4 when the snapshot was taken"));
 }
 
+TEST_CASE("a file that is another one than at the snapshot is told, and left as it is") {
+  const bool starts_alike = GENERATE(false, true);
+  const TemporaryDirectory dir;
+  {
+    Run run{dir, {}};
+    run.emit({"a", "b", "c"});
+    run.checkpoints->take();
+  }
+  const std::string other = starts_alike ? "a\nb\nC\nand more\n" : "precious data of somebody else\n";
+  dir.write("out.txt", other);
+  CHECK_THROWS_AS(Run(dir, {}), StateError);
+  CHECK_THROWS_WITH(Run(dir, {}), containing("out.txt is another file, or was changed, up to its byte 6"));
+  CHECK(dir.read("out.txt") == other);
+}
+
+TEST_CASE("a snapshot is refused when somebody else has written to the file, and nobody's lines are cut off") {
+  const TemporaryDirectory dir;
+  Run run{dir, {}};
+  run.emit({"a"});
+  run.checkpoints->take();
+  run.emit({"b"});
+  {
+    const Stream<std::string> other;
+    other.sink_to_textfile((dir / "out.txt").string());
+    other.emit("x");
+  }
+  CHECK_THROWS_WITH(run.checkpoints->take(), containing("somebody else writes to"));
+  CHECK(dir.read("out.txt").find("x\n") != std::string::npos);
+}
+
 TEST_CASE("a snapshot that does not fit leaves the file of the last run as it is") {
   const TemporaryDirectory dir;
   {

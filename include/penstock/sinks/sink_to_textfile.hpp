@@ -57,8 +57,15 @@ class LineFileStep : public Step, public Managed {
     const CountHeld count{*this};
     file_.prepare();
   }
-  void save(StateWriter& to) const override { to.put(file_.mark()); }
-  void load(StateReader& from) override { file_.go_back(from.get<FileMark>()); }
+  void save(StateWriter& to) const override {
+    const FileMark mark = file_.mark();
+    to.put(mark);
+    to.put(file_.print(mark));
+  }
+  void load(StateReader& from) override {
+    const auto mark = from.get<FileMark>();
+    file_.go_back(mark, from.left() != 0 ? from.get<std::uint64_t>() : 0);
+  }
   void committed(std::uint64_t) override {
     const CountHeld count{*this};
     file_.publish();

@@ -148,6 +148,12 @@ class FileWriter {
     } else if (file_) {
       begin_if_fresh();
       flush_and_sync(true);
+      struct ::stat found {};
+      if (regular_ && ::fstat(file_.get(), &found) == 0 && static_cast<std::uint64_t>(found.st_size) != size_) {
+        // Going back would cut off what is not from here, or leave what is.
+        throw StateError(std::string{who_} + ": somebody else writes to " + current_ + ": it has " +
+                         std::to_string(found.st_size) + " bytes, of which " + std::to_string(size_) + " are known here");
+      }
       // Its name, once: a snapshot that knows of a file that is gone could not be gone on from.
       if (regular_ && !entered_) sync_directory(who_, directory_);
       entered_ = true;
@@ -160,6 +166,14 @@ class FileWriter {
     if (!waits_for_checkpoints() && (file_ || finished_)) mark.size = size_;
     return mark;
   }
+  /// Of what stands in front of the mark; 0: of nothing, or of what cannot be read.
+  std::uint64_t print(const FileMark& mark) const noexcept {
+    if (mark.size == 0) return 0;
+    const Descriptor file{::open((file_ ? current_ : path_).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    struct ::stat found {};
+    const bool readable = file && ::fstat(file.get(), &found) == 0 && S_ISREG(found.st_mode);
+    return readable ? file_print(file.get(), static_cast<std::int64_t>(mark.size)) : 0;
+  }
   /// The snapshot that has the mark is durable.
   void publish() {
     if (finished_files_) finished_files_->publish(notice_);
@@ -168,7 +182,7 @@ class FileWriter {
     if (finished_files_) finished_files_->unseal();
   }
   /// As at the mark: what was written after that comes again.
-  void go_back(const FileMark& mark) {
+  void go_back(const FileMark& mark, std::uint64_t was = 0) {
     has_checkpoints_ = true;
     static_cast<void>(file_.close());
     buffer_.clear();
@@ -188,6 +202,10 @@ class FileWriter {
     if (cuts && static_cast<std::uint64_t>(found.st_size) < mark.size) {
       throw StateError(std::string{who_} + ": " + current_ + " has " + std::to_string(found.st_size) +
                        " bytes, and had " + std::to_string(mark.size) + " when the snapshot was taken");
+    }
+    if (const std::uint64_t is = was != 0 ? print(mark) : 0; is != 0 && is != was) {
+      throw StateError(std::string{who_} + ": " + current_ + " is another file, or was changed, up to its byte " +
+                       std::to_string(mark.size));
     }
     if (cuts && ::ftruncate(file_.get(), static_cast<::off_t>(mark.size)) != 0) fail("go back in");
     fresh_ = copies_ = entered_ = false;
