@@ -42,7 +42,7 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
   /// A stream that has nothing from the start is idle too.
   void added() override {
     if (options_.idle_timeout != Duration::zero()) {
-      set_at_wiring(this->clock(), alarm_, this->clock().now() + options_.idle_timeout);
+      set_at_wiring(this->clock(), alarm_, later(this->clock().now(), options_.idle_timeout));
     }
   }
   void shut_down() noexcept override { alarm_.cancel(); }
@@ -104,7 +104,7 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
   // For the alarm.
   void rang() {
     if (std::exchange(came_, false) || waits_somewhere(this->graph())) {
-      this->clock().set(alarm_, this->clock().now() + options_.idle_timeout);
+      this->clock().set(alarm_, later(this->clock().now(), options_.idle_timeout));
       return;
     }
     idle_ = true;
@@ -191,7 +191,7 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
   // last element waited further down does not count.
   [[gnu::noinline]] void wake_up() {
     came_ = true;
-    if (!alarm_.active()) this->clock().set(alarm_, this->clock().now() + options_.idle_timeout);
+    if (!alarm_.active()) this->clock().set(alarm_, later(this->clock().now(), options_.idle_timeout));
     if (std::exchange(idle_, false)) static_cast<void>(Receipt{this->outlet.signal({Signal::active})});
   }
   KeyOf<Fn> time_;

@@ -233,7 +233,7 @@ class FixedWindowNode final
     news_ = true;
     if (options_.output == Output::update) changed_[start].insert(key);
     if (options_.early_period != Duration::zero() && !alarm_.active()) {
-      this->clock().set(alarm_, this->clock().now() + options_.early_period);
+      this->clock().set(alarm_, later(this->clock().now(), options_.early_period));
     }
     if (options_.output != Output::panes) return;
     if (start + windows_.size <= this->frontier()) return fire_one(start, key, Timing::late);

@@ -60,7 +60,7 @@ class GlobalWindowNode final
     if (context.size() != 0) entry.refs.append(context);
     const bool now = entry.trigger.element(std::as_const(value), time);
     if constexpr (has_period) {
-      if (!alarm_.active()) this->clock().set(alarm_, this->clock().now() + trigger_.period());
+      if (!alarm_.active()) this->clock().set(alarm_, later(this->clock().now(), trigger_.period()));
     }
     if (now) fire(key, entry, Timing::early);
     look_again(key, entry);

@@ -88,7 +88,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
   /// The time of partitions that are expected begins here.
   void added() override {
     if (partitions_.idle_timeout == Duration::zero()) return;
-    set_at_wiring(this->clock(), alarm_, this->clock().now() + partitions_.idle_timeout);
+    set_at_wiring(this->clock(), alarm_, later(this->clock().now(), partitions_.idle_timeout));
   }
   void shut_down() noexcept override {
     alarm_.cancel();
@@ -146,7 +146,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
   // For the alarm: which partitions have had nothing since it rang last. Time in which elements wait further down does not
   // count, but where they wait for a partition it has to.
   void rang() {
-    this->clock().set(alarm_, this->clock().now() + partitions_.idle_timeout);
+    this->clock().set(alarm_, later(this->clock().now(), partitions_.idle_timeout));
     if (waiting_ == 0 && waits_somewhere(this->graph())) return;
     missing_given_up_ = true;
     bool any = false;
@@ -332,7 +332,7 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
   void wake_up(Partition& one) {
     if (partitions_.idle_timeout == Duration::zero()) return;
     one.came = true;
-    if (!alarm_.active()) this->clock().set(alarm_, this->clock().now() + partitions_.idle_timeout);
+    if (!alarm_.active()) this->clock().set(alarm_, later(this->clock().now(), partitions_.idle_timeout));
     if (std::exchange(one.idle, false)) find_least();
     if (std::exchange(idle_, false)) static_cast<void>(Receipt{Base::add({Signal::active})});
   }
