@@ -417,6 +417,34 @@ TEST_CASE("what is flushed behind a node that is destroyed may throw, and all of
   first.destroy();
 }
 
+TEST_CASE("what a lost edge flushes may connect and destroy, which takes effect after it") {
+  const Stream<int> source;
+  const Stream<int> ended;
+  const Stream<int> into;
+  source.connect(into);
+  ended.connect(into);
+  ended.close();
+  const auto pairs = into.partition(3).stream();
+  std::vector<std::string> log;
+  std::optional<Sink> doomed;
+  pairs.sink([&](const std::vector<int>&) {
+    log.emplace_back("first");
+    for (int i = 0; i < 20; ++i) pairs.sink([&](const std::vector<int>&) { log.emplace_back("late"); });
+    doomed->destroy();
+    doomed.reset();
+  });
+  doomed = pairs.sink([&](const std::vector<int>&) { log.emplace_back("second"); });
+  source.emit(1);
+  SECTION("by disconnect") {
+    source.disconnect(into);
+  }
+  SECTION("by destroy") {
+    source.destroy();
+  }
+  REQUIRE(log == std::vector<std::string>{"first", "second"});
+  REQUIRE(pairs.outlet().branches().size() == 21);
+}
+
 TEST_CASE("a node is told of a lost edge also when what is flushed throws") {
   int told = 0;
   const Stream<int> source;

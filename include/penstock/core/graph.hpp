@@ -81,11 +81,11 @@ class Graph {
   void connect(OutletBase& outlet, InletBase& inlet) { connect(outlet, inlet, outlet.ticket()); }
   void disconnect(OutletBase& outlet, InletBase& inlet) {
     const Hold hold{loop()};
-    later([&outlet, &inlet] {
+    put_off(*new FunctionTask([&outlet, &inlet] {
       std::exception_ptr error;
       Node::cut(outlet, inlet, error);
       if (error) std::rethrow_exception(error);
-    });
+    }));
   }
 
   /// Takes `node` out of the graph: no edge leads to it or from it, what it held is dropped. It is deleted when the last
@@ -189,7 +189,8 @@ class Graph {
       graph.expire();
     } else if (last_of_node && destroyed) {
       const Hold hold{graph.loop()};
-      graph.later([&graph, &node] { graph.erase_if_unused(node); });
+      Task& erasure = *new FunctionTask([&graph, &node] { graph.erase_if_unused(node); });
+      if (!graph.awaits_barrier(erasure)) graph.strand_->after(erasure);
     }
   }
 
@@ -262,6 +263,7 @@ class Graph {
     delete this;
   }
 
+  /// For what calls no function of a user's: outside of a descent it just happens.
   template <class Fn>
   void later(Fn fn) {
     if (epochs_ || strand_->descending()) {
@@ -270,10 +272,12 @@ class Graph {
       fn();
     }
   }
+  /// Does it as a descent: what is flushed by it may want to change the graph too.
   [[gnu::noinline, gnu::cold]] void put_off(Task& change) {
-    if (epochs_ && epochs_->puts_off(change)) return;
-    strand_->descending() ? strand_->after(change) : change.run();
+    if (awaits_barrier(change)) return;
+    strand_->descending() ? strand_->after(change) : strand_->descend([&change] { change.run(); });
   }
+  bool awaits_barrier(Task& change) noexcept { return epochs_ && epochs_->puts_off(change); }
 
   /// `node` may be gone already, and another one stand where it stood.
   void erase_if_unused(const Node& node) {
