@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -30,8 +29,8 @@ inline std::uint64_t file_print(int file, std::int64_t position) noexcept {
     const ::ssize_t got = ::pread(file, bytes, static_cast<std::size_t>(to - from), static_cast<::off_t>(from));
     for (::ssize_t i = 0; i < got; ++i) hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3U;
   };
-  add(0, std::min(most, position));
-  add(std::max<std::int64_t>(0, position - most), position);
+  add(0, position < most ? position : most);
+  add(position < most ? 0 : position - most, position);
   return hash;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "penstock/time/detail/burst_node.hpp"
+#include "penstock/time/detail/gathering_node.hpp"
 #include "penstock/time/detail/late.hpp"
 #include "penstock/time/detail/saved.hpp"
 #include "penstock/time/detail/two_sides.hpp"

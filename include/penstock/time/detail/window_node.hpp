@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
-#include "penstock/time/detail/burst_node.hpp"
+#include "penstock/time/detail/gathering_node.hpp"
 #include "penstock/time/detail/late.hpp"
 #include "penstock/time/detail/saved.hpp"
 
