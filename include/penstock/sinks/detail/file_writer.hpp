@@ -27,6 +27,7 @@
 #include "penstock/sinks/detail/descriptor.hpp"
 #include "penstock/sinks/detail/finished_files.hpp"
 #include "penstock/sinks/file_policies.hpp"
+#include "penstock/sources/detail/file_print.hpp"
 #include "penstock/state/failpoint.hpp"
 
 // Not an operator: how records get into files.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -17,21 +15,6 @@ namespace penstock::detail {
 /// Throws std::system_error with `errno` and a sentence that names the file.
 [[noreturn, gnu::cold]] inline void file_error(const std::string& what, const std::string& path) {
   throw std::system_error(errno, std::generic_category(), what + " " + path);
-}
-
-/// Tells a file from another one with the same name: a hash over what stands at its start and what stands in front of
-/// `position`.
-inline std::uint64_t file_print(int file, std::int64_t position) noexcept {
-  constexpr std::int64_t most = 64;
-  std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
-  const auto add = [&](std::int64_t from, std::int64_t to) {
-    char bytes[most];
-    const ::ssize_t got = ::pread(file, bytes, static_cast<std::size_t>(to - from), static_cast<::off_t>(from));
-    for (::ssize_t i = 0; i < got; ++i) hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3U;
-  };
-  add(0, position < most ? position : most);
-  add(position < most ? 0 : position - most, position);
-  return hash;
 }
 
 /// A C stream, owned or, for `FileHandle::borrowed`, used only.

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "penstock/sources/detail/file.hpp"
+#include "penstock/sources/detail/file_print.hpp"
 
 // Not an operator: where the text sources have their bytes from.
 
