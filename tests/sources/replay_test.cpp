@@ -2,6 +2,7 @@
 // Sources that go on where another run of them was.
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -179,6 +180,85 @@ TEST_CASE("a set of new files goes on with files that came while nobody looked")
   source.start();
   loop.run_for(1s);
   CHECK(out == Texts{"new"});
+}
+
+TEST_CASE("a set of new files that had not looked when it was saved leaves out what is there when it looks") {
+  for (const bool looks : {false, true}) {
+    TemporaryDirectory folder;
+    VirtualLoop loop;
+    const FileSet set{folder.path() / "*.txt", {.follow = true, .only_new = true}};
+    restored::States states;
+    {
+      auto source = from_textfile(loop, set);
+      if (looks) source.start();
+      loop.run_for(1s);
+      states = restored::save(1, source);
+    }
+    folder.write("1.txt", "first\n");
+    Texts out;
+    for (int again = 0; again < 2; ++again) {  // also when the next run is saved before it looks
+      auto source = from_textfile(loop, set);
+      restored::load(source.graph(), states);
+      CHECK(restored::save(2, source) == states);
+      source.sink([&](const std::string& line) { out.push_back(line); });
+      if (again == 0) continue;
+      source.start();
+      loop.run_for(1s);
+      folder.write("2.txt", "second\n");
+      loop.run_for(1s);
+    }
+    CHECK(out == (looks ? Texts{"first", "second"} : Texts{"second"}));
+  }
+}
+
+TEST_CASE("a set that was saved without a word on whether it has looked goes on as if it had") {
+  TemporaryDirectory folder;
+  folder.write("1.txt", "first\n");
+  StateWriter to;
+  to.put(std::int64_t{0});
+  to.put(std::uint64_t{1});
+  to.put(std::string{});
+  to.put(std::uint64_t{0});
+  to.put((folder.path() / "1.txt").string());
+  folder.write("2.txt", "second\n");
+  const auto source = from_textfile(FileSet{folder.path() / "*.txt", {.only_new = true}});
+  restored::load(source.graph(), {to.take()});
+  Texts out;
+  source.sink([&](const std::string& line) { out.push_back(line); });
+  source.start();
+  CHECK(out == Texts{"second"});
+}
+
+TEST_CASE("a followed file that was replaced by an empty one when it was saved is read from its start") {
+  TemporaryDirectory folder;
+  const std::string file = put(folder, "rows.csv", "name,price\na,1\nb,2\n");
+  VirtualLoop loop;
+  Texts out;
+  const auto make = [&] {
+    auto source = from_csv<Row>(loop, file, {.follow = true});
+    source.sink([&](const Row& row) { out.push_back(text_of(row)); });
+    return source;
+  };
+  restored::States states;
+  {
+    const auto source = make();
+    source.start();
+    loop.run_for(1s);
+    std::filesystem::rename(file, file + ".1");
+    folder.write("rows.csv", "");
+    loop.run_for(1s);
+    CHECK(source.rotations() == 1);
+    CHECK(source.position() == RowPosition{});
+    states = restored::save(1, source);
+  }
+  for (const std::string& written : {"", "name,price\nc,3\n", "price,name\n4,d\n5,e\n6,f\n7,g\n"}) {
+    folder.write("rows.csv", written);
+    const auto source = make();
+    restored::load(source.graph(), states);
+    source.start();
+    loop.run_for(1s);
+  }
+  CHECK(out == Texts{"a1", "b2", "c3", "d4", "e5", "f6", "g7"});
 }
 
 TEST_CASE("a file that is shorter, another one or gone is refused with its name and the place") {

@@ -279,12 +279,15 @@ class NameWatch {
   }
   /// For sets: where names that have come sort up to when none was given out yet.
   const std::string& left_out() const noexcept { return left_out_; }
-  /// What sorts up to `name` is done with.
+  /// It has looked before: what sorts up to `name` is done with, and what sorts behind that is new.
   void go_on_behind(std::string name) {
-    last_ = left_out_ = std::move(name);
+    if (!name.empty()) last_ = left_out_ = std::move(name);
     only_new_ = false;
+    goes_on_ = true;
   }
   bool looked() const noexcept { return looked_; }
+  /// Whether it has looked, or another run of it.
+  bool knows_old() const noexcept { return looked_ || goes_on_; }
   /// The names that were seen.
   const std::vector<std::string>& seen() const noexcept { return seen_; }
   /// Those in `names`, in alphabetical order, were seen.
@@ -335,6 +338,7 @@ class NameWatch {
   bool only_new_;
   bool in_order_;
   bool looked_ = false;
+  bool goes_on_ = false;
   std::string last_;
   std::string left_out_;
   std::vector<std::string> names_;

@@ -161,14 +161,16 @@ class RowFiles {
   bool has_names() const noexcept { return is_set() || feed_.named(); }
   /// Of a set where nothing was read yet: what was there before, and does not count.
   std::string left_out() const { return is_set() ? watch_->left_out() : std::string{}; }
-  /// Goes on in `file` of a set, or behind `left_out`.
-  void go_on(const std::string& file, const std::string& left_out) {
+  /// Of a set: whether it is known what was there before.
+  bool knows_old() const noexcept { return is_set() && watch_->knows_old(); }
+  /// Goes on in `file` of a set, or behind `left_out` when it had `looked`.
+  void go_on(const std::string& file, const std::string& left_out, bool looked) {
     close();
     names_.clear();
     at_ = 0;
     replaced_ = looked_ = false;
     if (!file.empty()) names_.push_back(file);
-    watch_->go_on_behind(file.empty() ? left_out : file);
+    if (looked) watch_->go_on_behind(file.empty() ? left_out : file);
   }
 
   /// When to look again, after `Next::wait`.
@@ -351,6 +353,7 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
     to.put(at.file);
     to.put(from_.offset > 0 ? print_ : open ? feed.print(at.offset) : std::uint64_t{0});
     to.put(at.file.empty() ? files_.left_out() : std::string{});
+    to.put(files_.knows_old());
   }
   void read(StateReader& from) {
     from_ = RowPosition{};
@@ -359,12 +362,13 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
     from.get(from_.file);
     from.get(print_);
     const auto left_out = from.get<std::string>();
+    const bool looked = from.left() == 0 || from.get<bool>();  // it was not saved once
     if (from_.offset < 0 || (!files_.is_set() && !from_.file.empty())) from.fail("it is a place in a set of files");
     lot_ = {};
     bad_.reset();
     begun_ = false;
     if (files_.is_set()) {
-      files_.go_on(from_.file, left_out);
+      files_.go_on(from_.file, left_out, looked);
       format_.move_to(0, 1);
     } else {
       rewind();
@@ -553,6 +557,8 @@ class RowSourceNode final : public SourceNode<T, RowSourceNode<T, Format>>,
         case RowFiles::Next::start:
           format_.move_to(0, 1);
           begun_ = false;
+          // What stands before the rows may not be there yet, and the file in which the place was is not read any more.
+          if (!files_.is_set()) position_.set(RowPosition{});
           return true;
         case RowFiles::Next::wait: waits_ = true; return false;
         case RowFiles::Next::file: return false;
