@@ -11,12 +11,14 @@
 
 #include "catch.hpp"
 #include "penstock/core.hpp"
+#include "penstock/testing/probe.hpp"
 #include "penstock/testing/states.hpp"
 #include "penstock/testing/virtual_loop.hpp"
 
 using namespace penstock;
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
+using penstock::testing::Probe;
 using penstock::testing::States;
 
 namespace {
@@ -179,6 +181,70 @@ TEST_CASE("a delay is saved with the time that is left to each element") {
   loop.run();
   states.detach();
   CHECK(out == std::vector<std::pair<int, Duration>>{{1, 103s}, {2, 107s}});
+}
+
+TEST_CASE("a delay is saved with the watermarks that stand between its elements") {
+  VirtualLoop loop;
+  const auto tell = [](const Stream<int>& source, Signal signal) { static_cast<void>(source.outlet().signal(signal)); };
+  std::vector<std::string> bytes;
+  {
+    const Stream<int> source{loop};
+    source.delay(10s).sink([](int) {});
+    States states{source.graph()};
+    source.emit(1);
+    tell(source, {Signal::watermark, 5});
+    tell(source, {Signal::idle});
+    loop.run_for(4s);
+    source.emit(2);
+    tell(source, {Signal::active});
+    tell(source, {Signal::watermark, 9});
+    bytes = states.now();
+    states.detach();
+  }
+  const Stream<int> source{loop};
+  const Probe<int> probe{source.delay(10s)};
+  States states{source.graph()};
+  states.load(bytes);
+  CHECK(states.now() == bytes);
+  const auto told = [&](Duration time) {
+    loop.run_for(time);
+    std::vector<std::pair<Signal::Kind, std::int64_t>> told;
+    for (const Signal& signal : probe.signals()) {
+      if (signal.kind != Signal::barrier) told.emplace_back(signal.kind, signal.value);
+    }
+    return told;
+  };
+  std::vector<std::pair<Signal::Kind, std::int64_t>> expected;
+  CHECK(told(5s) == expected);
+  source.emit(3);
+  tell(source, {Signal::watermark, 12});
+  expected.emplace_back(Signal::watermark, 5);
+  expected.emplace_back(Signal::idle, 0);
+  CHECK(told(2s) == expected);
+  CHECK(probe.values() == Numbers{1});
+  expected.emplace_back(Signal::active, 0);
+  expected.emplace_back(Signal::watermark, 9);
+  CHECK(told(3s) == expected);
+  CHECK(probe.values() == Numbers{1, 2});
+  expected.emplace_back(Signal::watermark, 12);
+  CHECK(told(5s) == expected);
+  states.detach();
+}
+
+TEST_CASE("a delay that was saved without watermarks can be restored") {
+  VirtualLoop loop;
+  StateWriter to;
+  to.put(std::uint64_t{1});
+  to.put(Duration{4s});
+  to.put(7);
+  to.put(Context{});
+  const Stream<int> source{loop};
+  const Probe<int> probe{source.delay(10s)};
+  States states{source.graph()};
+  states.load({to.take()});
+  loop.run_for(4s);
+  CHECK(probe.values() == Numbers{7});
+  states.detach();
 }
 
 TEST_CASE("a window that has ended and was not yet emitted when it was saved is emitted at once") {

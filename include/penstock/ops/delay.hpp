@@ -69,7 +69,7 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
   }
   void rang() { this->pump_.go(); }
 
-  // Elements with the time that is left to them.
+  // Elements with the time that is left to them, and what the stream says of event times in its places between them.
   static constexpr bool saved = has_codec<T>;
   [[gnu::cold]] void write(StateWriter& to) const {
     const TimePoint now = this->clock().now();
@@ -81,14 +81,46 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
       to.put(*item.value);
       to.put(item.context);
     }
+    const auto each_signal = [&](auto fn) {
+      std::uint64_t place = 0;
+      for (std::size_t i = 0; i < this->line_.size(); ++i) {
+        const auto& item = this->line_[i];
+        place += item.value.has_value();
+        if (!item.value && of_time(item.signal.kind)) fn(place, item.signal);
+      }
+    };
+    std::uint64_t signals = 0;
+    each_signal([&](std::uint64_t, const Signal&) { ++signals; });
+    to.put(signals);
+    each_signal([&](std::uint64_t place, const Signal& signal) {
+      to.put(place);
+      to.put(static_cast<std::uint8_t>(signal.kind));
+      to.put(signal.value);
+    });
   }
   [[gnu::cold]] void read(StateReader& from) {
     const TimePoint now = this->clock().now();
+    Ring<typename Line::Item> elements;
     for (auto left = from.get<std::uint64_t>(); left > 0; --left) {
       const TimePoint at = later(now, from.get<Duration>());
       T value = from.get<T>();
-      this->add(std::move(value), from.get<Context>(), {at});
+      elements.push(std::optional<T>(std::move(value)), from.get<Context>(), Signal{}, Receipt{}, Due{at});
     }
+    const auto add_until = [&](std::uint64_t place) {
+      for (; this->elements_ < place && !elements.empty(); elements.pop()) {
+        auto& item = elements.front();
+        this->add(std::move(*item.value), std::move(item.context), item.mark);
+      }
+    };
+    // There were none once.
+    for (auto left = from.left() == 0 ? 0 : from.get<std::uint64_t>(); left > 0; --left) {
+      add_until(from.get<std::uint64_t>());
+      const auto kind = static_cast<Signal::Kind>(from.get<std::uint8_t>());
+      const auto value = from.get<std::int64_t>();
+      if (!of_time(kind)) from.damaged("with a signal that is none");
+      static_cast<void>(this->queue(Signal{kind, value}));
+    }
+    add_until(unlimited);
   }
 
  protected:
@@ -100,6 +132,10 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
   }
 
  private:
+  static bool of_time(Signal::Kind kind) noexcept {
+    return kind == Signal::watermark || kind == Signal::idle || kind == Signal::active;
+  }
+
   Duration time_;
   std::size_t bound_;
   Ring<Receipt> waiting_;  // of elements over the bound
@@ -125,8 +161,8 @@ class DelayNode final : public LineNode<DelayNode<T>, T, Due>,
 /// Errors:        std::invalid_argument here for a wrong time or bound, std::logic_error here without an
 ///                event loop; what goes wrong behind is reported and the next element comes through.
 /// Cost:          O(1) an element and a look at the clock, no allocation once the queue has grown; one timer.
-/// Recovery:      state: the elements, each with the time that is left to it; of a type without a codec drained before a
-///                checkpoint.
+/// Recovery:      state: the elements, each with the time that is left to it, and the watermarks between them; of a type
+///                without a codec drained before a checkpoint.
 /// Example:       examples/02_operators/delay.cpp
 /// See also:      rate_limit, buffer, debounce
 template <class... Options>
