@@ -190,6 +190,21 @@ TEST_CASE("a graph has Checkpoints once, or again when the first are gone") {
   CHECK_NOTHROW(Checkpoints(source, often(1h), std::make_unique<MemoryStore>(second)));
 }
 
+TEST_CASE("graphs that both have Checkpoints cannot be joined, and stay as they were") {
+  VirtualLoop loop;
+  Kept kept[2];
+  const Source<int> left = numbers(loop, 5, false);
+  const Source<int> right = numbers(loop, 3, false);
+  std::vector<int> out;
+  right.sink_to_vector(out);
+  const Checkpoints one{left, often(1h), std::make_unique<MemoryStore>(kept[0])};
+  const Checkpoints two{right, often(1h), std::make_unique<MemoryStore>(kept[1])};
+  CHECK_THROWS_WITH(left.merge(right), containing("both have Checkpoints"));
+  right.start();
+  loop.run_for(1ms);
+  CHECK(out.size() == 3);
+}
+
 TEST_CASE("a savepoint without a name is refused before anything is written") {
   VirtualLoop loop;
   Kept kept;

@@ -49,6 +49,7 @@ class Graph {
     if (a.loop() && b.loop() && a.loop() != b.loop()) {
       detail::misuse("Stream: cannot join graphs of two different event loops; bring the elements over with hop()");
     }
+    if (a.epochs_ && b.epochs_) detail::misuse("Stream: cannot join two graphs that both have Checkpoints");
     const Hold hold{a.loop() ? a.loop() : b.loop()};
     if (a.strand_->descending() && b.strand_->descending()) {
       detail::misuse("Stream: cannot join two graphs while both have an element under way");

@@ -15,10 +15,10 @@ namespace penstock {
 ///
 /// Names have to sort in the order in which the files come, as dates and numbers of fixed width do: so that a
 /// place in the set is a file and a byte in it, and what sorts in front of that is done with. A file that
-/// comes too late, behind others that were read, is reported and left out, and so is one that is gone when its
-/// turn comes; one that is there and cannot be opened now is reported, and tried again: with `.follow` by and by,
-/// otherwise when the source, which stops, is started again. A pattern that no file fits is an empty set. A directory that cannot be listed now is reported,
-/// and with `.follow` looked at again.
+/// comes too late, behind others that were read, is left out, and reported if it came while the source ran; so is
+/// one that is gone when its turn comes. One that is there and cannot be opened now is reported, and tried again:
+/// with `.follow` by and by, otherwise when the source, which stops, is started again. A pattern that no file fits
+/// is an empty set. A directory that cannot be listed now is reported, and with `.follow` looked at again.
 ///
 /// With `.follow` the last file is read on as it grows; it is done when the next one is there and its end
 /// is reached. With `.settle` a file is read when nobody has written it for so long, and then once to its
