@@ -156,3 +156,66 @@ TEST_CASE("partition_unique refuses an n of 0 and shows its n") {
   REQUIRE_THROWS_AS(source.partition_unique(0), std::invalid_argument);
   REQUIRE(source.partition_unique(2).stream().info().detail == "2");
 }
+
+namespace {
+
+/// Can only be copied; while `left` counts down to 0 that throws.
+struct Fragile {
+  Fragile(int k, std::string t) : key(k), text(std::move(t)) {}
+  Fragile(const Fragile& other) : key(other.key), text(other.text) {
+    if (left > 0 && --left == 0) throw std::runtime_error("no copy");
+  }
+  Fragile& operator=(const Fragile& other) {
+    Fragile copy(other);
+    key = copy.key;
+    text.swap(copy.text);
+    return *this;
+  }
+  int key;
+  std::string text;
+  static inline int left = 0;
+};
+/// Only its copies throw.
+struct Movable : Fragile {
+  using Fragile::Fragile;
+  Movable(const Movable&) = default;
+  Movable(Movable&& other) noexcept : Fragile(other.key, std::move(other.text)) {}
+  Movable& operator=(const Movable&) = default;
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("what partition_unique holds stays when the copy of an element throws", "", Fragile, Movable) {
+  const Keep keep = GENERATE(Keep::first, Keep::last);
+  const int key = GENERATE(1, 2);  // that of one that is held; one that fills the vector
+  int failures = 0;
+  for (int at = 1; at < 30; ++at) {
+    Stream<TestType> source;
+    std::vector<std::string> out;
+    auto vectors = source.partition_unique(3, [](const TestType& x) { return x.key; }, keep).stream();
+    vectors.sink([&](const std::vector<TestType>& group) {
+      std::string texts;
+      for (const TestType& x : group) texts += x.text;
+      out.push_back(texts);
+    });
+    source.sink([](const TestType&) {});  // so that the one before it is lent its elements
+    source.emit(TestType{0, "a"});
+    source.emit(TestType{1, "b"});
+    const TestType fresh{key, "c"};
+    Fragile::left = at;
+    bool failed = false;
+    try {
+      source.emit(fresh);
+    } catch (const std::runtime_error&) {
+      failed = true;
+    }
+    Fragile::left = 0;
+    if (!failed) break;
+    ++failures;
+    REQUIRE(out.empty());
+    REQUIRE(vectors.info().held.get() == 2);
+    source.emit(TestType{3, "d"});
+    REQUIRE(out == std::vector<std::string>{"abd"});
+  }
+  REQUIRE(failures > 0);
+}

@@ -289,3 +289,52 @@ TEST_CASE("sliding_window with views counts what it emits and holds") {
   static_cast<void>(source.push_end());
   REQUIRE(windows.info().held.get() == 0);
 }
+
+TEMPLATE_TEST_CASE_SIG("the window stays as it is when the copy of an element throws", "", ((bool viewed), viewed), false,
+                       true) {
+  static int left = 0;
+  struct Fragile {
+    explicit Fragile(std::string t) : text(std::move(t)) {}
+    Fragile(const Fragile& other) : text(other.text) { copied(); }
+    Fragile& operator=(const Fragile& other) {
+      copied();
+      text = other.text;
+      return *this;
+    }
+    static void copied() {
+      if (left > 0 && --left == 0) throw std::runtime_error("no copy");
+    }
+    std::string text;
+  };
+  int failures = 0;
+  for (int at = 1; at < 40; ++at) {
+    Stream<Fragile> source;
+    std::string last;
+    const auto look = [&](const auto& window) {
+      last.clear();
+      for (const Fragile& x : window) last += x.text;
+    };
+    if constexpr (viewed) {
+      source.sliding_window(3, as_view).sink(look);
+    } else {
+      source.sliding_window(3).sink(look);
+    }
+    for (const char* text : {"a", "b", "c", "d"}) source.emit(Fragile{text});
+    REQUIRE(last == "bcd");
+    left = at;
+    bool failed = false;
+    try {
+      source.emit(Fragile{"e"});
+    } catch (const std::runtime_error&) {
+      failed = true;
+    }
+    left = 0;
+    if (!failed) break;
+    ++failures;
+    source.emit(Fragile{"f"});
+    REQUIRE(last == "cdf");
+    source.emit(Fragile{"g"});
+    REQUIRE(last == "dfg");
+  }
+  REQUIRE(failures > 0);
+}

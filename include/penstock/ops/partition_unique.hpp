@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -35,12 +36,17 @@ class PartitionUniqueStep : public StateStep<PartitionUniqueStep<T, Fn>> {
     if (const auto place = elements_.find(key); place != elements_.nowhere) {
       this->info().leaves_out();
       if (keep_ == Keep::first) return nullptr;
-      elements_.erase(place);
+      replace(place, std::forward<decltype(key)>(key), std::forward<V>(value), context);
+      return nullptr;
     }
     KeyType<Fn, T> kept(std::forward<decltype(key)>(key));
-    elements_.add(std::move(kept), Element{std::forward<V>(value), Context::of(context)});
-    this->info().holds(elements_.size());
-    return elements_.size() == n_ ? flush(next) : nullptr;
+    const auto place = elements_.add(std::move(kept), Element{std::forward<V>(value), Context::of(context)});
+    if constexpr (moves_safely) {
+      this->info().holds(elements_.size());
+      return elements_.size() >= n_ ? flush(next) : nullptr;
+    } else {
+      return added(place, next);
+    }
   }
 
   template <class Next>
@@ -64,15 +70,58 @@ class PartitionUniqueStep : public StateStep<PartitionUniqueStep<T, Fn>> {
  private:
   using Element = Beside<T>;
 
+  static constexpr bool moves_safely =
+      std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_constructible_v<KeyType<Fn, T>>;
+
+  /// The old one goes when there is nothing left that can fail.
+  template <class K, class V>
+  void replace(std::uint32_t place, K&& key, V&& value, const Context* context) {
+    KeyType<Fn, T> kept(std::forward<K>(key));
+    Element element{std::forward<V>(value), Context::of(context)};
+    if constexpr (!moves_safely && can_copy<T>) {
+      auto elements = elements_;
+      elements.erase(place);
+      elements.add(std::move(kept), std::move(element));
+      elements_ = std::move(elements);
+    } else {
+      elements_.erase(place);
+      elements_.add(std::move(kept), std::move(element));
+    }
+  }
+  /// Of elements whose moving may throw: the one that fills a vector which cannot be made leaves again.
   template <class Next>
-  Pending* flush(Next& next) {
+  Pending* added(std::uint32_t place, Next& next) {
+    if (elements_.size() < n_) {
+      this->info().holds(elements_.size());
+      return nullptr;
+    }
+    Context joined;
+    std::vector<T> full;
+    try {
+      full = all(joined);
+    } catch (...) {
+      elements_.erase(place);
+      throw;
+    }
+    return flush(std::move(full), joined, next);
+  }
+  std::vector<T> all(Context& joined) {
     std::vector<T> full;
     full.reserve(elements_.size());
-    Context joined;
     elements_.for_each([&](auto& item) {
-      full.push_back(std::move(item.value.value));
+      full.push_back(std::move_if_noexcept(item.value.value));
       joined.append(item.value.context);
     });
+    return full;
+  }
+  template <class Next>
+  Pending* flush(Next& next) {
+    Context joined;
+    std::vector<T> full = all(joined);
+    return flush(std::move(full), joined, next);
+  }
+  template <class Next>
+  Pending* flush(std::vector<T>&& full, const Context& joined, Next& next) {
     elements_.clear();
     this->info().holds(0);
     this->info().passed();

@@ -40,8 +40,7 @@ class SlidingWindowStep : public StateStep<SlidingWindowStep<T>> {
     T fresh(std::forward<V>(value));
     std::vector<T>& window = window_.own();
     if (size_ == n_) {
-      std::move(window.begin() + 1, window.end(), window.begin());
-      window.back() = std::move(fresh);
+      slide(window, std::move(fresh));
     } else {
       window.push_back(std::move(fresh));
       ++size_;
@@ -77,6 +76,22 @@ class SlidingWindowStep : public StateStep<SlidingWindowStep<T>> {
   }
 
  private:
+  static constexpr bool slides_in_place = std::is_nothrow_move_assignable_v<T>;
+
+  [[gnu::always_inline]] void slide(std::vector<T>& window, T&& fresh) {
+    if constexpr (slides_in_place) {
+      std::move(window.begin() + 1, window.end(), window.begin());
+      window.back() = std::move(fresh);
+    } else {
+      // Half of it may have been moved when something throws, so the new window is made beside the old one.
+      next_.clear();
+      next_.reserve(n_);
+      for (std::size_t i = 1; i < n_; ++i) next_.push_back(std::as_const(window[i]));
+      next_.push_back(std::move(fresh));
+      window.swap(next_);
+      next_.clear();
+    }
+  }
   template <class Next>
   [[gnu::noinline]] Pending* emit(const std::vector<T>& window, Next& next) {
     const Context joined = contexts_.joined();
@@ -94,6 +109,7 @@ class SlidingWindowStep : public StateStep<SlidingWindowStep<T>> {
   bool partial_;
   std::size_t size_ = 0;
   Lent<std::vector<T>> window_;
+  [[no_unique_address]] std::conditional_t<slides_in_place, Identity, std::vector<T>> next_;
   RecentContexts contexts_;
 };
 
