@@ -362,3 +362,82 @@ TEST_CASE("a batch fills the room that is left, and waits for the rest") {
   REQUIRE(errors == std::vector<std::string>{"four"});
   REQUIRE(ended == 1);
 }
+
+namespace {
+
+/// Can only be copied; while `left` counts down to 0 that throws.
+struct Fragile {
+  explicit Fragile(int number) : n(number) {}
+  Fragile(const Fragile& other) : n(other.n) {
+    if (left > 0 && --left == 0) throw std::runtime_error("no copy");
+  }
+  Fragile& operator=(const Fragile&) = default;
+  int n;
+  static inline int left = 0;
+};
+/// Only its copies throw.
+struct Movable : Fragile {
+  using Fragile::Fragile;
+  Movable(const Movable&) = default;
+  Movable(Movable&& other) noexcept : Fragile(other.n) {}
+  Movable& operator=(const Movable&) = default;
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("an element that cannot be copied for a hop takes no room", "", Fragile, Movable) {
+  const std::size_t before = GENERATE(0u, 1u, 2u);  // elements on their way: with 2 there is no room
+  const bool with_context = GENERATE(false, true);
+  int failures = 0;
+  for (int at = 1; at < 30; ++at) {
+    VirtualLoop home;
+    VirtualLoop away;
+    Stream<TestType> source{home};
+    Ledger ledger;
+    auto far = source.hop(away, HopOptions{.bound = 2});
+    far.on_background_error([](const std::exception_ptr&, const Info&) {});
+    auto last = far.map([](const TestType& x) { return x.n; });
+    Probe<int> probe{last};
+    source.sink([](const TestType&) {});  // so that the hop is lent its elements
+    for (std::size_t i = 0; i < before; ++i) static_cast<void>(source.push(TestType{static_cast<int>(i)}));
+    Fragile::left = at;
+    bool failed = false;
+    Receipt receipt;
+    try {
+      if (with_context) {
+        Context context{ledger.issue(1)};
+        context.event_time(5);
+        receipt = source.push(TestType{-1}, std::move(context));
+      } else {
+        receipt = source.push(TestType{-1});
+      }
+    } catch (const std::runtime_error&) {
+      failed = true;
+    }
+    const bool at_once = failed;
+    if (failed) Fragile::left = 0;
+    run_both(home, away);
+    Fragile::left = 0;
+    if (!failed && receipt.state()) {
+      try {
+        receipt.get();
+      } catch (const std::runtime_error&) {
+        failed = true;
+      }
+    }
+    run_both(home, away);
+    if (at_once) {
+      ++failures;
+      REQUIRE(probe.size() == before);
+    }
+    REQUIRE(source.graph().idle());
+    for (int i = 10; i < 13; ++i) static_cast<void>(source.push(TestType{i}));
+    run_both(home, away);
+    REQUIRE(source.graph().idle());
+    REQUIRE(probe.size() >= 3);
+    REQUIRE(probe.values().back() == 12);
+    REQUIRE(probe.records().back().event_time == no_event_time);
+    if (with_context) REQUIRE(ledger.open().empty());
+  }
+  REQUIRE(failures > 0);
+}

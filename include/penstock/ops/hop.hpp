@@ -196,7 +196,6 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
       info().fails();
       throw Stopped(info().label() + ": the graph on the other loop is gone");
     }
-    ++elements_;
     Receipt receipt;
     if (has_room()) {
       send(std::forward<V>(value), context);
@@ -206,13 +205,14 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
                                  receipt, NoMark{});
       item.context.bind(strand());
     }
+    ++elements_;
     count();
     return receipt.release();
   }
   /// As many at once as there is room for.
   Pending* push_all(Batch<T>& batch) override {
     while (!batch.empty()) {
-      if (gone_ || !has_room()) {
+      if (gone_ || !has_room() || !moves_safely) {
         Pending* pending = take(batch.take(), nullptr);
         if (pending || batch.interrupted()) return pending;
         continue;
@@ -237,6 +237,12 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
       give_up("hop: the graph on the other loop is gone");
     } else {
       while (!line_.empty() && away_ < bound_) {
+        if constexpr (!moves_safely) {
+          if (line_.front().value) {
+            send_first();
+            continue;
+          }
+        }
         Held<T> item = line_.pop();
         // Who waits for an element waits for room; who waits for the end, for the answer.
         if (item.value) {
@@ -277,6 +283,8 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
     bool watermark = false;
   };
 
+  static constexpr bool moves_safely = std::is_nothrow_move_constructible_v<T>;
+
   bool has_room() const noexcept { return away_ < bound_ && line_.empty(); }
 
   /// Elements that nothing belongs to are counted together.
@@ -296,16 +304,64 @@ class HopNode final : public Node, public Receiver<T, HopNode<T>> {
   }
   template <class V>
   void send(V&& value, const Context* context) {
+    if constexpr (!moves_safely) {
+      remember_one(context);
+      try {
+        put_in(std::forward<V>(value), context);
+      } catch (...) {
+        forget_one();
+        throw;
+      }
+    } else if constexpr (!std::is_nothrow_constructible_v<T, V>) {
+      T copy(std::forward<V>(value));  // only what is there is counted
+      remember_one(context);
+      put_in(std::move(copy), context);
+    } else {
+      remember_one(context);
+      put_in(std::forward<V>(value), context);
+    }
+  }
+  [[gnu::always_inline]] void remember_one(const Context* context) {
     if (context && context->size() != 0) {
       remember_apart(context, {}, true);
     } else {
       remember(1);
     }
+  }
+  /// Takes back what was counted last.
+  void forget_one() noexcept {
+    --away_;
+    if (--sent_.back().count != 0) return;
+    sent_.erase(sent_.size() - 1);
+    plain_last_ = false;
+  }
+  template <class V>
+  [[gnu::always_inline]] void put_in(V&& value, const Context* context) {
     Bridge<T>::send(bridge_, [&](Mail<T>& mail) {
       const EventTime time = context ? context->event_time() : no_event_time;
-      if (time != no_event_time) mail.marks.push_back({mail.values.size(), {}, time});
-      mail.values.push(std::forward<V>(value));
+      if constexpr (moves_safely) {
+        if (time != no_event_time) mail.marks.push_back({mail.values.size(), {}, time});
+        mail.values.push(std::forward<V>(value));
+      } else {
+        mail.values.push(std::forward<V>(value));
+        if (time != no_event_time) mail.marks.push_back({mail.values.size() - 1, {}, time});
+      }
     });
+  }
+  /// Of elements whose moving may throw: sends the one that has waited longest, or it has failed.
+  void send_first() noexcept {
+    std::exception_ptr error;
+    try {
+      send(std::move(*line_.front().value), line_.front().context.or_null());
+    } catch (...) {
+      error = std::current_exception();
+      line_.front().context.fail(error);
+      info().fails();
+      --elements_;
+    }
+    const Receipt receipt = std::move(line_.front().receipt);
+    line_.erase(0);
+    receipt.settle(error);
   }
   void send(const Signal& signal, Receipt receipt) {
     const bool watermark = signal.kind == Signal::watermark;
