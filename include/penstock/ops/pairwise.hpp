@@ -30,11 +30,12 @@ class PairwiseStep : public StateStep<PairwiseStep<T>> {
       return nullptr;
     }
     T kept(std::as_const(value));
-    std::pair<T, T> pair(std::move(*before_), std::forward<V>(value));
-    *before_ = std::move(kept);
-    this->info().passed();
-    if (!context && context_.empty()) [[likely]] return next(std::move(pair), nullptr);
-    return emit(std::move(pair), context, next);
+    if constexpr (std::is_nothrow_constructible_v<T, V>) {
+      return go_on(std::move(kept), std::forward<V>(value), context, next);
+    } else {
+      T now(std::forward<V>(value));  // before the older one is moved out
+      return go_on(std::move(kept), std::move(now), context, next);
+    }
   }
 
   template <class Next>
@@ -51,6 +52,14 @@ class PairwiseStep : public StateStep<PairwiseStep<T>> {
   void restored() noexcept { this->info().holds(before_ ? 1 : 0); }
 
  private:
+  template <class V, class Next>
+  [[gnu::always_inline]] Pending* go_on(T&& kept, V&& now, const Context* context, Next& next) {
+    std::pair<T, T> pair(std::move_if_noexcept(*before_), std::forward<V>(now));
+    *before_ = std::move(kept);
+    this->info().passed();
+    if (!context && context_.empty()) [[likely]] return next(std::move(pair), nullptr);
+    return emit(std::move(pair), context, next);
+  }
   template <class Next>
   [[gnu::noinline]] Pending* emit(std::pair<T, T>&& pair, const Context* context, Next& next) {
     Context joined = std::exchange(context_, Context::of(context));
