@@ -259,3 +259,44 @@ TEST_CASE(
   REQUIRE(both.info().in.get() == 2000);
   REQUIRE(both.info().out.get() == tuples.size());
 }
+
+namespace {
+
+/// Copying it fails when `left` is used up, and so does moving it.
+struct OnlyCopied {
+  explicit OnlyCopied(int n) : number(n) {}
+  OnlyCopied(const OnlyCopied& other) : number(other.number) {
+    if (left-- == 0) throw std::runtime_error("no more of them");
+  }
+  OnlyCopied& operator=(const OnlyCopied&) = default;
+  static inline int left = 1000;
+  int number;
+};
+
+}  // namespace
+
+TEST_CASE("combine_latest keeps the newest element until the next one is in its place") {
+  for (int copies = 0; copies < 2; ++copies) {
+    OnlyCopied::left = 1000;
+    Stream<OnlyCopied> a;
+    Stream<int> b;
+    std::vector<int> out;
+    combine_latest(a, b, emit_on(b)).sink([&](const std::tuple<OnlyCopied, int>& both) {
+      out.push_back(std::get<0>(both).number + std::get<1>(both));
+    });
+    a.emit(OnlyCopied{10});
+    b.emit(1);
+    OnlyCopied::left = copies;
+    bool copied = true;
+    try {
+      a.emit(OnlyCopied{20});
+    } catch (const std::runtime_error&) {
+      copied = false;
+    }
+    OnlyCopied::left = 1000;
+    b.emit(2);
+    a.emit(OnlyCopied{30});
+    b.emit(3);
+    REQUIRE(out == std::vector{11, copied ? 22 : 12, 33});
+  }
+}

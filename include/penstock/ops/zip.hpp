@@ -174,6 +174,8 @@ class ZipNode final : public Node, public Remembers<ZipNode<Args...>> {
     ((bits |= Sides{is_input<Args>} << place++), ...);
     return bits;
   }();
+  template <std::size_t J>
+  static constexpr bool from_stream = (all_sides >> J & 1) != 0;
   static_assert(sizeof...(Args) < 63, "zip: takes at most 62 streams and literals");
 
   template <std::size_t... Is>
@@ -207,20 +209,46 @@ class ZipNode final : public Node, public Remembers<ZipNode<Args...>> {
     return any;
   }
 
+  /// Partners leave their queues when nothing can fail any more: what is to be copied is copied first.
   template <std::size_t I, class V>
   Out gather(V&& value) {
     return [&]<std::size_t... Js>(std::index_sequence<Js...>) {
-      return Out(part<Js, I>(std::forward<V>(value))...);
+      if constexpr ((goes_in<Js, I, V> && ...)) {
+        return Out(part<Js, I>(std::forward<V>(value))...);
+      } else if constexpr ((std::is_nothrow_move_constructible_v<typename Args::value_type> && ...)) {
+        std::tuple<Ready<Js, I, V>...> ready(part<Js, I>(std::forward<V>(value))...);
+        return Out(std::get<Js>(std::move(ready))...);
+      } else {
+        return Out(copied_part<Js, I>(std::forward<V>(value))...);
+      }
     }(std::index_sequence_for<Args...>{});
   }
   template <std::size_t J, std::size_t I, class V>
   [[gnu::always_inline]] decltype(auto) part(V&& value) {
     if constexpr (J == I) {
       return std::forward<V>(value);
-    } else if constexpr (requires { std::get<J>(parts_).queue; }) {
+    } else if constexpr (from_stream<J>) {
       return std::move(std::get<J>(parts_).queue.front());
     } else {
       return std::as_const(std::get<J>(parts_).value);
+    }
+  }
+  template <std::size_t J, std::size_t I, class V>
+  using Part = std::conditional_t<
+      J == I, V&&,
+      std::conditional_t<from_stream<J>, std::tuple_element_t<J, Out>&&, const std::tuple_element_t<J, Out>&>>;
+  template <std::size_t J, std::size_t I, class V>
+  static constexpr bool goes_in = std::is_nothrow_constructible_v<std::tuple_element_t<J, Out>, Part<J, I, V>>;
+  /// A part; of one that may fail to be copied a copy.
+  template <std::size_t J, std::size_t I, class V>
+  using Ready = std::conditional_t<goes_in<J, I, V>, Part<J, I, V>, std::tuple_element_t<J, Out>>;
+  /// A part that is still in its queue when the tuple cannot be made, where it can be copied at all.
+  template <std::size_t J, std::size_t I, class V>
+  decltype(auto) copied_part(V&& value) {
+    if constexpr (J != I && from_stream<J> && can_copy<std::tuple_element_t<J, Out>>) {
+      return std::as_const(std::get<J>(parts_).queue.front());
+    } else {
+      return part<J, I>(std::forward<V>(value));
     }
   }
   template <std::size_t I, class V>

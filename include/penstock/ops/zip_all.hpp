@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -96,7 +97,7 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>>, public 
       return nullptr;
     }
     Context all;
-    Out out = gather(all);
+    Out out = gather_with(side, all);
     Join join{this->strand()};
     try {
       if (Line::busy()) {
@@ -196,19 +197,48 @@ class ZipAllNode final : public LineNode<ZipAllNode<T>, std::vector<T>>, public 
     });
   }
 
+  /// The vector that the newest element, the first one on its side, completes; when it cannot be made the element is gone.
+  Out gather_with(Side& side, Context& all) {
+    if constexpr (one_by_one) {
+      return gather(all);
+    } else {
+      try {
+        return gather(all);
+      } catch (...) {
+        side.queue.pop();
+        ++missing_;
+        hold(held_ - 1);
+        throw;
+      }
+    }
+  }
   Out gather(Context& all) {
     Out out;
     out.reserve(sides_.size());
-    missing_ = 0;
+    if constexpr (one_by_one) missing_ = 0;
     for (const auto& side : sides_) {
-      out.push_back(std::move(side->queue.front()));
+      if constexpr (one_by_one || !can_copy<T>) {
+        out.push_back(std::move(side->queue.front()));
+      } else {
+        out.push_back(std::as_const(side->queue.front()));
+      }
       if (const Context& beside = side->queue.context(); !beside.empty()) [[unlikely]] all.append(beside);
-      side->queue.pop();
-      missing_ += side->queue.empty();
+      if constexpr (one_by_one) pop(*side);
+    }
+    if constexpr (!one_by_one) {
+      missing_ = 0;
+      for (const auto& side : sides_) pop(*side);
     }
     hold(held_ - sides_.size());
     return out;
   }
+
+  void pop(Side& side) noexcept {
+    side.queue.pop();
+    missing_ += side.queue.empty();
+  }
+  // Elements that may fail to be moved leave their queues when the vector has all of them.
+  static constexpr bool one_by_one = std::is_nothrow_move_constructible_v<T>;
 
   /// True when no further tuple can come.
   bool over() const noexcept {

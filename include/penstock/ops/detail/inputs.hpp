@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "penstock/core/box.hpp"
 #include "penstock/core/ring.hpp"
 #include "penstock/core/stream.hpp"
 #include "penstock/state/detail/remembers.hpp"
@@ -74,6 +75,22 @@ void run_detached(Node& node, Fn fn) noexcept {
   }
 }
 
+/// An element in memory of its own, which moves without moving the element.
+template <element T>
+class Boxed {
+ public:
+  template <class V>
+    requires(std::is_same_v<std::remove_cvref_t<V>, T>)
+  Boxed(V&& value) : box_(make_box<T>(std::forward<V>(value))) {}  // NOLINT: a queue makes its items like that
+  T& operator*() const noexcept { return *box_; }
+
+ private:
+  Box<T> box_;
+};
+/// What a queue has of an element: one that may fail to be moved stays where it is while the queue goes on.
+template <element T>
+using Parked = std::conditional_t<std::is_nothrow_move_constructible_v<T>, T, Boxed<T>>;
+
 /// What one side has that the others have not: mostly nothing or one element, which stands in a slot of its
 /// own. The ring is touched only when a side runs ahead. Of elements over a bound each has a receipt, which
 /// settles when so many have left that it is within the bound, or is in excess: nobody waits for it.
@@ -84,7 +101,7 @@ class SideQueue {
   std::size_t size() const noexcept { return first_ ? 1 + more_.size() : 0; }
   /// True when there is nothing but, at most, the slot.
   bool plain() const noexcept { return more_.empty() && waiters_.empty() && context_.empty(); }
-  T& front() noexcept { return *first_; }
+  T& front() noexcept { return in(*first_); }
   const Context& context() const noexcept { return context_; }
 
   /// `push` and `pop` of one that is plain.
@@ -120,7 +137,7 @@ class SideQueue {
     first_.reset();
     if (!context_.empty()) context_.clear();
     if (!more_.empty()) {
-      Beside<T> next = more_.pop();
+      Beside<Parked<T>> next = more_.pop();
       first_.emplace(std::move(next.value));
       context_ = std::move(next.context);
     }
@@ -148,10 +165,10 @@ class SideQueue {
   void write(StateWriter& to) const {
     to.put(std::uint64_t{size()});
     if (empty()) return;
-    to.put(*first_);
+    to.put(std::as_const(in(*first_)));
     to.put(context_);
     for (std::size_t i = 0; i < more_.size(); ++i) {
-      to.put(more_[i].value);
+      to.put(std::as_const(in(more_[i].value)));
       to.put(more_[i].context);
     }
   }
@@ -172,9 +189,18 @@ class SideQueue {
   }
 
  private:
-  std::optional<T> first_;
+  template <class K>
+  static auto& in(K& kept) noexcept {
+    if constexpr (std::is_same_v<std::remove_const_t<K>, T>) {
+      return kept;
+    } else {
+      return *kept;
+    }
+  }
+
+  std::optional<Parked<T>> first_;
   Context context_;
-  Ring<Beside<T>> more_;
+  Ring<Beside<Parked<T>>> more_;
   Ring<Receipt> waiters_;
   std::size_t excess_ = 0;
 };
@@ -183,8 +209,8 @@ class SideQueue {
 template <element T>
 class Current {
  public:
-  bool empty() const noexcept { return !value_.has_value(); }
-  const T& value() const noexcept { return *value_; }
+  bool empty() const noexcept { return !newest().has_value(); }
+  const T& value() const noexcept { return *newest(); }
   const Context& context() const noexcept { return context_; }
   void emitted(bool yes) noexcept { emitted_ = yes; }
 
@@ -197,7 +223,7 @@ class Current {
   /// True when an element that was never emitted had to make room.
   template <class V>
   bool replace(V&& value, const Context* context) {
-    const bool left_out = value_ && !emitted_;
+    const bool left_out = newest() && !emitted_;
     if (context || !context_.empty()) {
       Context kept = Context::of(context);
       set(std::forward<V>(value));
@@ -210,32 +236,42 @@ class Current {
   }
 
   /// Nothing more will come of the element; true when it was never emitted.
-  bool leave_out() noexcept { return value_ && !std::exchange(emitted_, true); }
+  bool leave_out() noexcept { return newest() && !std::exchange(emitted_, true); }
   /// Lets go of the element; true when it was never emitted, and is dropped.
   bool drop(const char* reason) noexcept {
-    const bool lost = value_ && !emitted_;
+    const bool lost = newest() && !emitted_;
     if (lost) context_.drop(reason);
-    value_.reset();
+    newest().reset();
     context_.clear();
     return lost;
   }
 
-  auto state() noexcept { return std::tie(value_, context_, emitted_); }
+  auto state() noexcept { return std::tie(newest(), context_, emitted_); }
 
  private:
   template <class V>
   void set(V&& value) {
     if constexpr (std::is_nothrow_constructible_v<T, V>) {
-      value_.emplace(std::forward<V>(value));
-    } else {
+      newest().emplace(std::forward<V>(value));
+    } else if constexpr (one_place) {
       T copy(std::forward<V>(value));
-      value_.emplace(std::move(copy));
+      newest().emplace(std::move(copy));
+    } else {
+      values_[place_ ^ 1].emplace(std::forward<V>(value));
+      newest().reset();
+      place_ ^= 1;
     }
   }
 
-  std::optional<T> value_;
+  // An element that may fail to be moved is made beside the one before it.
+  static constexpr bool one_place = std::is_nothrow_move_constructible_v<T>;
+  std::optional<T>& newest() noexcept { return values_[one_place ? 0 : place_]; }
+  const std::optional<T>& newest() const noexcept { return values_[one_place ? 0 : place_]; }
+
+  std::optional<T> values_[one_place ? 1 : 2];
   Context context_;
   bool emitted_ = false;
+  std::uint8_t place_ = 0;
 };
 
 }  // namespace penstock::detail
