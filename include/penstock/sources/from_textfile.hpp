@@ -117,7 +117,8 @@ inline TextFileSource make_text_file_source(Loop* loop, RowInput input, TextSour
 /// `truncations()` count both. A file that is cut and grows over its old size between two looks cannot be
 /// told from one that has grown.
 ///
-/// After `stop` and after its end it goes on where it was. The files are read in the loop's thread, 64 KiB at
+/// After `stop` and after its end it goes on where it was. When a last record that had no end has become longer since it was
+/// emitted, that is an error which names the byte, and no part of it is emitted; its end may follow. The files are read in the loop's thread, 64 KiB at
 /// a time; what blocks when it is read, as a pipe does, blocks the loop. A record that is longer than
 /// `max_record` is left out; like a bad row of from_csv it goes to `bad_rows()`, or is an error.
 ///
