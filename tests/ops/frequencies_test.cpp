@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <limits>
 #include <map>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -49,4 +52,23 @@ TEST_CASE("frequencies passes Refs on") {
   source.emit(1, Context{ref});
   REQUIRE(probe.metadata() == std::vector<std::vector<int>>{{5}});
   REQUIRE(ref.use_count() - 1 == 0);
+}
+
+TEST_CASE("frequencies refuses NaN and keeps to the counts of numbers") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  Stream<double> source;
+  const auto counted = source.frequencies().stream();
+  Probe probe{counted};
+  for (const double x : {1.0, 2.0}) source.emit(x);
+  Outcome outcome{};
+  REQUIRE_THROWS_AS(source.emit(nan, Ref{[&](const Ending& end) { outcome = end.outcome; }}), std::domain_error);
+  source.emit(1.0);
+  REQUIRE(outcome == Outcome::failed);
+  REQUIRE(counted.info().failed.get() == 1);
+  REQUIRE(probe.values().back() == std::map<double, std::size_t>{{1.0, 2}, {2.0, 1}});
+  Stream<std::pair<int, double>> pairs;
+  Probe of_pairs{pairs.frequencies({.maxsize = 2})};
+  REQUIRE_THROWS_AS(pairs.emit(std::pair{1, nan}), std::domain_error);
+  pairs.emit(std::pair{1, 2.0});
+  REQUIRE(of_pairs.values() == std::vector{std::map<std::pair<int, double>, std::size_t>{{{1, 2.0}, 1}}});
 }

@@ -80,3 +80,29 @@ TEST_CASE("an element whose branch nobody reads is done") {
   source.emit(-1, Ref{[&](const Ending& ending) { outcome = ending.outcome; }});
   REQUIRE(outcome == Outcome::done);
 }
+
+TEST_CASE("the end of a split stream reaches every branch, also when it fails in one") {
+  const auto fail = [](const auto&) { throw std::runtime_error("flush"); };
+  std::size_t flushed = 0;
+  const auto count = [&](const auto& some) { flushed += some.size(); };
+  SECTION("with predicates") {
+    Stream<int> source;
+    auto [big, small] = source.split([](int n) { return n >= 10; });
+    big.partition(5).sink(fail);
+    small.partition(5).sink(count);
+    for (const int x : {1, 20, 2}) source.emit(x);
+    REQUIRE_THROWS_WITH(source.close(), "flush");
+    REQUIRE(small.outlet().ended());
+  }
+  SECTION("of variants") {
+    Stream<std::variant<int, std::string>> source;
+    auto [numbers, texts] = source.split();
+    numbers.partition(5).sink(fail);
+    texts.partition(5).sink(count);
+    source.emit(1);
+    for (const char* text : {"a", "b"}) source.emit(std::string{text});
+    REQUIRE_THROWS_WITH(source.close(), "flush");
+    REQUIRE(texts.outlet().ended());
+  }
+  REQUIRE(flushed == 2);
+}

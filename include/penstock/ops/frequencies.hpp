@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -31,6 +32,9 @@ class FrequenciesStep : public StateStep<FrequenciesStep<T>> {
 
   template <class V, class Next>
   [[gnu::always_inline]] Pending* operator()(V&& value, const Context* context, Next& next) {
+    if constexpr (has_floats<T>) {
+      if (!same_as_itself(value)) [[unlikely]] refuse();
+    }
     std::map<T, std::size_t>& counts = counts_.own();
     ++counts[std::as_const(value)];
     if (maxsize_ != 0) forget_oldest(counts, std::as_const(value));
@@ -40,6 +44,12 @@ class FrequenciesStep : public StateStep<FrequenciesStep<T>> {
   auto state() { return std::tie(counts_.own(), recent_); }
 
  private:
+  static bool same_as_itself(const T& value) { return value == value; }
+  // A map that has NaN for a key would take it for any other one.
+  [[gnu::noinline, gnu::cold]] void refuse() {
+    this->info().fails();
+    throw std::domain_error("frequencies: NaN has no place in the order of a map");
+  }
   [[gnu::noinline]] void forget_oldest(std::map<T, std::size_t>& counts, const T& newest) {
     if (const auto place = recent_.find(newest); place != recent_.nowhere) {
       recent_.refresh(place);
@@ -73,7 +83,8 @@ class FrequenciesStep : public StateStep<FrequenciesStep<T>> {
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
-/// Errors:        none of its own.
+/// Errors:        std::domain_error comes back through emit for an element that is NaN, or a pair, tuple, vector
+///                or optional with NaN in it: it has failed and is not counted. Take NaN out before with filter.
 /// Cost:          O(log k) for k different elements; the map is not copied.
 /// Recovery:      state: the counts.
 /// Example:       examples/02_operators/frequencies.cpp

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -26,6 +27,23 @@ concept variant_like = requires(const T& value) {
   value.valueless_by_exception();
 };
 
+/// As at one outlet with several branches: every stream gets it, and what is thrown comes after that.
+template <class Outlets>
+Pending* signal_each(Strand& strand, Outlets& outlets, const Signal& signal) {
+  Join join{strand};
+  std::exception_ptr error;
+  const auto send = [&](auto& outlet) {
+    try {
+      join.add(outlet.signal(signal));
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+  };
+  std::apply([&](auto&... each) { (send(each), ...); }, outlets);
+  if (error) std::rethrow_exception(error);
+  return join.finish();
+}
+
 template <element T, class... Predicates>
 class SplitNode final : public Node, public Receiver<T, SplitNode<T, Predicates...>> {
  public:
@@ -47,11 +65,7 @@ class SplitNode final : public Node, public Receiver<T, SplitNode<T, Predicates.
   }
 
  protected:
-  Pending* take_signal(const Signal& signal) override {
-    Join join{strand()};
-    for (Outlet<T>& outlet : outlets_) join.add(outlet.signal(signal));
-    return join.finish();
-  }
+  Pending* take_signal(const Signal& signal) override { return signal_each(strand(), outlets_, signal); }
 
  private:
   std::size_t branch(const T& value) {
@@ -99,11 +113,7 @@ class VariantSplitNode<Variant<Kinds...>> final
   }
 
  protected:
-  Pending* take_signal(const Signal& signal) override {
-    Join join{strand()};
-    std::apply([&](auto&... outlets) { (join.add(outlets.signal(signal)), ...); }, outlets_);
-    return join.finish();
-  }
+  Pending* take_signal(const Signal& signal) override { return signal_each(strand(), outlets_, signal); }
 
  private:
   template <std::size_t I, class V>
