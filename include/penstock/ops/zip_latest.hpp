@@ -110,12 +110,12 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     count_held();
     if (missing_ != 0 || early_.empty()) return nullptr;
     each_side([](auto, auto& side) { side.newest.emitted(true); });
-    while (!early_.empty()) {
-      Beside<T> early = early_.pop();
-      Context all = joined(early.context);
-      this->add(gather(std::move(early.value)), std::move(all));
-    }
+    const std::exception_ptr error = let_early_go();
     count_held();
+    if (error) {
+      if (over()) static_cast<void>(Receipt{end()});
+      std::rethrow_exception(error);
+    }
     const Receipt last = Receipt::waiting(this->strand(), &this->info(), Why::order);
     this->line_.back().receipt = last;
     Join join{this->strand()};
@@ -185,6 +185,26 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     return std::apply([&](auto&... sides) { return Out(std::forward<V>(value), sides.newest.value()...); },
                       sides_);
   }
+  /// Puts what waited for the others into the line. An element of which no tuple can be made fails, with the others' newest,
+  /// and those behind it go on; gives the first error.
+  std::exception_ptr let_early_go() {
+    std::exception_ptr first;
+    for (std::size_t i = 0; i < early_.size(); ++i) {
+      Beside<T>& early = early_[i];
+      try {
+        Context all = joined(early.context);
+        this->add(gather(std::move(early.value)), std::move(all));
+      } catch (...) {
+        const std::exception_ptr error = std::current_exception();
+        early.context.fail(error);
+        each_side([&](auto, auto& side) { side.newest.context().fail(error); });
+        if (!first) first = error;
+      }
+      early.context.clear();
+    }
+    early_.clear();
+    return first;
+  }
   Context joined(const Context& first) {
     Context all = first;
     each_side([&](auto, auto& side) { all.append(side.newest.context()); });
@@ -228,7 +248,8 @@ class ZipLatestNode final : public LineNode<ZipLatestNode<T, Others...>, std::tu
     return nullptr;
   }
   void drop_all(const char* reason) noexcept {
-    for (; !early_.empty(); early_.pop()) this->lose(early_.front().context, reason);
+    for (std::size_t i = 0; i < early_.size(); ++i) this->lose(early_[i].context, reason);
+    early_.clear();
     each_side([&](auto, auto& side) {
       if (side.newest.drop(reason)) this->info().drops();
     });
