@@ -213,3 +213,25 @@ TEST_CASE("accumulate is drawn as an operator with state") {
   REQUIRE(source.scan(std::plus{}, 0).stream().info().op == std::string("scan"));
   REQUIRE(source.scan(std::plus{}, 0).stream().info().shape == Shape::state);
 }
+
+TEST_CASE("a function of accumulate that emits at the source goes on with the state that it was called with") {
+  using Numbers = std::vector<int>;
+  Stream<int> source;
+  std::vector<Numbers> out;
+  const auto append = [&](const Numbers& state, int x) {
+    Numbers next;
+    bool first = true;
+    for (const int each : state) {
+      if (x == 3 && std::exchange(first, false)) {
+        source.emit(100);
+        source.emit(200);
+      }
+      next.push_back(each);
+    }
+    next.push_back(x);
+    return next;
+  };
+  source.accumulate(append, Numbers{}).sink(into(out));
+  for (const int x : {1, 2, 3, 4}) source.emit(x);
+  REQUIRE(out == std::vector<Numbers>{{1}, {1, 2}, {1, 2, 100}, {1, 2, 100, 200}, {1, 2, 3}, {1, 2, 3, 4}});
+}

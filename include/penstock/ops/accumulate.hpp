@@ -163,8 +163,12 @@ class AccumulateStep : public StateStep<AccumulateStep<Fn, State, Result, Starte
   [[gnu::always_inline]] auto fold(V&& value) {
     if constexpr (std::is_nothrow_invocable_v<Fn&, State, V, Args&...>) {
       return this->run_bound(fn_, args_, std::move(state_->own()), std::forward<V>(value));
-    } else {
+    } else if constexpr (by_value<State>) {
       return this->run_bound(fn_, args_, state_->get(), std::forward<V>(value));
+    } else {  // the function may emit at the source while it reads the state
+      return state_->lend([&](const State& state) __attribute__((always_inline)) {
+        return this->run_bound(fn_, args_, state, std::forward<V>(value));
+      });
     }
   }
 
@@ -284,7 +288,9 @@ auto make_accumulate(const char* name, Fn fn, Options... given) {
 ///                 - `returns_state`: `fn` returns a pair of the new state and of what to emit;
 ///                 - `with_state`: emits `std::pair(state, result)`.
 ///
-/// What follows sees the state by reference; whoever keeps it copies it.
+/// What follows sees the state by reference; whoever keeps it copies it. A `fn` that emits at a source of its own
+/// stream sees the state as it was when it was called, and what it returns takes the place of what those elements
+/// made of it; one that is noexcept must not.
 ///
 /// Back-pressure: passes through.
 /// Metadata:      follows its element.
