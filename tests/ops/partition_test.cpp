@@ -530,3 +530,46 @@ TEST_CASE("partition emits what has a key that is not even equal to itself at th
   source.close();
   CHECK(probe.values() == Groups{{1}, {1}});
 }
+
+TEST_CASE("partition leaves no group behind for an element whose copy throws") {
+  static bool breaks = false;
+  struct Fragile {
+    explicit Fragile(int number) : n(number) {}
+    Fragile(const Fragile& other) : n(other.n) {
+      if (std::exchange(breaks, false)) throw std::runtime_error("no copy");
+    }
+    Fragile(Fragile&&) = default;
+    Fragile& operator=(const Fragile&) = default;
+    Fragile& operator=(Fragile&&) = default;
+    int n;
+  };
+  breaks = false;
+  VirtualLoop loop;
+  Stream<Fragile> source{loop};
+  std::vector<std::vector<int>> out;
+  const auto keep = [&](const auto& group) {
+    std::vector<int> numbers;
+    for (const Fragile& x : group) numbers.push_back(x.n);
+    out.push_back(numbers);
+  };
+  SECTION("with a key") { source.partition(2, &Fragile::n).sink(keep); }
+  SECTION("with a key and views") { source.partition(2, &Fragile::n, as_view).sink(keep); }
+  SECTION("with a key and a timeout") { source.partition(2, &Fragile::n, 10ms).sink(keep); }
+  SECTION("with a timeout") { source.partition(2, 10ms).sink(keep); }
+  source.sink([](const Fragile&) {});  // so that the one before it is lent its elements
+  breaks = true;
+  REQUIRE_THROWS_WITH(source.emit(Fragile{7}), "no copy");
+  REQUIRE(source.graph().idle());
+  loop.run();
+  REQUIRE(out.empty());
+  source.emit(Fragile{7});
+  breaks = true;
+  REQUIRE_THROWS_WITH(source.emit(Fragile{7}), "no copy");
+  source.emit(Fragile{7});  // the first of them is still there
+  REQUIRE(out == Groups{{7, 7}});
+  breaks = true;
+  REQUIRE_THROWS_WITH(source.emit(Fragile{7}), "no copy");
+  source.close();
+  loop.run();
+  REQUIRE(out == Groups{{7, 7}});
+}

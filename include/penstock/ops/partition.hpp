@@ -32,6 +32,7 @@ inline constexpr std::size_t largest_reserve = 4096;
 template <class T, bool Fills = false>
 class OwnedItems {
  public:
+  using value_type = T;
   using Out = std::vector<T>;
   static constexpr bool leaves_memory = false;
 
@@ -104,6 +105,7 @@ class OwnedItems {
 template <class T>
 class LentItems {
  public:
+  using value_type = T;
   using Out = View<T>;
   static constexpr bool leaves_memory = true;
 
@@ -169,6 +171,21 @@ class Group {
   Items items;
   Context context;
 };
+
+/// Group::add, to a group that may have been made for this element: calls `undo` when that stays empty.
+template <class Items, class V, class Undo>
+[[gnu::always_inline]] inline bool add_to_new(Group<Items>& group, V&& value, const Context* beside, std::size_t n, Undo undo) {
+  if constexpr (std::is_nothrow_constructible_v<typename Items::value_type, V>) {
+    return group.add(std::forward<V>(value), beside, n);
+  } else {
+    try {
+      return group.add(std::forward<V>(value), beside, n);
+    } catch (...) {
+      if (group.items.size() == 0) undo();
+      throw;
+    }
+  }
+}
 
 inline constexpr const char* stopped_partition = "partition was stopped before its vector was full";
 
@@ -286,7 +303,7 @@ class PartitionByStep : public StateStep<PartitionByStep<T, Fn, Items>> {
         spares_.pop_back();
       }
     }
-    const bool filled = groups_[place].value.add(std::forward<V>(value), context, n_);
+    const bool filled = add_to_new(groups_[place].value, std::forward<V>(value), context, n_, [&] { groups_.erase(place); });
     this->info().holds(++held_);
     if (!filled) return nullptr;
     Group<Items> full = std::move(groups_[place].value);
@@ -416,10 +433,10 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
     auto place = groups_.find(key);
     if (place == groups_.nowhere) place = open(Key(std::forward<decltype(key)>(key)));
     Timed& timed = *groups_[place].value;
-    const bool filled = timed.group.add(std::forward<V>(value), context, n_);
+    const bool filled = add_to_new(timed.group, std::forward<V>(value), context, n_, [&] { groups_.erase(place); });
     hold(held_ + 1);
     if (filled) return full(place);
-    if (!timed.active()) this->clock().set(timed, this->clock().now() + timeout_);
+    if (!timed.active()) this->clock().set(timed, later(this->clock().now(), timeout_));
     return wait_behind();
   }
 
@@ -448,7 +465,7 @@ class PartitionNode final : public LineNode<PartitionNode<T, Fn>, std::vector<T>
       const auto time = from.get<Duration>();
       timed.group.template read<T>(from, n_);
       held += timed.group.items.size();
-      this->clock().set(timed, now + time);
+      this->clock().set(timed, later(now, time));
     }
     hold(held);
   }
