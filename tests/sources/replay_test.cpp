@@ -251,7 +251,7 @@ TEST_CASE("a followed file that was replaced by an empty one when it was saved i
     CHECK(source.position() == RowPosition{});
     states = restored::save(1, source);
   }
-  for (const std::string& written : {"", "name,price\nc,3\n", "price,name\n4,d\n5,e\n6,f\n7,g\n"}) {
+  for (const std::string written : {"", "name,price\nc,3\n", "price,name\n4,d\n5,e\n6,f\n7,g\n"}) {
     folder.write("rows.csv", written);
     const auto source = make();
     restored::load(source.graph(), states);
@@ -371,7 +371,7 @@ TEST_CASE("a last row without an end may be completed while the file is followed
 
 TEST_CASE("a last row of CSV or JSON without an end is not read in two parts") {
   const auto check = [](auto make, const std::string& name, const std::string& start, const std::string& row) {
-    for (const std::string& end : {"\n", "\r\n"}) {
+    for (const std::string end : {"\n", "\r\n"}) {
       for (const bool cut : {false, true}) {  // into the line's end
         TemporaryDirectory folder;
         const std::string file = put(folder, name, start + (cut ? end.substr(0, end.size() - 1) : ""));
