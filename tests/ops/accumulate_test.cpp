@@ -235,3 +235,36 @@ TEST_CASE("a function of accumulate that emits at the source goes on with the st
   for (const int x : {1, 2, 3, 4}) source.emit(x);
   REQUIRE(out == std::vector<Numbers>{{1}, {1, 2}, {1, 2, 100}, {1, 2, 100, 200}, {1, 2, 3}, {1, 2, 3, 4}});
 }
+
+TEST_CASE("a state that is lent stays as it is, however often and deep what reads it emits at the source") {
+  using List = std::vector<int>;
+  const Stream<int> source;
+  const auto append = [](List list, int x) {
+    list.push_back(x);
+    return list;
+  };
+  std::vector<List> seen;
+  int next = 1;
+  // A tree of emits: each result has two below it, four deep.
+  std::function<void(const List&, int)> grow = [&](const List& lent, int depth) {
+    const List before = lent;
+    seen.push_back(before);
+    for (int i = 0; i < 2 && depth < 4; ++i) {
+      source.emit(next++);
+      CHECK(lent == before);
+    }
+  };
+  int depth = 0;
+  source.accumulate(append, List{}).sink([&](const List& lent) {
+    ++depth;
+    grow(lent, depth);
+    --depth;
+  });
+  source.emit(0);
+  REQUIRE(seen.size() == 1 + 2 + 4 + 8);
+  List all;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    all.push_back(static_cast<int>(i));
+    CHECK(seen[i] == all);
+  }
+}

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -11,6 +12,7 @@
 
 #include "catch.hpp"
 #include "penstock/core.hpp"
+#include "penstock/ops/frequencies.hpp"
 #include "penstock/testing/probe.hpp"
 #include "penstock/testing/states.hpp"
 #include "penstock/testing/virtual_loop.hpp"
@@ -295,6 +297,32 @@ TEST_CASE("a slice that is restored with an end in front of its place lets nothi
   CHECK(passes(five, 3, 50) == Numbers{});
   CHECK(passes(five, 6, 50) == Numbers{});
   CHECK(passes(five, 7, 50) == Numbers{1});  // it was at position 5, and 6 is next
+}
+
+TEST_CASE("frequencies that are restored with another maxsize forget what is too much") {
+  using Counts = std::map<int, std::size_t>;
+  const auto after = [](const std::vector<std::string>& bytes, std::size_t maxsize, int x) {
+    const Stream<int> source;
+    Counts last;
+    source.frequencies(Frequencies{.maxsize = maxsize}).sink([&](const Counts& counts) { last = counts; });
+    States states{source.graph()};
+    states.load(bytes);
+    source.emit(x);
+    states.detach();
+    return last;
+  };
+  const auto counted = [](std::size_t maxsize) {
+    return [=](const Stream<int>& source) {
+      source.frequencies(Frequencies{.maxsize = maxsize}).sink([](const Counts&) {});
+    };
+  };
+  const auto unbounded = saved(counted(0), {1, 2, 3, 3, 4});
+  CHECK(after(unbounded, 2, 9).size() == 2);
+  CHECK(after(unbounded, 0, 9) == Counts{{1, 1}, {2, 1}, {3, 2}, {4, 1}, {9, 1}});
+  const auto bounded = saved(counted(3), {1, 2, 3, 1});  // 2 has not come for the longest time
+  CHECK(after(bounded, 2, 1) == Counts{{1, 3}, {3, 1}});
+  CHECK(after(bounded, 3, 9) == Counts{{1, 2}, {3, 1}, {9, 1}});
+  CHECK(after(bounded, 0, 9) == Counts{{1, 2}, {2, 1}, {3, 1}, {9, 1}});
 }
 
 TEST_CASE("state that does not fit is refused in a sentence") {

@@ -42,6 +42,17 @@ class FrequenciesStep : public StateStep<FrequenciesStep<T>> {
   }
 
   auto state() { return std::tie(counts_.own(), recent_); }
+  /// There may have been another maxsize, or none.
+  void restored() {
+    std::map<T, std::size_t>& counts = counts_.own();
+    Table<T> known = std::exchange(recent_, Table<T>{});
+    if (maxsize_ == 0) return;
+    for (const auto& [key, count] : counts) {
+      if (known.find(key) == known.nowhere) recent_.add(key);  // nobody knows since when
+    }
+    for (; known.size() > 0; known.erase(known.oldest())) recent_.add(known[known.oldest()].key);
+    trim(counts);
+  }
 
  private:
   static bool same_as_itself(const T& value) { return value == value; }
@@ -56,6 +67,9 @@ class FrequenciesStep : public StateStep<FrequenciesStep<T>> {
       return;
     }
     recent_.add(newest);
+    trim(counts);
+  }
+  void trim(std::map<T, std::size_t>& counts) {
     while (recent_.size() > maxsize_) {
       counts.erase(recent_[recent_.oldest()].key);
       recent_.erase(recent_.oldest());

@@ -38,7 +38,8 @@ class Lent {
     struct Back {
       Lent& lent;
       ~Back() {
-        if (--lent.lent_ == 0 && !lent.newer_.empty()) [[unlikely]] lent.settle();
+        --lent.lent_;
+        if (!lent.newer_.empty()) [[unlikely]] lent.settle();
       }
     } back{*this};
     const State& state = get();
@@ -47,9 +48,15 @@ class Lent {
   }
 
  private:
+  /// Each that is lent keeps its state; the newest one stands behind them.
   [[gnu::noinline, gnu::cold]] void settle() noexcept {
-    state_ = std::move(*newer_.back());
-    newer_.clear();
+    for (; newer_.size() > lent_; newer_.pop_back()) {
+      if (newer_.size() == 1) {
+        state_ = std::move(*newer_.back());
+      } else {
+        std::swap(newer_[newer_.size() - 2], newer_.back());
+      }
+    }
   }
 
   State state_;
