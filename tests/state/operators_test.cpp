@@ -210,11 +210,11 @@ TEST_CASE("a delay is saved with the watermarks that stand between its elements"
   CHECK(states.now() == bytes);
   const auto told = [&](Duration time) {
     loop.run_for(time);
-    std::vector<std::pair<Signal::Kind, std::int64_t>> told;
+    std::vector<std::pair<Signal::Kind, std::int64_t>> signals;
     for (const Signal& signal : probe.signals()) {
-      if (signal.kind != Signal::barrier) told.emplace_back(signal.kind, signal.value);
+      if (signal.kind != Signal::barrier) signals.emplace_back(signal.kind, signal.value);
     }
-    return told;
+    return signals;
   };
   std::vector<std::pair<Signal::Kind, std::int64_t>> expected;
   CHECK(told(5s) == expected);

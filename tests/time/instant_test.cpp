@@ -36,11 +36,11 @@ TEST_CASE("times that are too far away are no event times, whatever they are cou
   CHECK_FALSE(event_time_of(Real{duration<double>{std::numeric_limits<double>::infinity()}}));
   CHECK_FALSE(event_time_of(Real{duration<double>{std::nan("")}}));
   // The last second that is near enough, and the one behind it.
-  const seconds last{farthest_time / 1'000'000};
-  CHECK(event_time_of(sys_seconds{last}) == last.count() * 1'000'000);
-  CHECK(event_time_of(sys_seconds{-last}) == -last.count() * 1'000'000);
-  CHECK_FALSE(event_time_of(sys_seconds{last + 1s}));
-  CHECK_FALSE(event_time_of(sys_seconds{-last - 1s}));
+  const seconds furthest{farthest_time / 1'000'000};
+  CHECK(event_time_of(sys_seconds{furthest}) == furthest.count() * 1'000'000);
+  CHECK(event_time_of(sys_seconds{-furthest}) == -furthest.count() * 1'000'000);
+  CHECK_FALSE(event_time_of(sys_seconds{furthest + 1s}));
+  CHECK_FALSE(event_time_of(sys_seconds{-furthest - 1s}));
 }
 
 TEST_CASE("the longest spans of event time are as long as time, whatever they are counted in") {
