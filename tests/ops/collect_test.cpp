@@ -155,6 +155,36 @@ TEST_CASE("collect fails all elements of a vector that fails, and goes on") {
   REQUIRE(out == Lists{{2}});
 }
 
+namespace {
+
+/// Fails for an element, and when the end comes.
+class ThrowsTwice : public Step {
+ public:
+  template <class>
+  using output = void;
+  template <class V, class Next>
+  Pending* operator()(V&&, const Context*, Next&) {
+    throw std::runtime_error("the elements");
+  }
+  template <class Next>
+  Pending* signal(const Signal&, Next&) {
+    throw std::runtime_error("the end");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what an operator emits at the end and the end both fail: the first error comes") {
+  Stream<int> source;
+  const auto fails = [](auto stream) { return stream.stream() | step(ThrowsTwice{}, {"throws", {}, Shape::sink}); };
+  SECTION("collect") { fails(source.collect()); }
+  SECTION("partition") { fails(source.partition(2)); }
+  SECTION("partition by key") { fails(source.partition(2, [](int x) { return x; })); }
+  SECTION("partition_unique") { fails(source.partition_unique(2)); }
+  source.emit(1);
+  REQUIRE_THROWS_WITH(source.close(), "the elements");
+}
+
 TEST_CASE("collect keeps elements that can only be moved") {
   Stream<std::unique_ptr<int>> source;
   const auto collected = source.collect().named("bag");

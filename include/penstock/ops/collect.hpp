@@ -86,8 +86,7 @@ class CollectNode final : public Node,
   Pending* take_signal(const Signal& signal) override {
     static_cast<void>(this->at_barrier(signal));  // there is no other outlet
     if (signal.kind != Signal::end || items_.empty()) return outlet.signal(signal);
-    return signal_after(
-        strand(), [&](Join& join) { join.add(flush()); }, [&] { return outlet.signal(signal); });
+    return send_all(strand(), [&] { return flush(); }, [&] { return outlet.signal(signal); });
   }
 
  private:

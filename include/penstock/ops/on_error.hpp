@@ -15,6 +15,7 @@
 #include "penstock/core/stream.hpp"
 #include "penstock/core/view.hpp"
 #include "penstock/ops/detail/alarm.hpp"
+#include "penstock/ops/detail/joined.hpp"
 #include "penstock/ops/detail/pick.hpp"
 
 namespace penstock {
@@ -126,23 +127,6 @@ struct Attempts {
   TimePoint next = TimePoint::min();  // min: at once
   Receipt behind{};                   // of the last one, when that still waits behind
 };
-
-/// Calls all of `sends`, also behind one that throws, and joins what they return.
-template <class... Sends>
-Pending* send_all(Strand& strand, Sends... sends) {
-  Join join{strand};
-  std::exception_ptr error;
-  const auto send = [&](auto& each) {
-    try {
-      join.add(each());
-    } catch (...) {
-      if (!error) error = std::current_exception();
-    }
-  };
-  (send(sends), ...);
-  if (error) std::rethrow_exception(error);
-  return join.finish();
-}
 
 /// How long to wait between attempts.
 class Backoff {

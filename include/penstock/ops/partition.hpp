@@ -233,8 +233,7 @@ class PartitionStep : public StateStep<PartitionStep<T, Items>> {
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
     if (signal.kind == Signal::end && group_.items.size() != 0) {
-      return signal_after(
-          this->node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
+      return send_all(this->node().strand(), [&] { return flush(next); }, [&] { return next.signal(signal); });
     }
     return watermarks_.pass(
         signal, [&](auto look) { look(group_.context); },
@@ -319,7 +318,8 @@ class PartitionByStep : public StateStep<PartitionByStep<T, Fn, Items>> {
       };
       return watermarks_.pass(signal, held, [&](const Signal& passed) { return next.signal(passed); });
     }
-    auto flush_all = [&](Join& join) {
+    auto flush_all = [&] {
+      Join join{this->node().strand()};
       std::exception_ptr error;
       while (!groups_.empty()) {
         Group<Items> group = std::move(groups_[groups_.oldest()].value);
@@ -331,8 +331,9 @@ class PartitionByStep : public StateStep<PartitionByStep<T, Fn, Items>> {
         }
       }
       if (error) std::rethrow_exception(error);
+      return join.finish();
     };
-    return signal_after(this->node().strand(), flush_all, [&] { return next.signal(signal); });
+    return send_all(this->node().strand(), flush_all, [&] { return next.signal(signal); });
   }
   void shut_down() noexcept {
     groups_.for_each([](const auto& item) { item.value.context.drop(stopped_partition); });

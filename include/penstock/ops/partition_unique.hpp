@@ -52,8 +52,7 @@ class PartitionUniqueStep : public StateStep<PartitionUniqueStep<T, Fn>> {
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
     if (signal.kind != Signal::end || elements_.empty()) return next.signal(signal);
-    return signal_after(
-        this->node().strand(), [&](Join& join) { join.add(flush(next)); }, [&] { return next.signal(signal); });
+    return send_all(this->node().strand(), [&] { return flush(next); }, [&] { return next.signal(signal); });
   }
   void shut_down() noexcept {
     elements_.for_each([](const auto& item) {

@@ -3,13 +3,13 @@
 
 #include <array>
 #include <cstddef>
-#include <exception>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/ops/detail/joined.hpp"
 
 namespace penstock {
 
@@ -30,18 +30,7 @@ concept variant_like = requires(const T& value) {
 /// As at one outlet with several branches: every stream gets it, and what is thrown comes after that.
 template <class Outlets>
 Pending* signal_each(Strand& strand, Outlets& outlets, const Signal& signal) {
-  Join join{strand};
-  std::exception_ptr error;
-  const auto send = [&](auto& outlet) {
-    try {
-      join.add(outlet.signal(signal));
-    } catch (...) {
-      if (!error) error = std::current_exception();
-    }
-  };
-  std::apply([&](auto&... each) { (send(each), ...); }, outlets);
-  if (error) std::rethrow_exception(error);
-  return join.finish();
+  return std::apply([&](auto&... each) { return send_all(strand, [&] { return each.signal(signal); }...); }, outlets);
 }
 
 template <element T, class... Predicates>

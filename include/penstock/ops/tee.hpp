@@ -4,7 +4,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <exception>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "penstock/core/stream.hpp"
+#include "penstock/ops/detail/joined.hpp"
 
 namespace penstock {
 namespace detail {
@@ -148,19 +148,8 @@ class TeeStep : public Step {
   /// As at the outlet of a node: every branch gets it, and what is thrown comes after that.
   template <class Next>
   Pending* signal(const Signal& signal, Next& next) {
-    Join join{node().strand()};
-    std::exception_ptr error;
-    const auto send = [&](auto& to) {
-      try {
-        join.add(to.signal(signal));
-      } catch (...) {
-        if (!error) error = std::current_exception();
-      }
-    };
-    each([&]<std::size_t>(auto& branch) { send(branch); });
-    send(next);
-    if (error) std::rethrow_exception(error);
-    return join.finish();
+    const auto on = [&](auto&... to) { return send_all(node().strand(), [&] { return to.signal(signal); }...); };
+    return std::apply([&](auto&... branch) { return on(branch..., next); }, branches_);
   }
 
  private:

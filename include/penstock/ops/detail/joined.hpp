@@ -25,17 +25,19 @@ template <class Next, class Value>
   }
 }
 
-/// Sends a signal on behind what `flush` emits, also when that fails.
-template <class Flush, class Forward>
-Pending* signal_after(Strand& strand, Flush flush, Forward forward) {
+/// Calls all of `sends`, also behind one that throws, and joins what they return; the first exception comes after that.
+template <class... Sends>
+Pending* send_all(Strand& strand, Sends... sends) {
   Join join{strand};
   std::exception_ptr error;
-  try {
-    flush(join);
-  } catch (...) {
-    error = std::current_exception();
-  }
-  join.add(forward());
+  const auto send = [&](auto& each) {
+    try {
+      join.add(each());
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+  };
+  (send(sends), ...);
   if (error) std::rethrow_exception(error);
   return join.finish();
 }
