@@ -97,6 +97,32 @@ TEST_CASE("row 109: a stream is connected to one of two that are merged") {
   REQUIRE(out == std::vector{3, 5});
 }
 
+TEST_CASE("of two streams that have ended and are connected to one, the one that goes on is not held up by the other") {
+  for (const bool last_one_goes_on : {true, false}) {
+    const Stream<int> a, b, both;
+    a.connect(both);
+    b.connect(both);
+    const Probe<int> probe{both};
+    const auto send = [](const Stream<int>& on, Signal signal) {
+      static_cast<void>(penstock::detail::offer(on.outlet(), signal));
+    };
+    for (const auto& stream : {a, b}) {
+      send(stream, {Signal::watermark, 5});
+      send(stream, {Signal::end});
+    }
+    REQUIRE(probe.ended());
+    const Stream<int>& goes_on = last_one_goes_on ? b : a;
+    send(goes_on, {Signal::reopen});
+    CHECK(probe.signals().back().kind == Signal::reopen);
+    goes_on.emit(1);
+    send(goes_on, {Signal::watermark, 9});
+    CHECK(probe.signals().back().kind == Signal::watermark);
+    CHECK(probe.signals().back().value == 9);
+    send(goes_on, {Signal::barrier, 1});
+    CHECK(probe.signals().back().kind == Signal::barrier);
+  }
+}
+
 TEST_CASE("row 110: a stream is disconnected") {
   Stream<int> upstream;
   Stream<int> downstream;

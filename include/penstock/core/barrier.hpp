@@ -53,7 +53,7 @@ inline Receipt Node::send_barrier(const Signal& barrier) {
   return strand_->descend([&] {
     Join join{*strand_};
     join.add(barrier_comes(barrier));
-    if (!outlets_.empty() && !outlets_.front()->ended()) join.add(outlets_.front()->signal(barrier));
+    if (!outlets_.empty()) join.add(outlets_.front()->signal(barrier));
     return Receipt{join.finish()};
   });
 }
@@ -61,9 +61,7 @@ inline Receipt Node::send_barrier(const Signal& barrier) {
 [[gnu::noinline]] inline Pending* Node::barrier_comes(const Signal& barrier) {
   if (graph_->epochs() && info_->state) graph_->epochs()->passes(*info_, barrier.value);
   Join join{*strand_};
-  for (std::size_t i = 1; i < outlets_.size(); ++i) {
-    if (!outlets_[i]->ended()) join.add(outlets_[i]->signal(barrier));
-  }
+  for (std::size_t i = 1; i < outlets_.size(); ++i) join.add(outlets_[i]->signal(barrier));
   return join.finish();
 }
 

@@ -60,9 +60,12 @@ class InletBase {
   friend class OutletBase;
 
   [[gnu::noinline]] Pending* receive_one_of(std::size_t place, const Signal& signal) {
-    if (signal.kind == Signal::end && ++ended_ == upstreams_.size()) return take_signal(signal);
+    if (signal.kind == Signal::end && ++ended_ == upstreams_.size()) {
+      merged_.leave_out(place);
+      return take_signal(signal);
+    }
     if (signal.kind == Signal::reopen && ended_-- == upstreams_.size()) {
-      merged_.take(place, signal, [](const Signal&) {});
+      merged_.begin_anew(place);
       return take_signal(signal);
     }
     Receipt last;  // a later signal waits for those before it

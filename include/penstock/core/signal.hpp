@@ -29,7 +29,7 @@ namespace detail {
 
 /// Makes one sequence of signals out of those of several inputs: the frontier is the least one of the inputs that are not
 /// idle, never goes back, and does not wait for an input that woke up behind it; idle when all are; a barrier when the
-/// last input has delivered it. Ends are left to the operator.
+/// last input has delivered it that has not ended, or any when all have. Ends are left to the operator.
 class InputSignals {
  public:
   explicit InputSignals(std::size_t n) {
@@ -39,6 +39,7 @@ class InputSignals {
   void add() { inputs_.push_back(Input{}); }
   /// There is no such input: it delivers nothing.
   void leave_out(std::size_t i) { inputs_[i].ended = true; }
+  void begin_anew(std::size_t i) { inputs_[i] = Input{}; }
   void remove(std::size_t i) { inputs_.erase(&inputs_[i]); }
   bool ended(std::size_t i) const noexcept { return inputs_[i].ended; }
   bool all_ended() const noexcept {
@@ -51,7 +52,7 @@ class InputSignals {
     Input& input = inputs_[i];
     switch (signal.kind) {
       case Signal::end: input.ended = true; break;
-      case Signal::reopen: input = Input{}; return;
+      case Signal::reopen: return begin_anew(i);
       case Signal::watermark: raise(input.frontier, signal.value); break;
       case Signal::idle: input.idle = true; break;
       case Signal::active: input.idle = false; break;
@@ -66,8 +67,12 @@ class InputSignals {
     bool waits = false;
     std::int64_t frontier = std::numeric_limits<std::int64_t>::max();
     std::int64_t barrier = std::numeric_limits<std::int64_t>::max();
+    std::int64_t behind_end = lowest;
     for (const Input& input : inputs_) {
-      if (input.ended) continue;
+      if (input.ended) {
+        raise(behind_end, input.barrier);
+        continue;
+      }
       live = true;
       lower(barrier, input.barrier);
       if (input.idle) continue;
@@ -76,7 +81,11 @@ class InputSignals {
       waits = true;
       lower(frontier, input.frontier);
     }
-    if (!live) return;
+    if (!live) {
+      // What the operator holds may go on for long behind the last end, and belongs into the snapshot.
+      barrier = behind_end;
+      idle = idle_;
+    }
     if (idle_ && !idle) {
       idle_ = false;
       send(Signal{Signal::active, 0});

@@ -58,7 +58,8 @@ class SourceBase : public Node {
 
   /// Between two elements: at once, or when the one that waits further down is through.
   bool sends_later(const Signal& barrier, Receipt& receipt) final {
-    if (!pump_.active()) return false;
+    // Behind its end nothing is emitted that the barrier could go between.
+    if (!pump_.active() || outlets().front()->ended()) return false;
     barrier_ = barrier;
     receipt = barrier_sent_ = Receipt::waiting(strand(), &info(), Why::order);
     return true;

@@ -309,7 +309,7 @@ class Coordinator final : public Epochs {
     alarm_.cancel();
     if (through.error()) return give_up(through.error());
     try {
-      // What has ended gets no barrier, and does not change any more.
+      // What no barrier comes to does not change.
       for (Info* info : managed_of(graph())) {
         if (goes_into_snapshots(*info) && !was_saved(*info)) save(*info);
       }

@@ -51,7 +51,7 @@ class Alignment {
 
   /// A receipt that settles when the barrier has gone through all that follows.
   Pending* comes(BarrierGate& gate, const Signal& barrier) {
-    if (barrier.value <= given_up_) return nullptr;
+    if (barrier.value <= past_) return nullptr;
     if (!through_.state()) through_ = Receipt::waiting(node_.strand(), &node_.info(), Why::barrier);
     const Receipt through = through_;
     barrier_ = barrier;
@@ -59,13 +59,14 @@ class Alignment {
     review();
     return through.pending() ? through.share() : nullptr;
   }
-  /// A gate has ended: the others do not wait for it.
+  /// A gate has ended: the others do not wait for it, nor for the barrier that comes to it behind the end.
   void review() {
     if (!through_.state()) return;
     for (const BarrierGate* gate : gates_) {
       if (!gate->closed && !gate->ended) return node_.aligning(true);
     }
     const Receipt through = std::exchange(through_, {});
+    past_ = barrier_.value;
     Join join{node_.strand()};
     try {
       for (BarrierGate* gate : gates_) {
@@ -79,7 +80,7 @@ class Alignment {
   }
   /// The epoch is not to be: nobody waits for its barrier any more.
   void give_up(std::int64_t epoch) {
-    given_up_ = epoch;
+    past_ = epoch;
     if (const Receipt through = std::exchange(through_, {}); through.state()) {
       through.settle(stopped("checkpoint: the epoch was given up"));
       open();
@@ -100,7 +101,7 @@ class Alignment {
   std::vector<BarrierGate*> gates_;
   Signal barrier_;
   Receipt through_;
-  std::int64_t given_up_ = 0;
+  std::int64_t past_ = 0;  ///< the last epoch whose barrier went through, or that was given up
   std::uint32_t holders_ = 1;
 };
 
