@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
 #include "penstock/ops/map.hpp"
 #include "penstock/ops/keep_one_per.hpp"
 #include "penstock/ops/rate_limit.hpp"
@@ -29,6 +30,8 @@ using namespace penstock::testing;
 using namespace std::chrono_literals;
 using penstock::test::containing;
 using Ids = std::vector<Ledger::Id>;
+using Fragile = test::Fragile<int>;
+using FragileCopy = test::FragileCopy<int>;
 
 namespace {
 
@@ -62,25 +65,6 @@ struct Log final : Node, Receiver<int, Log> {
 void tell(const Stream<int>& source, Signal signal) {
   source.graph().strand().descend([&] { return Receipt{source.outlet().signal(signal)}; }).get();
 }
-
-/// Copying it fails when `left` is used up, and so does moving it.
-struct Fragile {
-  explicit Fragile(int n) : number(n) {}
-  Fragile(const Fragile& other) : number(other.number) {
-    if (left-- == 0) throw std::runtime_error("no more of them");
-  }
-  Fragile& operator=(const Fragile&) = default;
-  static inline int left = 0;
-  int number;
-};
-
-/// Only copying this one fails.
-struct FragileCopy : Fragile {
-  using Fragile::Fragile;
-  FragileCopy(const FragileCopy&) = default;
-  FragileCopy(FragileCopy&& other) noexcept : Fragile(other.number) {}
-  FragileCopy& operator=(const FragileCopy&) = default;
-};
 
 }  // namespace
 
@@ -340,7 +324,7 @@ TEST_CASE("a buffer whose queue cannot grow keeps all that is in it, with its Re
   VirtualLoop loop;
   Stream<Fragile> source{loop};
   source.buffer(1).sink([&](const Fragile& x, Completion<> done) {
-    seen.push_back(x.number);
+    seen.push_back(x.value);
     open.push_back(std::move(done));
   });
   std::vector<Receipt> receipts;
@@ -416,7 +400,7 @@ TEST_CASE("keep_one_per keeps the newest element of each key") {
 }
 
 TEST_CASE("keep_one_per keeps the older element when the newer one cannot be copied") {
-  const auto last_digit = keep_one_per([](const Fragile& x) { return x.number % 10; });
+  const auto last_digit = keep_one_per([](const Fragile& x) { return x.value % 10; });
   bool copied = false;
   for (int copies = 0; !copied && copies < 10; ++copies) {
     std::vector<int> seen;
@@ -424,7 +408,7 @@ TEST_CASE("keep_one_per keeps the older element when the newer one cannot be cop
     VirtualLoop loop;
     Stream<Fragile> source{loop};
     const auto buffered = source.buffer(10, last_digit).stream();
-    buffered.sink([&](const Fragile& x) { seen.push_back(x.number); });
+    buffered.sink([&](const Fragile& x) { seen.push_back(x.value); });
     source.sink([](const Fragile&) {});  // so that the buffer gets the elements to copy
     Fragile::left = 1000;
     source.emit(Fragile{1}, ledger.issue(1));
@@ -452,10 +436,10 @@ TEST_CASE("a buffer with keep_one_per knows nothing of an element that it could 
   Stream<FragileCopy> source{loop};
   const auto last_digit = [&](const FragileCopy& x) {
     if (calls_left-- == 0) throw std::domain_error("no key");
-    return x.number % 10;
+    return x.value % 10;
   };
   const auto buffered = source.buffer(10, keep_one_per(last_digit)).stream();
-  buffered.sink([&](const FragileCopy& x) { seen.push_back(x.number); });
+  buffered.sink([&](const FragileCopy& x) { seen.push_back(x.value); });
   source.sink([](const FragileCopy&) {});  // so that the buffer gets the elements to copy
   Fragile::left = 0;
   REQUIRE_THROWS_AS(source.emit(FragileCopy{1}), std::runtime_error);
@@ -475,7 +459,7 @@ TEST_CASE("a buffer that drops the oldest keeps it when the newest cannot be cop
   VirtualLoop loop;
   Stream<FragileCopy> source{loop};
   const auto buffered = source.buffer(2, BufferOptions{.overflow = WhenFull::drop_oldest}).stream();
-  buffered.sink([&](const FragileCopy& x) { seen.push_back(x.number); });
+  buffered.sink([&](const FragileCopy& x) { seen.push_back(x.value); });
   source.sink([](const FragileCopy&) {});  // so that the buffer gets the elements to copy
   Fragile::left = 1000;
   for (const int x : {1, 2, 3}) source.emit(FragileCopy{x});

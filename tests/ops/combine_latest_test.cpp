@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
 
 using namespace penstock;
 using namespace penstock::testing;
+using Fragile = test::Fragile<int>;
 
 namespace {
 
@@ -260,42 +262,27 @@ TEST_CASE(
   REQUIRE(both.info().out.get() == tuples.size());
 }
 
-namespace {
-
-/// Copying it fails when `left` is used up, and so does moving it.
-struct OnlyCopied {
-  explicit OnlyCopied(int n) : number(n) {}
-  OnlyCopied(const OnlyCopied& other) : number(other.number) {
-    if (left-- == 0) throw std::runtime_error("no more of them");
-  }
-  OnlyCopied& operator=(const OnlyCopied&) = default;
-  static inline int left = 1000;
-  int number;
-};
-
-}  // namespace
-
 TEST_CASE("combine_latest keeps the newest element until the next one is in its place") {
   for (int copies = 0; copies < 2; ++copies) {
-    OnlyCopied::left = 1000;
-    Stream<OnlyCopied> a;
+    Fragile::left = 1000;
+    Stream<Fragile> a;
     Stream<int> b;
     std::vector<int> out;
-    combine_latest(a, b, emit_on(b)).sink([&](const std::tuple<OnlyCopied, int>& both) {
-      out.push_back(std::get<0>(both).number + std::get<1>(both));
+    combine_latest(a, b, emit_on(b)).sink([&](const std::tuple<Fragile, int>& both) {
+      out.push_back(std::get<0>(both).value + std::get<1>(both));
     });
-    a.emit(OnlyCopied{10});
+    a.emit(Fragile{10});
     b.emit(1);
-    OnlyCopied::left = copies;
+    Fragile::left = copies;
     bool copied = true;
     try {
-      a.emit(OnlyCopied{20});
+      a.emit(Fragile{20});
     } catch (const std::runtime_error&) {
       copied = false;
     }
-    OnlyCopied::left = 1000;
+    Fragile::left = 1000;
     b.emit(2);
-    a.emit(OnlyCopied{30});
+    a.emit(Fragile{30});
     b.emit(3);
     REQUIRE(out == std::vector{11, copied ? 22 : 12, 33});
   }

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
 
 using namespace penstock;
 using testing::Probe;
+using Text = test::FragileCopy<std::string>;
 
 TEST_CASE("pairwise emits every element with the one before it") {
   Stream<std::string> source;
@@ -72,40 +74,23 @@ TEST_CASE("pairwise goes on after a failure behind it, which both elements share
   REQUIRE(ends == std::vector{Outcome::failed, Outcome::failed});
 }
 
-namespace {
-
-/// Copying it fails when `left` is used up.
-struct Copied {
-  explicit Copied(std::string t) : text(std::move(t)) {}
-  Copied(const Copied& other) : text(other.text) {
-    if (left-- == 0) throw std::runtime_error("no more of them");
-  }
-  Copied(Copied&&) noexcept = default;
-  Copied& operator=(Copied&&) noexcept = default;
-  Copied& operator=(const Copied&) = default;
-  static inline int left = 1000;
-  std::string text;
-};
-
-}  // namespace
-
 TEST_CASE("pairwise has the element before when the newer one cannot be copied") {
   bool copied = false;
   for (int copies = 0; !copied && copies < 10; ++copies) {
-    Copied::left = 1000;
-    Stream<Copied> source;
+    Text::left = 1000;
+    Stream<Text> source;
     std::vector<std::string> out;
-    source.pairwise().sink([&](const auto& pair) { out.push_back(pair.first.text + pair.second.text); });
-    source.sink([](const Copied&) {});  // so that pairwise gets the elements to copy
-    source.emit(Copied{"a"});
-    Copied::left = copies;
+    source.pairwise().sink([&](const auto& pair) { out.push_back(pair.first.value + pair.second.value); });
+    source.sink([](const Text&) {});  // so that pairwise gets the elements to copy
+    source.emit(Text{"a"});
+    Text::left = copies;
     try {
-      source.emit(Copied{"b"});
+      source.emit(Text{"b"});
       copied = true;
     } catch (const std::runtime_error&) {
     }
-    Copied::left = 1000;
-    source.emit(Copied{"c"});
+    Text::left = 1000;
+    source.emit(Text{"c"});
     REQUIRE(out == (copied ? std::vector<std::string>{"ab", "bc"} : std::vector<std::string>{"ac"}));
   }
   REQUIRE(copied);

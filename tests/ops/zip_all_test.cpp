@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
 #include "penstock/testing/scripted_sink.hpp"
@@ -14,6 +15,7 @@
 
 using namespace penstock;
 using namespace penstock::testing;
+using Fragile = test::Fragile<int>;
 
 namespace {
 
@@ -186,44 +188,29 @@ TEST_CASE("zip_all with elements that can only be moved") {
   REQUIRE(sum == 3);
 }
 
-namespace {
-
-/// Copying it fails when `left` is used up, and so does moving it.
-struct OnlyCopied {
-  explicit OnlyCopied(int n) : number(n) {}
-  OnlyCopied(const OnlyCopied& other) : number(other.number) {
-    if (left-- == 0) throw std::runtime_error("no more of them");
-  }
-  OnlyCopied& operator=(const OnlyCopied&) = default;
-  static inline int left = 1000;
-  int number;
-};
-
-}  // namespace
-
 TEST_CASE("a zip_all whose vector cannot be made has lost nothing but the element that failed") {
   bool copied = false;
   for (int copies = 0; !copied && copies < 30; ++copies) {
-    Stream<OnlyCopied> a;
-    Stream<OnlyCopied> b;
-    const auto zipped = zip_all<OnlyCopied>({a, b});
+    Stream<Fragile> a;
+    Stream<Fragile> b;
+    const auto zipped = zip_all<Fragile>({a, b});
     Rows rows;
-    zipped.sink([&](const std::vector<OnlyCopied>& row) {
+    zipped.sink([&](const std::vector<Fragile>& row) {
       rows.emplace_back();
-      for (const OnlyCopied& x : row) rows.back().push_back(x.number);
+      for (const Fragile& x : row) rows.back().push_back(x.value);
     });
-    OnlyCopied::left = 1000;
-    for (const int i : {1, 2, 3}) a.emit(OnlyCopied{i});
-    OnlyCopied::left = copies;
+    Fragile::left = 1000;
+    for (const int i : {1, 2, 3}) a.emit(Fragile{i});
+    Fragile::left = copies;
     try {
-      b.emit(OnlyCopied{10});
+      b.emit(Fragile{10});
       copied = true;
     } catch (const std::runtime_error&) {
     }
-    OnlyCopied::left = 1000;
+    Fragile::left = 1000;
     REQUIRE(zipped.info().held.get() == (copied ? 2 : 3));
-    b.emit(OnlyCopied{20});
-    b.emit(OnlyCopied{30});
+    b.emit(Fragile{20});
+    b.emit(Fragile{30});
     REQUIRE(rows == (copied ? Rows{{1, 10}, {2, 20}, {3, 30}} : Rows{{1, 20}, {2, 30}}));
   }
   REQUIRE(copied);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
 #include "penstock/core.hpp"
 #include "penstock/ops/combine_latest.hpp"
 #include "penstock/testing/probe.hpp"
@@ -18,6 +19,7 @@
 
 using namespace penstock;
 using namespace penstock::testing;
+using Fragile = test::FragileCopy<char>;
 
 namespace {
 
@@ -296,34 +298,18 @@ TEST_CASE(
   REQUIRE(both.info().out.get() == tuples.size());
 }
 
-namespace {
-
-/// Copying it fails when `left` is used up, and the next time goes well again.
-struct Copied {
-  explicit Copied(char c) : name(c) {}
-  Copied(const Copied& other) : name(other.name) {
-    if (left-- == 0) throw std::runtime_error("no more of them");
-  }
-  Copied(Copied&&) noexcept = default;
-  Copied& operator=(Copied&&) noexcept = default;
-  static inline int left = 1000;
-  char name;
-};
-
-}  // namespace
-
 TEST_CASE("zip_latest fails an early element that no tuple can be made of, and lets the others go") {
-  Copied::left = 1000;
+  Fragile::left = 1000;
   Stream<int> a;
-  Stream<Copied> b;
+  Stream<Fragile> b;
   Both out;
-  zip_latest(a, b).sink([&](const auto& both) { out.emplace_back(std::get<0>(both), std::get<1>(both).name); });
+  zip_latest(a, b).sink([&](const auto& both) { out.emplace_back(std::get<0>(both), std::get<1>(both).value); });
   std::vector<Told> early(3);
   for (std::size_t i = 0; i < early.size(); ++i) a.emit(static_cast<int>(i) + 1, early[i].ref());
   Told b1;
-  Copied::left = 1;  // for the tuple of the first one, not for that of the second
-  REQUIRE_THROWS_AS(b.emit(Copied{'x'}, b1.ref()), std::runtime_error);
-  Copied::left = 1000;
+  Fragile::left = 1;  // for the tuple of the first one, not for that of the second
+  REQUIRE_THROWS_AS(b.emit(Fragile{'x'}, b1.ref()), std::runtime_error);
+  Fragile::left = 1000;
   std::vector<Outcome> ends;
   for (const Told& each : early) {
     REQUIRE(each.times == 1);
@@ -331,7 +317,7 @@ TEST_CASE("zip_latest fails an early element that no tuple can be made of, and l
   }
   REQUIRE(ends == std::vector{Outcome::done, Outcome::failed, Outcome::done});
   a.emit(4);
-  b.emit(Copied{'y'});
+  b.emit(Fragile{'y'});
   REQUIRE(b1.ending.outcome == Outcome::failed);
   a.emit(5);
   REQUIRE(out == Both{{1, 'x'}, {3, 'x'}, {4, 'x'}, {5, 'y'}});

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
 #include "penstock/testing/scripted_sink.hpp"
@@ -19,6 +20,8 @@
 
 using namespace penstock;
 using namespace penstock::testing;
+using Text = test::FragileCopy<std::string>;
+using OnlyCopied = test::Fragile<std::string>;
 
 namespace {
 
@@ -480,39 +483,17 @@ TEST_CASE("zip is as before when a function throws that copies an element into i
   REQUIRE(out == std::vector{12, 43});
 }
 
-namespace {
-
-/// Copying it fails when `left` is used up.
-struct Copied {
-  explicit Copied(std::string t) : text(std::move(t)) {}
-  Copied(const Copied& other) : text(other.text) {
-    if (left-- == 0) throw std::runtime_error("no more of them");
-  }
-  Copied(Copied&&) noexcept = default;
-  Copied& operator=(const Copied&) = default;
-  static inline int left = 1000;
-  std::string text;
-};
-/// So does moving it, which is copying.
-struct OnlyCopied : Copied {
-  using Copied::Copied;
-  OnlyCopied(const OnlyCopied&) = default;
-  OnlyCopied& operator=(const OnlyCopied&) = default;
-};
-
-}  // namespace
-
 TEST_CASE("a zip whose tuple cannot be made keeps the partners of the element that failed") {
-  Copied::left = 1000;
+  Text::left = 1000;
   bool with_contexts = GENERATE(false, true);
-  Stream<Copied> a;
+  Stream<Text> a;
   Stream<std::string> b;
   Stream<std::string> c;
   std::vector<std::string> out;
-  zip(b, a, c, Copied{"!"}).sink([&](const auto& all) {
-    out.push_back(std::get<0>(all) + std::get<1>(all).text + std::get<2>(all) + std::get<3>(all).text);
+  zip(b, a, c, Text{"!"}).sink([&](const auto& all) {
+    out.push_back(std::get<0>(all) + std::get<1>(all).value + std::get<2>(all) + std::get<3>(all).value);
   });
-  a.sink([](const Copied&) {});  // so that zip gets the elements to copy
+  a.sink([](const Text&) {});  // so that zip gets the elements to copy
   Told first;
   if (with_contexts) {
     b.emit("b1", first.ref());
@@ -520,12 +501,12 @@ TEST_CASE("a zip whose tuple cannot be made keeps the partners of the element th
     b.emit("b1");
   }
   c.emit("c1");
-  SECTION("the element") { Copied::left = 0; }
-  SECTION("a literal") { Copied::left = 1; }
-  REQUIRE_THROWS_AS(a.emit(Copied{"lost"}), std::runtime_error);
-  Copied::left = 1000;
+  SECTION("the element") { Text::left = 0; }
+  SECTION("a literal") { Text::left = 1; }
+  REQUIRE_THROWS_AS(a.emit(Text{"lost"}), std::runtime_error);
+  Text::left = 1000;
   REQUIRE(first.times == 0);
-  a.emit(Copied{"a1"});
+  a.emit(Text{"a1"});
   REQUIRE(out == std::vector<std::string>{"b1a1c1!"});
   REQUIRE(first.times == (with_contexts ? 1 : 0));
 }
@@ -538,20 +519,20 @@ TEST_CASE("a zip of elements that can only be copied is as before when that fail
     Stream<OnlyCopied> c;
     std::vector<std::string> out;
     const auto zipped = zip(a, b, c).stream();
-    zipped.sink([&](const auto& all) { out.push_back(std::get<0>(all).text + std::get<1>(all) + std::get<2>(all).text); });
-    Copied::left = 1000;
+    zipped.sink([&](const auto& all) { out.push_back(std::get<0>(all).value + std::get<1>(all) + std::get<2>(all).value); });
+    Text::left = 1000;
     for (const char* text : {"1", "2", "3", "4", "5", "6"}) {
       a.emit(OnlyCopied{text});
       b.emit(text);
     }
     for (const char* text : {"1", "2"}) c.emit(OnlyCopied{text});
-    Copied::left = copies;
+    Text::left = copies;
     try {
       c.emit(OnlyCopied{"3"});
       copied = true;
     } catch (const std::runtime_error&) {
     }
-    Copied::left = 1000;
+    Text::left = 1000;
     for (const char* text : {"4", "5", "6"}) c.emit(OnlyCopied{text});
     std::vector<std::string> expected{"111", "222", "333", "444", "555", "666"};
     if (!copied && out.size() == 5) expected = {"111", "222", "334", "445", "556"};
