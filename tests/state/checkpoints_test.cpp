@@ -190,6 +190,23 @@ TEST_CASE("a graph has Checkpoints once, or again when the first are gone") {
   CHECK_NOTHROW(Checkpoints(source, often(1h), std::make_unique<MemoryStore>(second)));
 }
 
+TEST_CASE("Checkpoints of a graph that is at work are refused, and it goes on") {
+  Kept kept;
+  VirtualLoop loop;
+  int n = 0;
+  const Source<int> source = numbers(loop, 3);
+  source.delay(1s).named("held").sink([&](int) { ++n; });
+  const auto make = [&] { Checkpoints checkpoints{source, often(), std::make_unique<MemoryStore>(kept)}; };
+  source.start();
+  CHECK_THROWS_WITH(make(), containing("checkpoint: numbers (numbers) is at work already; "));
+  loop.run_for(10ms);
+  CHECK_THROWS_WITH(make(), containing(" is at work already; "));
+  CHECK(kept.empty());
+  loop.run();
+  CHECK(n == 3);
+  make();  // at rest
+}
+
 TEST_CASE("graphs that both have Checkpoints cannot be joined, and stay as they were") {
   VirtualLoop loop;
   Kept kept[2];

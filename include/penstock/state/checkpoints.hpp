@@ -30,7 +30,8 @@ namespace penstock {
 /// thread of its own, and when it is durable the sinks are told to publish. Elements flow all the while. An operator is
 /// known by its name: whatever remembers something needs one.
 ///
-/// Errors: std::logic_error for a graph that cannot do what was asked for, and for a snapshot that does not fit the graph;
+/// Errors: std::logic_error for a graph that cannot do what was asked for or is at work already, and for a snapshot that does
+///         not fit the graph;
 ///         StateError for one that cannot be read; std::system_error for the directory. An epoch that fails or takes
 ///         too long is given up and counted, and the graph goes on; more than `tolerated_failures` in a row are
 ///         reported like errors of background work. An element that fails where nobody deals with it, as no error policy and

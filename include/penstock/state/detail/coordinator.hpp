@@ -59,6 +59,11 @@ class Coordinator final : public Epochs {
     check_promises(graph(), options_.mode, options_.guarantee);
     const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
     for (Node* node : nodes) {
+      // What is on its way would be there twice, or not in the first snapshot.
+      if (node->destroyed() || !node->busy()) continue;
+      refuse(node->info(), "is at work already; Checkpoints are to be made before the streams are started");
+    }
+    for (Node* node : nodes) {
       if (node->destroyed()) continue;
       if (Alignment* alignment = replays() ? nullptr : align(*node)) alignments_.emplace_back(alignment);
     }
