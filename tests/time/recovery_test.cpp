@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -282,6 +283,42 @@ TEST_CASE("a stream that was idle is idle behind the snapshot, and its frontier 
   CHECK(seen.signals()[1].kind == Signal::idle);
   again.emit({9, 1, 2});
   CHECK(seen.signals()[2].kind == Signal::active);
+}
+
+TEST_CASE("a time-out that the run before had not, or that this one has no more, is that of this one") {
+  const auto clock = [](const Stream<Event>& source, Duration idle) {
+    return Stream<Event>{source.event_time(&Event::time, ascending(), {.tell = Tell::element, .idle_timeout = idle})};
+  };
+  const auto clocks = [](const Stream<Event>& source, Duration idle) {
+    return Stream<Event>{
+        source.event_time(&Event::time, per_partition(&Event::key, ascending(), {.idle_timeout = idle}), {.tell = Tell::element})};
+  };
+  // What is told of an element, of 200 ms of nothing and of another element behind a snapshot 20 ms behind the first.
+  const auto told = [](auto times, Duration before, Duration behind) {
+    VirtualLoop loop;
+    const Stream<Event> source{loop};
+    const testing::Probe<Event> probe{times(source, before)};
+    source.emit({7, 1, 1});
+    loop.run_for(20ms);
+    const auto states = restored::save(1, source);
+    VirtualLoop other;
+    const Stream<Event> again{other};
+    const testing::Probe<Event> seen{times(again, behind)};
+    restored::load(again.graph(), states);
+    other.run_for(200ms);
+    again.emit({9, 1, 2});
+    std::vector<Signal::Kind> kinds;
+    for (const Signal& signal : seen.signals()) kinds.push_back(signal.kind);
+    return kinds;
+  };
+  const std::vector<Signal::Kind> is_idle{Signal::watermark, Signal::idle, Signal::active, Signal::watermark};
+  const std::vector<Signal::Kind> is_not{Signal::watermark, Signal::watermark};
+  CHECK(told(clock, 0ms, 50ms) == is_idle);
+  CHECK(told(clocks, 0ms, 50ms) == is_idle);
+  for (const Duration before : {5ms, 50ms}) {
+    CHECK(told(clock, before, 0ms) == is_not);
+    CHECK(told(clocks, before, 0ms) == is_not);
+  }
 }
 
 TEST_CASE("windows and joins that were made otherwise refuse what was saved") {

@@ -63,8 +63,7 @@ class EventTimeNode final : public Node, public Receiver<T, EventTimeNode<T, Fn,
     gauges_.frontier.set(told_);
     idle_ = from.get<bool>();
     came_ = from.get<bool>();
-    alarm_.cancel();
-    detail::load(from, alarm_, this->loop());
+    detail::load(from, alarm_, this->loop(), options_.idle_timeout, idle_);
   }
   void loaded() override {
     tell_again(this->outlet, told_);

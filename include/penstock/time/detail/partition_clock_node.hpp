@@ -133,8 +133,8 @@ class PartitionClockNode final : public BurstNode<PartitionClockNode<T, Fn, Part
         for (bool* each : {&one.idle, &one.came}) *each = from.get<bool>();
         load_held(from, one.held);
       });
-      alarm_.cancel();
-      detail::load(from, alarm_, this->loop());
+      detail::load(from, alarm_, this->loop(), partitions_.idle_timeout, idle_);
+      for (const auto& one : list_) one->idle = one->idle && partitions_.idle_timeout != Duration::zero();
       find_least();
     }
   }

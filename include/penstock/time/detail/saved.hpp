@@ -68,6 +68,13 @@ inline void load(StateReader& from, Timer& alarm, Loop* loop) {
   if (loop) loop->set(alarm, later(loop->now(), left));
 }
 
+/// The same of an alarm that makes a stream idle. The run before may have had no time-out, and this one may have none.
+inline void load(StateReader& from, Timer& alarm, Loop* loop, Duration timeout, bool& idle) {
+  idle = idle && timeout != Duration::zero();
+  if (idle) alarm.cancel();
+  load(from, alarm, timeout != Duration::zero() ? loop : nullptr);
+}
+
 /// Tells those behind a frontier that they heard of before the snapshot.
 inline void tell_again(OutletBase& outlet, EventTime frontier) {
   if (frontier != no_frontier) static_cast<void>(offer(outlet, Signal{Signal::watermark, frontier}));
