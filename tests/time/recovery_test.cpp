@@ -321,6 +321,31 @@ TEST_CASE("a time-out that the run before had not, or that this one has no more,
   }
 }
 
+TEST_CASE("an as-of join whose streams had ended takes what comes of them after all") {
+  struct Quotes {
+    Stream<Event> left, right;
+    Lines lines;
+    Quotes() {
+      const auto joined = asof_join<Outer::left>(timed(left, 0), timed(right, 0));
+      joined.sink([this](const auto& row) { lines.push_back(pair_text(row)); });
+      joined.late_right().sink([this](const auto& late) { lines.push_back(late_text(late)); });
+    }
+  };
+  Quotes before;
+  before.right.emit({5, 1, 100});
+  before.left.emit({6, 1, 1});
+  before.left.close();
+  before.right.close();
+  const auto states = restored::save(1, before.left, before.right);
+  Quotes behind;
+  restored::load(behind.left.graph(), states);
+  behind.right.emit({20, 1, 101});
+  behind.left.emit({21, 1, 2});
+  behind.right.emit({25, 1, 102});
+  CHECK(before.lines == Lines{"1: 1 100"});
+  CHECK(behind.lines == Lines{"1: 2 101"});
+}
+
 TEST_CASE("windows and joins that were made otherwise refuse what was saved") {
   const auto windows = [](const Stream<Event>& source, FixedWindows of) {
     source.event_time(&Event::time, ascending()).key_by(&Event::key).window(of).aggregate(count()).sink([](const auto&) {});

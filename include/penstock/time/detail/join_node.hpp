@@ -81,6 +81,8 @@ class JoinNode : public TwoSides<Self, Left, Right, GatheringNode<Self, Out>>, p
   }
   void load(StateReader& from) final {
     for (EventTime* each : {&sides_[0], &sides_[1], &frontier_}) *each = from.get<EventTime>();
+    // A stream that had ended ends again, unless there is more of it by now.
+    for (EventTime& each : sides_) each = each == frontier_at_end ? no_frontier : each;
     detail::load(from, gauges_);
     gauges_.frontier.set(frontier_);
     this->self().load_held(from);
