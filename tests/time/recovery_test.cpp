@@ -346,6 +346,48 @@ TEST_CASE("an as-of join whose streams had ended takes what comes of them after 
   CHECK(behind.lines == Lines{"1: 2 101"});
 }
 
+TEST_CASE("a window of fewer last elements than before has no more") {
+  std::vector<std::uint64_t> counts;
+  const auto wire = [&](const Stream<Event>& source, std::size_t n) {
+    source.key_by(&Event::key).window(sliding(n)).aggregate(count()).sink([&](const auto& r) { counts.push_back(r.value); });
+  };
+  const Stream<Event> source;
+  wire(source, 4);
+  for (int i = 0; i < 4; ++i) source.emit({i, 1, i});
+  const auto states = restored::save(1, source);
+  const Stream<Event> again;
+  wire(again, 2);
+  restored::load(again.graph(), states);
+  again.emit({4, 1, 4});
+  CHECK(counts == std::vector<std::uint64_t>{1, 2, 3, 4, 2});
+}
+
+TEST_CASE("a key of which the aggregate has refused all is gone, and can be saved before") {
+  struct Picky {
+    int n = 0;
+    void add(const Event& event) {
+      if (event.id < 0) throw std::runtime_error("refused");
+      ++n;
+    }
+    int result() const { return n; }
+  };
+  const auto wire = [](const Stream<Event>& source) {
+    auto results = timed(source, 0).window(sliding(Micros{10})).aggregate(Picky{});
+    results.sink([](const auto&) {});
+    return results;
+  };
+  const Stream<Event> source;
+  const auto results = wire(source);
+  source.emit({1, 1, -1});
+  CHECK_THROWS_WITH(source.emit({2, 2, 1}), "refused");
+  CHECK(results.node().time_gauges()->entries.get() == 0);
+  const auto states = restored::save(1, source);
+  const Stream<Event> again;
+  wire(again);
+  restored::load(again.graph(), states);
+  CHECK(restored::save(2, again) == states);
+}
+
 TEST_CASE("windows and joins that were made otherwise refuse what was saved") {
   const auto windows = [](const Stream<Event>& source, FixedWindows of) {
     source.event_time(&Event::time, ascending()).key_by(&Event::key).window(of).aggregate(count()).sink([](const auto&) {});

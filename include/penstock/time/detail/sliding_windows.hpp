@@ -117,6 +117,7 @@ class SlidingWindowNode final
         } catch (...) {
           item.context.fail(std::current_exception());
           this->failed(std::current_exception());
+          if (!std::exchange(entry.listed, true)) due_.emplace(no_frontier, next.key);  // of which nothing came in
         }
       }
       while (!due_.empty() && due_.begin()->first <= to) {
@@ -237,7 +238,8 @@ class SlidingWindowNode final
     if constexpr (by_count) entry.extent.slide_in(time);
     hold(held_ + 1);
     if constexpr (by_count) {
-      if (entry.items.size() > windows_.n) slide_out_one(entry);
+      // The run before may have had more of them.
+      while (entry.items.size() > windows_.n) slide_out_one(entry);
     } else if (!std::exchange(entry.listed, true)) {
       due_.emplace(over(entry), key);
     }
@@ -303,7 +305,9 @@ class SlidingWindowNode final
     }
   }
   /// The frontier at which the oldest element is in no later one's window.
-  EventTime over(const Entry& entry) const noexcept { return later_by(entry.items[0].time, span()); }
+  EventTime over(const Entry& entry) const noexcept {
+    return entry.items.empty() ? no_frontier : later_by(entry.items[0].time, span());
+  }
   void hold(std::size_t n) noexcept {
     held_ = n;
     this->besides(n);
