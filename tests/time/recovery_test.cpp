@@ -346,6 +346,34 @@ TEST_CASE("an as-of join whose streams had ended takes what comes of them after 
   CHECK(behind.lines == Lines{"1: 2 101"});
 }
 
+TEST_CASE("windows with another lateness than before come all, and each once") {
+  // Final results of two runs.
+  const auto results = [](FixedWindows windows, EventTime before, EventTime behind) {
+    Lines lines;
+    const auto wire = [&](const Stream<Event>& source, EventTime lateness) {
+      timed(source, 0)
+          .window(windows, {.lateness = Micros{lateness}, .output = Output::append})
+          .aggregate(count())
+          .sink([&](const auto& result) { lines.push_back(text(result.window) + std::to_string(result.value)); });
+    };
+    const Stream<Event> source;
+    wire(source, before);
+    for (int i = 0; i < 6; ++i) source.emit({i * 5, 1, i});
+    const auto states = restored::save(1, source);
+    const Stream<Event> again;
+    wire(again, behind);
+    restored::load(again.graph(), states);
+    for (int i = 6; i < 14; ++i) again.emit({i * 5, 1, i});
+    again.close();
+    return lines;
+  };
+  for (const auto windows : {tumbling(10us), hopping(10us, 5us)}) {
+    const Lines all = results(windows, 0, 0);
+    CHECK(results(windows, 10, 0) == all);
+    CHECK(results(windows, 0, 10) == all);
+  }
+}
+
 TEST_CASE("a window of fewer last elements than before has no more") {
   std::vector<std::uint64_t> counts;
   const auto wire = [&](const Stream<Event>& source, std::size_t n) {

@@ -84,17 +84,14 @@ class FixedWindowNode final
     } else if (options_.output == Output::update) {
       fire_changed(from, to);
     } else {
-      const EventTime shift = options_.output == Output::append ? lateness_ : 0;
-      each_window(slots_, windows_, reach(), from == no_frontier ? from : earlier_by(from, shift),
-                  end ? to : earlier_by(to, shift), [this](EventTime start) { fire_window(start, Timing::on_time); });
+      each_window(slots_, windows_, reach(), fired_, end ? to : shifted(to),
+                  [this](EventTime start) { fire_window(start, Timing::on_time); });
       if (early_ != 0 && !end && passes_multiple(early_, from, to)) fire_early(to);
     }
     clean(end ? to : earlier_by(to, lateness_));
+    if (!end) fired_ = std::max(fired_, shifted(to));
   }
-  /// Results of `append` come so much behind the end of their windows.
-  EventTime held_back(EventTime frontier) const noexcept {
-    return options_.output == Output::append ? earlier_by(frontier, lateness_) : frontier;
-  }
+  EventTime held_back(EventTime) const noexcept { return fired_; }
   void drop_all(const char* reason) noexcept {
     for (auto& [start, keys] : refs_) {
       for (auto& [key, context] : keys) context.drop(reason);
@@ -134,6 +131,7 @@ class FixedWindowNode final
         for (const Key* key : ordered(keys)) to.put(*key);
       }
       detail::save(to, alarm_, this->loop());
+      to.put(fired_);
     }
   }
   void load_windows(StateReader& from) {
@@ -160,6 +158,7 @@ class FixedWindowNode final
         load_each(from, [&] { keys.insert(from.get<Key>()); });
       });
       detail::load(from, alarm_, this->loop());
+      fired_ = from.left() != 0 ? from.get<EventTime>() : shifted(this->frontier());  // older ones have no more
     }
   }
 
@@ -248,6 +247,10 @@ class FixedWindowNode final
 
   auto first_in(EventTime start) { return slots_.lower_bound(start); }
 
+  /// Results of `append` come so much behind the end of their windows.
+  EventTime shifted(EventTime frontier) const noexcept {
+    return options_.output == Output::append ? earlier_by(frontier, lateness_) : frontier;
+  }
   EventTime reach() const noexcept { return shared_ ? windows_.size : 1; }
   Timing timing(EventTime start, EventTime from, EventTime to) const noexcept {
     const EventTime end = start + windows_.size;
@@ -408,6 +411,7 @@ class FixedWindowNode final
   bool plain_ = options_.output != Output::update && options_.output != Output::complete && !has_early_results(options_) &&
                 (!several_ || shared_);
   bool news_ = false;  // an element since the results before
+  EventTime fired_ = no_frontier;  // windows that end here or before were told; the run before may have had another lateness
   Slot* last_ = nullptr;  // where the last element went
   std::map<EventTime, Slot> slots_;  // by their start
   std::size_t entries_ = 0;
