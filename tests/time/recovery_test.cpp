@@ -442,3 +442,12 @@ TEST_CASE("what holds elements that no snapshot can hold says so") {
   CHECK(joined.info().recovery == Recovery::state);
   CHECK(joined.info().state == nullptr);
 }
+
+TEST_CASE("sessions that are refused because there are too many are not remembered") {
+  const Stream<Event> source;
+  timed(source, 0).window(session(5us), {.max_entries = 1}).aggregate(count()).sink([](const auto&) {});
+  source.emit({1, 1, 1});
+  const auto states = restored::save(1, source);
+  CHECK_THROWS_AS(source.emit({1, 2, 1}), Overflow);
+  CHECK(restored::save(2, source) == states);
+}

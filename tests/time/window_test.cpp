@@ -179,6 +179,22 @@ TEST_CASE("an element that the aggregate refuses has failed, and nothing else ha
   CHECK(told.results.front() == "a0:2o0");
 }
 
+TEST_CASE("an element that the aggregate refuses leaves no window behind") {
+  const auto check = [](auto windows, const char* result) {
+    const Stream<Event> source;
+    Told told;
+    const auto counts = timed(source).key_by(&Event::key).window(windows).aggregate(Count{});
+    told(counts);
+    CHECK_THROWS_WITH(source.emit({1, "refused"}), "refused");
+    CHECK(counts.node().time_gauges()->entries.get() == 0);
+    source.emit({1, "a"});
+    source.close();
+    CHECK(told.results == std::vector<std::string>{result});
+  };
+  check(tumbling(10us), "a0:1o0");
+  check(session(10us), "a1:1o0");
+}
+
 TEST_CASE("metadata is held until the window is over, and dropped with what comes too late") {
   const Stream<Event> source;
   std::vector<std::string> endings;

@@ -67,9 +67,7 @@ class FixedWindowNode final
     if (last_ && static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(last_->start) <
                      static_cast<std::uint64_t>(slot_) &&
         last_->first_end > this->frontier() && context.size() == 0 && plain_) [[likely]] {
-      State& state = state_of(*last_, this->run(key_, std::as_const(value)));
-      this->run_add(aggregate_, state, std::as_const(value));
-      return;
+      return add_to(*last_, this->run(key_, std::as_const(value)), std::as_const(value));
     }
     add_with_care(std::forward<V>(value), time, context);
   }
@@ -190,16 +188,21 @@ class FixedWindowNode final
     return slot;
   }
   template <class K>
-  State& state_of(Slot& slot, K&& key) {
-    auto at = slot.states.find(key);
-    if (at != slot.states.end()) [[likely]] return at->second;
+  [[gnu::always_inline]] void add_to(Slot& slot, K&& key, const T& value) {
+    const auto at = slot.states.find(key);
+    if (at != slot.states.end()) [[likely]] return this->run_add(aggregate_, at->second, value);
+    add_new(slot, Key(std::forward<K>(key)), value);
+  }
+  /// The first of a key. Nothing of it is left where the aggregate throws.
+  [[gnu::noinline]] void add_new(Slot& slot, Key&& key, const T& value) {
     if (options_.max_entries != 0 && entries_ == options_.max_entries) {
       throw Overflow(this->info().label() + ": " + std::to_string(entries_) +
                      " open pairs of a key and a window, which is max_entries");
     }
-    at = slot.states.emplace(Key(std::forward<K>(key)), aggregate_.create()).first;
+    State state = aggregate_.create();
+    this->run_add(aggregate_, state, value);
+    slot.states.emplace(std::move(key), std::move(state));
     entries(entries_ + 1);
-    return at->second;
   }
 
   template <class V>
@@ -223,7 +226,7 @@ class FixedWindowNode final
     }
   }
   void add_to(Slot& slot, const Key& key, const T& value, const Context& context) {
-    this->run_add(aggregate_, state_of(slot, key), value);
+    add_to(slot, key, value);
     if (context.size() != 0) refs_[slot.start][key].append(context);
     last_ = &slot;
   }

@@ -76,9 +76,9 @@ class SessionWindowNode final
       return this->came_too_late(std::forward<V>(value), context);
     }
     if (window.end <= this->frontier()) this->gauges_.late.add();
-    std::vector<Session>& list = (known != sessions_.end() ? known->second : sessions_[key]).list;
-    Session& session = first == last ? insert(list, first, window, key) : join(list, first, last, window, key);
-    this->run_add(aggregate_, session.state, std::as_const(value));
+    Session& session = first == last ? insert(key, first, window, std::as_const(value))
+                                     : join(known->second.list, first, last, window, key);
+    if (first != last) this->run_add(aggregate_, session.state, std::as_const(value));
     session.news = news_ = true;
     ++session.count;
     if (context.size() != 0) session.refs.append(context);
@@ -235,13 +235,16 @@ class SessionWindowNode final
     const Key* key;
   };
 
-  Session& insert(std::vector<Session>& list, std::size_t place, Window window, const Key& key) {
+  /// Nothing of it is left where the aggregate throws.
+  Session& insert(const Key& key, std::size_t place, Window window, const T& value) {
     if (options_.max_entries != 0 && entries_ == options_.max_entries) {
       throw Overflow(this->info().label() + ": " + std::to_string(entries_) +
                      " open sessions, which is max_entries");
     }
-    const auto at = list.begin() + static_cast<std::ptrdiff_t>(place);
-    list.insert(at, Session{window, aggregate_.create(), 0, 0, {}});
+    State state = aggregate_.create();
+    this->run_add(aggregate_, state, value);
+    std::vector<Session>& list = sessions_[key].list;
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(place), Session{window, std::move(state), 0, 0, {}});
     ++entries_;
     count();
     look_again(list[place], key);
