@@ -416,6 +416,31 @@ TEST_CASE("a key of which the aggregate has refused all is gone, and can be save
   CHECK(restored::save(2, again) == states);
 }
 
+TEST_CASE("rows of a table that stayed expire by their times, and are refused without any") {
+  const auto wire = [](const auto& left, const auto& table, RowLife life, Lines& lines) {
+    enrich<Outer::left>(left, table, life).sink([&](const auto& row) { lines.push_back(pair_text(row)); });
+  };
+  Lines lines;
+  const Stream<Event> left, table;
+  wire(timed(left, 0), timed(table, 0), rows_stay(), lines);
+  table.emit({10, 1, 100});
+  const auto states = restored::save(1, left, table);
+  const Stream<Event> left_again, table_again;
+  wire(timed(left_again, 0), timed(table_again, 0), rows_expire_after(5us), lines);
+  restored::load(left_again.graph(), states);
+  left_again.emit({11, 1, 1});
+  left_again.emit({15, 1, 2});
+  CHECK(lines == Lines{"1: 1 100", "1: 2 -1"});
+
+  const Stream<Event> a, b;
+  wire(a.key_by(&Event::key), b.key_by(&Event::key), rows_stay(), lines);
+  b.emit({10, 1, 100});
+  const auto timeless = restored::save(1, a, b);
+  const Stream<Event> c, d;
+  wire(c.key_by(&Event::key), d.key_by(&Event::key), rows_expire_after(5us), lines);
+  CHECK_THROWS_WITH(restored::load(c.graph(), timeless), Catch::Contains("its rows have no times, and now they expire"));
+}
+
 TEST_CASE("windows and joins that were made otherwise refuse what was saved") {
   const auto windows = [](const Stream<Event>& source, FixedWindows of) {
     source.event_time(&Event::time, ascending()).key_by(&Event::key).window(of).aggregate(count()).sink([](const auto&) {});

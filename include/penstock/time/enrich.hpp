@@ -113,6 +113,7 @@ class EnrichNode final
         auto key = from.get<Key>();
         auto row = from.get<Row>();
         const Stored stored{std::move(row), from.get<EventTime>()};
+        if (life_ != 0 && stored.time == no_event_time) from.fail("its rows have no times, and now they expire");
         if (life_ != 0) due_.emplace(over(stored), key);
         table_.emplace(std::move(key), stored);
       });
@@ -154,7 +155,7 @@ class EnrichNode final
   template <class V>
   void put(V&& value, const Context* context) {
     Key key(run(row_key_, std::as_const(value)));
-    const EventTime time = life_ == 0 ? no_event_time : context->event_time();
+    const EventTime time = context ? context->event_time() : no_event_time;
     const auto [at, is_new] = table_.insert_or_assign(key, Stored{Row(std::forward<V>(value)), time});
     if (!is_new) return this->info().leaves_out();  // in place of the one before it
     if (life_ != 0) due_.emplace(over(at->second), std::move(key));
