@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -175,6 +177,73 @@ TEST_CASE("wait on an idle loop runs it, reports what goes wrong meanwhile, and 
   REQUIRE_THROWS_WITH(loop.run(), "background");
   penstock::Flag never;
   REQUIRE_THROWS_AS(loop.wait(never), std::logic_error);
+}
+
+TEST_CASE("a wait that a stop ends says so") {
+  EventLoop loop;
+  penstock::Flag never;
+  loop.post(task([&] { loop.stop(); }));
+  const auto guard = asio::make_work_guard(loop.executor());
+  REQUIRE_THROWS_WITH(loop.wait(never), penstock::test::containing("stopped"));
+  REQUIRE_THROWS_WITH(loop.wait(never), penstock::test::containing("stopped"));
+}
+
+TEST_CASE("run_for runs the loop, also for the longest time there is") {
+  EventLoop loop;
+  int ran = 0;
+  loop.post(task([&] { ++ran; }));
+  loop.run_for(penstock::Duration::max());
+  REQUIRE(ran == 1);
+  loop.post(task([&] { ++ran; }));
+  loop.run_for(std::chrono::duration<double>{10});
+  REQUIRE(ran == 2);
+}
+
+TEST_CASE("a loop that is being run gets no thread of its own") {
+  EventLoop loop;
+  std::string said;
+  loop.post(task([&] {
+    try {
+      loop.start_thread();
+    } catch (const std::logic_error& error) {
+      said = error.what();
+    }
+    loop.stop();
+  }));
+  loop.run_for(penstock::Duration::max());
+  REQUIRE_THAT(said, penstock::test::containing("start_thread:"));
+  REQUIRE_NOTHROW(loop.restart());
+}
+
+TEST_CASE("another thread may take an error while run looks for one") {
+  EventLoop loop;
+  std::atomic<bool> over{false};
+  int taken = 0;
+  std::thread taker([&] {
+    while (!over) taken += loop.take_error() != nullptr;
+  });
+  int thrown = 0;
+  for (int i = 0; i < 1000; ++i) {
+    loop.report(std::make_exception_ptr(std::runtime_error("reported")));
+    try {
+      loop.poll();
+    } catch (const std::runtime_error&) {
+      ++thrown;
+    }
+  }
+  over = true;
+  taker.join();
+  REQUIRE(taken + thrown == 1000);
+}
+
+TEST_CASE("a sleep may be cancelled when its loop has ended") {
+  asio::cancellation_signal signal;
+  {
+    EventLoop loop;
+    async_sleep(loop, 1h, asio::bind_cancellation_slot(signal.slot(), [](boost::system::error_code) {}));
+    REQUIRE(signal.slot().has_handler());
+  }
+  REQUIRE_FALSE(signal.slot().has_handler());
 }
 
 TEST_CASE("row 73: inside a running loop, a graph on a loop with its own thread delivers while the caller sleeps") {

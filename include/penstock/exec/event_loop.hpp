@@ -95,7 +95,9 @@ class EventLoop final : public AsioLoop {
   template <class Rep, class Period>
   void run_for(std::chrono::duration<Rep, Period> time) {
     const Inside inside = enter("run_for");
-    owned_->run_for(time);
+    using Clock = std::chrono::steady_clock;
+    const TimePoint end = detail::later(now(), std::chrono::duration_cast<Duration>(time));
+    owned_->run_until(Clock::time_point{std::chrono::duration_cast<Clock::duration>(end.time_since_epoch())});
     throw_error();
   }
   /// Runs what is ready, without waiting for anything.
@@ -121,6 +123,7 @@ class EventLoop final : public AsioLoop {
   void start_thread() {
     own("start_thread");
     if (thread_.joinable()) detail::misuse("start_thread: the loop has a thread already");
+    if (runner_.load() != std::thread::id{}) wrong("start_thread", ": the loop is being run already");
     keep_ = true;
     ++work_;
     guard();
@@ -332,17 +335,16 @@ class EventLoop final : public AsioLoop {
   void run_until(const Flag& done) {
     if (owned_ && !take_over()) return;
     const Inside inside{owned_ ? this : nullptr};
-    if (stopped_) detail::misuse("wait: the loop was stopped before that was done what is waited for");
     if (known_->stopped()) known_->restart();
     while (!done.is_set()) {
-      std::size_t ran = 1;
+      std::size_t ran = stopped_ ? 0 : 1;  // behind the restart, so that no stop is lost
       try {
-        ran = known_->run_one();
+        if (ran != 0) ran = known_->run_one();
       } catch (...) {
         report(std::current_exception());
       }
       if (ran == 0 && !done.is_set()) {
-        detail::misuse("wait: the loop ran out of work before that was done what is waited for");
+        wrong("wait: the loop ", stopped_ ? "was stopped" : "ran out of work", " before that was done what is waited for");
       }
     }
   }
@@ -420,7 +422,7 @@ class EventLoop final : public AsioLoop {
   }
 
   void throw_error() {
-    if (error_) std::rethrow_exception(take_error());
+    if (std::exception_ptr error = take_error()) std::rethrow_exception(std::move(error));
   }
 
   void discard() noexcept {

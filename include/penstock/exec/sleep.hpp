@@ -32,14 +32,16 @@ class Sleep final : public Timer, public Pooled {
   }
 
   void run() override {
-    auto slot = asio::get_associated_cancellation_slot(handler_);
-    if (slot.is_connected()) slot.clear();
+    let_go();
     auto finish = [handler = std::move(handler_), result = result_]() mutable { std::move(handler)(result); };
     const auto work = std::move(work_);
     delete this;
     asio::dispatch(work.get_executor(), std::move(finish));
   }
-  void discard() noexcept override { delete this; }
+  void discard() noexcept override {
+    let_go();
+    delete this;
+  }
 
  private:
   Sleep(Loop& loop, Handler&& handler)
@@ -47,6 +49,11 @@ class Sleep final : public Timer, public Pooled {
         handler_(std::move(handler)),
         work_(asio::get_associated_executor(handler_, AsioLoop::executor_of(loop))) {}
 
+  /// Nobody can cancel it any more.
+  void let_go() noexcept {
+    auto slot = asio::get_associated_cancellation_slot(handler_);
+    if (slot.is_connected()) slot.clear();
+  }
   void stop() {
     result_ = asio::error::operation_aborted;
     loop_.set(*this, loop_.now());
