@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
 #include "penstock/ops/map.hpp"
 #include "penstock/sinks/sink.hpp"
 #include "penstock/testing/ledger.hpp"
@@ -158,4 +160,33 @@ TEST_CASE("latest keeps one watermark of several between which it drops, and oth
   REQUIRE(log ==
           std::vector<std::string>{"0", "watermark 500", idle, active, "watermark 999", "1000", "watermark 1000"});
   REQUIRE(newest.info().dropped.get() == 999);
+}
+
+TEMPLATE_TEST_CASE("latest keeps the older element when the newer one cannot be copied", "", test::Fragile<int>,
+                   test::FragileCopy<int>) {
+  bool copied = false;
+  for (int copies = 0; !copied && copies < 10; ++copies) {
+    std::vector<int> seen;
+    Ledger ledger;
+    VirtualLoop loop;
+    Stream<TestType> source{loop};
+    const auto newest = source.latest().stream();
+    newest.sink([&](const TestType& x) { seen.push_back(x.value); });
+    source.sink([](const TestType&) {});  // so that latest gets the elements to copy
+    TestType::left = 1000;
+    source.emit(TestType{1}, ledger.issue(1));
+    TestType::left = copies;
+    try {
+      source.emit(TestType{2}, ledger.issue(2));
+      copied = true;
+    } catch (const std::runtime_error&) {
+    }
+    TestType::left = 1000;
+    loop.run();
+    REQUIRE(seen == std::vector{copied ? 2 : 1});
+    REQUIRE(newest.info().dropped.get() == (copied ? 1 : 0));
+    REQUIRE(ledger.dropped() == (copied ? Ids{1} : Ids{}));
+    ledger.check();
+  }
+  REQUIRE(copied);
 }

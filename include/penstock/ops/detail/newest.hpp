@@ -19,13 +19,14 @@ class NewestNode : public LineNode<Self, T>, public Receiver<T, Self> {
   template <class V>
   Pending* take(V&& value, const Context* context) {
     this->info().took();
-    if (this->elements_ != 0) {
-      std::size_t place = this->line_.size() - 1;
+    const bool newer = this->elements_ != 0;
+    this->add(std::forward<V>(value), Context::of(context));  // first: when that fails the older one is still there
+    if (newer) {
+      std::size_t place = this->line_.size() - 2;
       while (!this->line_[place].value) --place;
       this->lose(this->line_[place].context, "a newer element came");
       this->take_out(place);
     }
-    this->add(std::forward<V>(value), Context::of(context));
     this->owner().came();
     return nullptr;
   }
