@@ -104,3 +104,14 @@ TEST_CASE("what is in work when the graph ends is dropped") {
   REQUIRE(sink.open() == 0);
   REQUIRE_THROWS_AS(sink.complete(), std::out_of_range);
 }
+
+TEST_CASE("work that takes the longest time there is does not end") {
+  VirtualLoop loop;
+  Stream<int> source{loop};
+  ScriptedSink<int> sink{source, {.takes = Duration::max()}};
+  loop.run_for(Duration{1});
+  const Receipt receipt = source.push(1);
+  loop.run_for(std::chrono::hours{1});
+  REQUIRE(receipt.pending());
+  REQUIRE(sink.open() == 1);
+}

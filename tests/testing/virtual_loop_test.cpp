@@ -151,6 +151,16 @@ TEST_CASE("run_until runs what is due and leaves the clock there; run_ready does
   REQUIRE(log == std::vector<int>{1, 2});
 }
 
+TEST_CASE("run_for the longest time there is runs everything") {
+  VirtualLoop loop;
+  std::vector<int> log;
+  Note a{log, 1};
+  loop.run_for(1ms);
+  loop.set(a, TimePoint{9ms});
+  loop.run_for(penstock::Duration::max());
+  REQUIRE(log == std::vector<int>{1});
+}
+
 TEST_CASE("a seed decides the order of ready tasks, and the same seed gives the same run") {
   auto play = [](std::uint64_t seed) {
     VirtualLoop loop{seed};

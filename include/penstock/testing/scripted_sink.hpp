@@ -97,7 +97,7 @@ class ScriptedNode final : public Node, public Receiver<T, ScriptedNode<T>> {
       return nullptr;
     }
     auto work = std::make_unique<Work>(*this, std::forward<V>(value), Context::of(context), fails);
-    if (!script_.stalled) clock().set(*work, clock().now() + duration());
+    if (!script_.stalled) clock().set(*work, penstock::detail::later(clock().now(), duration()));
     open_.push_back(std::move(work));
     log_->most_open = std::max(log_->most_open, open_.size());
     return open_.back()->receipt.share();

@@ -60,7 +60,7 @@ class VirtualLoop final : public AsioLoop {
   std::size_t run_ready() { return drive(now_, nullptr); }
   /// Runs everything up to and including `time`, where the clock then stands.
   std::size_t run_until(TimePoint time) { return drive(time, nullptr); }
-  std::size_t run_for(Duration time) { return drive(now_ + time, nullptr); }
+  std::size_t run_for(Duration time) { return drive(detail::later(now_, time), nullptr); }
   /// Like `run`, but where other threads work for this loop (`work_started`) it sleeps until they have handed
   /// over.
   std::size_t run_with_threads() {
