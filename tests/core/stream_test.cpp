@@ -318,3 +318,41 @@ TEST_CASE("the user's own operator is applied with | or apply, and needs no regi
   REQUIRE(piped.values() == std::vector{2});
   REQUIRE(applied.values() == std::vector{20});
 }
+
+TEST_CASE("an end that a sink sends does not overtake the element that is under way") {
+  const bool looped = GENERATE(false, true);
+  VirtualLoop loop;
+  const Stream<int> source = looped ? Stream<int>{loop} : Stream<int>{};
+  std::string refused;
+  source.sink([&](int x) {
+    if (x != 2) return;
+    source.close();
+    source.close();
+    try {
+      source.emit(3);
+    } catch (const std::logic_error& error) {
+      refused = error.what();
+    }
+  });
+  const Probe<int> direct{source};
+  const Probe<std::vector<int>> collected{source.collect()};
+  source.emit(1);
+  CHECK_FALSE(direct.ended());
+  source.emit(2);
+  CHECK(direct.values() == std::vector{1, 2});
+  CHECK(direct.signals().size() == 1);
+  CHECK(direct.ended());
+  CHECK(collected.values() == std::vector<std::vector<int>>{{1, 2}});
+  CHECK_FALSE(refused.empty());
+  CHECK_THROWS_WITH(source.emit(4), test::containing("emit: the stream was closed before"));
+}
+
+TEST_CASE("what goes wrong in the flush of an end that a sink sends is told to whoever emits the element") {
+  const Stream<int> source;
+  source.sink([&](int) { source.close(); });
+  source.collect().sink([](const std::vector<int>&) { throw std::runtime_error("disk full"); });
+  const Probe<int> probe{source};
+  CHECK_THROWS_WITH(source.emit(1), "disk full");
+  CHECK(probe.values() == std::vector{1});
+  CHECK(probe.ended());
+}

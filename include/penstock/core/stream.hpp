@@ -103,10 +103,9 @@ class Stream : public Handle, public Operators<Stream<T>> {
     return detail::offer(*outlet_, std::move(value), context);
   }
 
-  /// Ends the stream: every operator flushes what it holds. Nothing can be emitted here afterwards. Waits like `emit`.
-  void close() const {
-    detail::wait_for(*outlet_, [this] { return push_end(); });
-  }
+  /// Ends the stream: every operator flushes what it holds. Nothing can be emitted here afterwards. Waits like `emit`; in a
+  /// sink the end comes behind the element under way.
+  void close() const { detail::close(*outlet_); }
   /// The same for any Asio completion token, with `void(std::exception_ptr)`.
   template <class Token>
   auto async_close(Token&& token) const {

@@ -99,13 +99,40 @@ class StreamNode final : public StreamNodeBase, public Receiver<T, StreamNode<T>
   return outlet;
 }
 
-/// Ends what is behind `outlet`, unless that has happened.
-[[gnu::noinline]] inline Receipt offer_end(OutletBase& outlet) {
+/// Sends the end into what is behind `outlet`, unless that has happened.
+[[gnu::noinline]] inline Receipt offer_end_now(OutletBase& outlet) {
   if (outlet.ended()) return {};
   return outlet.strand().descend([&] {
     auto* source = dynamic_cast<StreamNodeBase*>(outlet.node());
     return Receipt{source ? source->end() : outlet.signal({Signal::end})};
   });
+}
+
+/// The same behind the element under way, which the end would overtake on the branches that it has not come to.
+[[gnu::noinline]] inline Receipt offer_end(OutletBase& outlet) {
+  struct Behind final : Task {
+    Behind(OutletBase& o, Receipt r) : alive(*o.node()), outlet(o), receipt(std::move(r)) {}
+    void run() override {
+      send_behind(receipt, [this] { return offer_end_now(outlet); });
+      delete this;
+    }
+    void discard() noexcept override { delete this; }
+    NodeHandle alive;
+    OutletBase& outlet;
+    Receipt receipt;
+  };
+  if (!outlet.strand().descending() || outlet.ended()) return offer_end_now(outlet);
+  const Receipt receipt = Receipt::waiting(outlet.strand(), &outlet.node()->info(), Why::order);
+  outlet.strand().after(*new Behind{outlet, receipt});
+  return receipt;
+}
+
+[[gnu::noinline]] inline void close(OutletBase& outlet) {
+  const Loop* const loop = outlet.strand().loop();
+  if ((loop && loop->position() == Position::elsewhere) || !outlet.strand().descending()) {
+    return wait_for(outlet, [&] { return offer_end_now(outlet); });
+  }
+  if (const Receipt receipt = offer_end(outlet); receipt.pending()) outlet.unwaited().keep(receipt);
 }
 
 }  // namespace penstock::detail
