@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -12,6 +14,25 @@
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
 #include "random_joins.hpp"
+
+namespace {
+
+/// Not even equal to itself where `x` is not a number.
+struct Place {
+  double x;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+struct Visit {
+  penstock::EventTime time;
+  Place place;
+};
+
+}  // namespace
+
+template <>
+struct std::hash<Place> {
+  std::size_t operator()(const Place& place) const { return std::hash<double>{}(place.x); }
+};
 
 using namespace penstock;
 using namespace random_joins;
@@ -125,4 +146,17 @@ TEST_CASE("without expiry no event time is needed; with it there is a sentence; 
   enrich(other.key_by(&Event::key), prices.key_by(&Event::key), rows_expire_after(Micros{1})).sink([](const auto&) {});
   CHECK_THROWS_WITH(prices.emit({0, 1, 5}), "enrich: the elements have no event time; put event_time(...) before");
   CHECK_THROWS_WITH(rows_expire_after(Micros{0}), "rows_expire_after: the time must be at least a microsecond");
+}
+
+TEST_CASE("enrich: a key that is not equal to itself has no partner, and holds up nothing") {
+  const auto places = [](const Stream<Visit>& source) {
+    return source.event_time(&Visit::time, ascending(), {.tell = Tell::element}).key_by(&Visit::place);
+  };
+  const Stream<Visit> left, right;
+  int rows = 0;
+  enrich<Outer::left>(places(left), places(right), rows_expire_after(Micros{5})).sink([&](const auto&) { ++rows; });
+  right.emit({1, {std::nan("")}});
+  left.emit({20, {2.0}});  // the frontier passes the row
+  left.emit({30, {2.0}});
+  CHECK(rows == 2);
 }

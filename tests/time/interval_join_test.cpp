@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -15,6 +17,25 @@
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
 #include "penstock/time/event_time.hpp"
+
+namespace {
+
+/// Not even equal to itself where `x` is not a number.
+struct Place {
+  double x;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+struct Visit {
+  penstock::EventTime time;
+  Place place;
+};
+
+}  // namespace
+
+template <>
+struct std::hash<Place> {
+  std::size_t operator()(const Place& place) const { return std::hash<double>{}(place.x); }
+};
 
 using namespace penstock;
 using testing::Probe;
@@ -197,4 +218,18 @@ TEST_CASE("interval_join: bad bounds and too many elements get a sentence") {
   interval_join(timed(left, 0), timed(right, 0), between(Micros{0}, Micros{5}), 1).sink([](const auto&) {});
   left.emit({10, 1, 1});
   CHECK_THROWS_WITH(left.emit({10, 1, 1}), Catch::Contains("max_held"));
+}
+
+TEST_CASE("interval_join: a key that is not equal to itself has no partner, and holds up nothing") {
+  const auto places = [](const Stream<Visit>& source) {
+    return source.event_time(&Visit::time, ascending(), {.tell = Tell::element}).key_by(&Visit::place);
+  };
+  const Stream<Visit> left, right;
+  int rows = 0;
+  interval_join<Outer::left>(places(left), places(right), between(Micros{0}, Micros{5})).sink([&](const auto&) { ++rows; });
+  left.emit({1, {std::nan("")}});
+  left.emit({2, {1.0}});
+  right.emit({20, {2.0}});
+  left.emit({20, {2.0}});  // the frontier passes the first two
+  CHECK(rows == 2);
 }

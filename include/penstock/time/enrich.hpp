@@ -170,6 +170,7 @@ class EnrichNode final
     while (!due_.empty() && due_.begin()->first <= to) {
       auto due = due_.extract(due_.begin());
       const auto at = table_.find(due.mapped());
+      if (at == table_.end()) continue;  // its key is not even equal to itself
       due.key() = over(at->second);
       if (due.key() > to) {
         due_.insert(std::move(due));

@@ -86,6 +86,7 @@ class IntervalJoinNode final
       const Due due = std::move(due_.begin()->second);
       due_.erase(due_.begin());
       const auto sides = sides_.find(due.key);
+      if (sides == sides_.end()) continue;  // its key is not even equal to itself
       if (due.left) {
         drop_item<0>(sides->second, due);
       } else {
