@@ -48,6 +48,23 @@ class Numbers {
   int past_;
 };
 
+/// Numbers of which those below 0 cannot be read.
+struct Readings {
+  struct Iterator {
+    using value_type = int;
+    const int* at;
+    int operator*() const { return *at < 0 ? throw std::domain_error("no reading") : *at; }
+    Iterator& operator++() {
+      ++at;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return at != other.at; }
+  };
+  Iterator begin() const { return {numbers.data()}; }
+  Iterator end() const { return {numbers.data() + numbers.size()}; }
+  std::vector<int> numbers;
+};
+
 }  // namespace
 
 TEST_CASE("row 98: flatten emits the items of lists") {
@@ -239,6 +256,23 @@ TEST_CASE("flatten fails the element with its first item that fails, at once and
   REQUIRE(!second.error());
   REQUIRE(sink.completed() == std::vector{1, 4});
   REQUIRE(ends == std::vector{Outcome::failed, Outcome::done});
+}
+
+TEST_CASE("a range that fails while its items wait takes nothing of the next one with it") {
+  VirtualLoop loop;
+  Stream<Readings> source{loop};
+  ScriptedSink<int> sink{source.flatten(), {.stalled = true}};
+  source.on_background_error([](const std::exception_ptr&, const Info&) {});
+  std::vector<int> some;
+  SECTION("with the item that waits") { some = {1, -1}; }
+  SECTION("with the items behind that") { some = {1, 2, 3, -1}; }
+  REQUIRE_THROWS_WITH(source.push({some}), "no reading");
+  const Receipt next = source.push({{5, 6}});
+  sink.fail();
+  for (loop.run(); sink.open() != 0; loop.run()) sink.complete();
+  REQUIRE_FALSE(next.pending());
+  REQUIRE_FALSE(next.error());
+  REQUIRE(sink.completed() == std::vector{5, 6});
 }
 
 TEST_CASE("flatten that is destroyed drops the elements whose items wait") {

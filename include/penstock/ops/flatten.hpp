@@ -170,16 +170,27 @@ class FlattenNode final : public LineNode<FlattenNode<R>, RangeItem<R>, ItemMark
   }
   template <bool Move, class Iter, class End>
   [[gnu::noinline, gnu::cold]] Pending* keep(Iter& at, const End& end, const Context* context) {
-    for (;;) {
-      Item kept(item<Move>(at));
-      const bool last = !(++at != end);
-      if (!last) {
-        Line::add(std::move(kept), Context{}, ItemMark{false});
-        continue;
+    bool some = false;
+    try {
+      for (;; some = true) {
+        Item kept(item<Move>(at));
+        const bool last = !(++at != end);
+        if (!last) {
+          Line::add(std::move(kept), Context{}, ItemMark{false});
+          continue;
+        }
+        const Receipt receipt = Receipt::waiting(this->strand(), &this->info(), Why::order);
+        Line::add(std::move(kept), Context::of(context), ItemMark{true}, receipt);
+        return receipt.share();
       }
-      const Receipt receipt = Receipt::waiting(this->strand(), &this->info(), Why::order);
-      Line::add(std::move(kept), Context::of(context), ItemMark{true}, receipt);
-      return receipt.share();
+    } catch (...) {
+      // The range ends there: the next one is not the rest of it.
+      if (some) {
+        this->line_.back().mark.last = true;
+      } else if (this->line_.empty()) {
+        under_way_is_last_ = true;
+      }
+      throw;
     }
   }
 
