@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "fragile.hpp"
+#include "penstock/sinks/sink.hpp"
 #include "penstock/testing/ledger.hpp"
 #include "penstock/testing/marbles.hpp"
 #include "penstock/testing/probe.hpp"
@@ -103,6 +105,26 @@ TEST_CASE("a key function that throws leaves the window as it was") {
   source.emit(2);
   loop.run();
   REQUIRE(out.values() == std::vector<std::vector<int>>{{1, 2}});
+}
+
+TEST_CASE("timed_window_unique has the element before when the last one of its key cannot be copied") {
+  using Fragile = test::FragileCopy<int>;
+  VirtualLoop loop;
+  Stream<Fragile> source{loop};
+  const auto windows = source.timed_window_unique(10ms, &Fragile::value, Keep::last, TimedWindow{.empty = false}).stream();
+  std::vector<int> seen;
+  windows.sink([&](const std::vector<Fragile>& window) {
+    for (const Fragile& x : window) seen.push_back(x.value);
+  });
+  source.sink([](const Fragile&) {});  // so that the window gets the elements to copy
+  Fragile::left = 1000;
+  source.emit(Fragile{1});
+  Fragile::left = 0;
+  REQUIRE_THROWS_AS(source.emit(Fragile{1}), std::runtime_error);
+  Fragile::left = 1000;
+  REQUIRE(windows.info().held.get() == 1);
+  loop.run();
+  REQUIRE(seen == std::vector{1});
 }
 
 TEST_CASE("timed_window_unique drops what it holds when it goes away, and flushes at the end") {

@@ -31,12 +31,11 @@ class GatheredUnique {
     auto&& key = call(key_, std::as_const(value));
     const auto place = items_.find(key);
     const bool fresh = place == items_.nowhere;
-    if (!fresh) {
-      if (keep_ == Keep::first) return false;
-      items_.erase(place);
-    }
+    if (!fresh && keep_ == Keep::first) return false;
     KeyType<Fn, T> kept(std::forward<decltype(key)>(key));
-    items_.add(std::move(kept), Item{std::forward<V>(value), Context::of(context)});
+    Item item{std::forward<V>(value), Context::of(context)};  // first: when that fails the older one is still there
+    if (!fresh) items_.erase(place);
+    items_.add(std::move(kept), std::move(item));
     return fresh;
   }
   std::size_t size() const noexcept { return items_.size(); }
