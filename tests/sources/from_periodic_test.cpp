@@ -128,6 +128,19 @@ TEST_CASE("D7 from_periodic survives a function that throws, which costs that tu
   CHECK_FALSE(loop.next_deadline());
 }
 
+TEST_CASE("from_periodic with the longest of all intervals emits once") {
+  VirtualLoop loop;
+  loop.run_for(1ms);
+  const auto source = from_periodic(loop, counter(), Duration::max());
+  int emitted = 0;
+  source.sink([&](int) {
+    if (++emitted == 3) source.stop();
+  });
+  source.start();
+  loop.run_for(10ms);
+  CHECK(emitted == 1);
+}
+
 TEST_CASE("from_periodic wants an interval that is more than 0") {
   VirtualLoop loop;
   CHECK_THROWS_AS(from_periodic(loop, counter(), 0ms), std::invalid_argument);

@@ -35,7 +35,7 @@ class PeriodicNode final : public SourceNode<std::decay_t<std::invoke_result_t<F
   std::optional<T> next() {
     const TimePoint now = this->clock().now();
     if (now < due_) return this->later(due_);
-    due_ += interval_ * ((now - due_) / interval_ + 1);
+    due_ = detail::later(now - (now - due_) % interval_, interval_);
     return fn_();
   }
 
