@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "catch.hpp"
@@ -16,6 +17,7 @@
 #include "penstock/testing/marbles.hpp"
 #include "penstock/testing/probe.hpp"
 #include "penstock/testing/scripted_sink.hpp"
+#include "penstock/testing/states.hpp"
 #include "penstock/testing/virtual_loop.hpp"
 
 using namespace penstock;
@@ -245,6 +247,28 @@ TEST_CASE("timed_window with the longest of all intervals emits what it has at t
   source.emit(2);
   source.close();
   REQUIRE(out.values() == std::vector<std::vector<int>>{{1, 2}});
+}
+
+TEST_CASE("a timed_window with the longest of all intervals goes on where it was saved") {
+  std::vector<std::string> saved;
+  std::size_t elements = 0;
+  for (const auto started : {1ms, 10ms}) {
+    VirtualLoop loop;
+    loop.run_for(started);
+    Stream<int> source{loop};
+    source.timed_window(Duration::max(), TimedWindow{.empty = false}).sink([&](const auto& window) {
+      elements += window.size();
+    });
+    States states{source.graph()};
+    if (!saved.empty()) states.load(saved);
+    source.emit(1);
+    saved = states.now();
+    loop.run_for(1h);
+    REQUIRE(elements == 0);
+    if (started == 10ms) source.close();
+    states.detach();
+  }
+  REQUIRE(elements == 2);
 }
 
 TEST_CASE("a watermark does not overtake the window of the elements before it") {

@@ -102,12 +102,12 @@ class TimedWindowNode final : public LineNode<TimedWindowNode<T, Fill>, std::vec
   }
   void read(StateReader& from) {
     const TimePoint now = this->clock().now();
-    const auto left = from.get<Duration>();
-    grid_.origin = now + left - grid_.interval;
+    const TimePoint end = later(now, from.get<Duration>());
+    grid_.origin = end - grid_.interval;
     fill_.read(from);
     this->besides(fill_.size());
     alarm_.cancel();
-    if (options_.empty || fill_.size() != 0) this->clock().set(alarm_, now + left);
+    if (options_.empty || fill_.size() != 0) this->clock().set(alarm_, end);
   }
 
  protected:
