@@ -33,9 +33,13 @@ class GatheredUnique {
     const bool fresh = place == items_.nowhere;
     if (!fresh && keep_ == Keep::first) return false;
     KeyType<Fn, T> kept(std::forward<decltype(key)>(key));
-    Item item{std::forward<V>(value), Context::of(context)};  // first: when that fails the older one is still there
-    if (!fresh) items_.erase(place);
-    items_.add(std::move(kept), std::move(item));
+    if (fresh) {
+      items_.add(std::move(kept), Item{std::forward<V>(value), Context::of(context)});
+    } else {
+      Item item{std::forward<V>(value), Context::of(context)};  // first: when that fails the older one is still there
+      items_.erase(place);
+      items_.add(std::move(kept), std::move(item));
+    }
     return fresh;
   }
   std::size_t size() const noexcept { return items_.size(); }
