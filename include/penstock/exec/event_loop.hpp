@@ -343,9 +343,9 @@ class EventLoop final : public AsioLoop {
       } catch (...) {
         report(std::current_exception());
       }
-      if (ran == 0 && !done.is_set()) {
-        wrong("wait: the loop ", stopped_ ? "was stopped" : "ran out of work", " before that was done what is waited for");
-      }
+      if (ran != 0 || done.is_set()) continue;
+      if (stopped_) detail::misuse("wait: the loop was stopped before that was done what is waited for");
+      detail::misuse("wait: the loop ran out of work before that was done what is waited for");
     }
   }
 
