@@ -375,13 +375,45 @@ TEST_CASE("windows with another lateness than before come all, and each once") {
     again.close();
     return lines;
   };
+  const auto counted = [](FixedWindows windows) {
+    Lines lines;
+    for (EventTime start = windows.slide - windows.size; start < 70; start += windows.slide) {
+      int n = 0;
+      for (EventTime time = 0; time < 70; time += 5) n += time >= start && time < start + windows.size;
+      lines.push_back(text(Window{start, start + windows.size}) + std::to_string(n));
+    }
+    return lines;
+  };
   for (const auto windows : {tumbling(10us), hopping(10us, 5us)}) {
-    const Lines all = results(windows, 0, 0);
+    const Lines all = counted(windows);
+    CHECK(results(windows, 0, 0) == all);
     CHECK(results(windows, 10, 0) == all);
     CHECK(results(windows, 0, 10) == all);
     CHECK(results(windows, 0, 0, true) == all);
     CHECK(results(windows, 10, 10, true) == all);
   }
+}
+
+TEST_CASE("what comes into a window that a run with less lateness has told is late, and said to be") {
+  Lines lines;
+  const auto wire = [&](const Stream<Event>& source, EventTime lateness) {
+    const auto counts = timed(source, 0)
+                            .window(tumbling(10us), {.lateness = Micros{lateness}, .output = Output::append})
+                            .aggregate(count());
+    counts.sink([&](const auto& result) { lines.push_back(text(result.window) + std::to_string(result.value)); });
+    counts.late().sink([&](const auto& late) { lines.push_back(late_text(late)); });
+  };
+  const Stream<Event> source;
+  wire(source, 0);
+  for (const EventTime time : {5, 15, 21}) source.emit({time, 1, 1});
+  const auto states = restored::save(1, source);
+  const Stream<Event> again;
+  wire(again, 15);
+  restored::load(again.graph(), states);
+  again.emit({12, 1, 2});
+  again.emit({22, 1, 3});
+  again.close();
+  CHECK(lines == Lines{"[0,10)1", "[10,20)1", "late at 12 behind 21", "[20,30)2"});
 }
 
 TEST_CASE("a window of fewer last elements than before has no more") {

@@ -208,7 +208,8 @@ class FixedWindowNode final
   template <class V>
   [[gnu::noinline]] void add_with_care(V&& value, EventTime time, const Context& context) {
     const EventTime newest = windows_.last_start(time);
-    const EventTime gone = earlier_by(this->frontier(), lateness_);  // windows that end here or before are over
+    // Windows that end here or before are over.
+    const EventTime gone = options_.output == Output::append ? fired_ : earlier_by(this->frontier(), lateness_);
     if (newest + windows_.size <= gone) return this->came_too_late(std::forward<V>(value), context);
     if (newest + windows_.size <= this->frontier() || windows_.first_start(time) + windows_.size <= this->frontier()) {
       this->gauges_.late.add();
