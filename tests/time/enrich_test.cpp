@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -13,26 +11,8 @@
 #include "catch.hpp"
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
+#include "places.hpp"
 #include "random_joins.hpp"
-
-namespace {
-
-/// Not even equal to itself where `x` is not a number.
-struct Place {
-  double x;
-  friend bool operator==(const Place&, const Place&) = default;
-};
-struct Visit {
-  penstock::EventTime time;
-  Place place;
-};
-
-}  // namespace
-
-template <>
-struct std::hash<Place> {
-  std::size_t operator()(const Place& place) const { return std::hash<double>{}(place.x); }
-};
 
 using namespace penstock;
 using namespace random_joins;
@@ -149,13 +129,10 @@ TEST_CASE("without expiry no event time is needed; with it there is a sentence; 
 }
 
 TEST_CASE("enrich: a key that is not equal to itself has no partner, and holds up nothing") {
-  const auto places = [](const Stream<Visit>& source) {
-    return source.event_time(&Visit::time, ascending(), {.tell = Tell::element}).key_by(&Visit::place);
-  };
-  const Stream<Visit> left, right;
+  const Stream<places::Visit> left, right;
   int rows = 0;
-  enrich<Outer::left>(places(left), places(right), rows_expire_after(Micros{5})).sink([&](const auto&) { ++rows; });
-  right.emit({1, {std::nan("")}});
+  enrich<Outer::left>(by_place(left), by_place(right), rows_expire_after(Micros{5})).sink([&](const auto&) { ++rows; });
+  right.emit({1, places::nowhere});
   left.emit({20, {2.0}});  // the frontier passes the row
   left.emit({30, {2.0}});
   CHECK(rows == 2);

@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -17,25 +15,7 @@
 #include "penstock/core.hpp"
 #include "penstock/testing/probe.hpp"
 #include "penstock/time/event_time.hpp"
-
-namespace {
-
-/// Not even equal to itself where `x` is not a number.
-struct Place {
-  double x;
-  friend bool operator==(const Place&, const Place&) = default;
-};
-struct Visit {
-  penstock::EventTime time;
-  Place place;
-};
-
-}  // namespace
-
-template <>
-struct std::hash<Place> {
-  std::size_t operator()(const Place& place) const { return std::hash<double>{}(place.x); }
-};
+#include "places.hpp"
 
 using namespace penstock;
 using testing::Probe;
@@ -221,13 +201,10 @@ TEST_CASE("interval_join: bad bounds and too many elements get a sentence") {
 }
 
 TEST_CASE("interval_join: a key that is not equal to itself has no partner, and holds up nothing") {
-  const auto places = [](const Stream<Visit>& source) {
-    return source.event_time(&Visit::time, ascending(), {.tell = Tell::element}).key_by(&Visit::place);
-  };
-  const Stream<Visit> left, right;
+  const Stream<places::Visit> left, right;
   int rows = 0;
-  interval_join<Outer::left>(places(left), places(right), between(Micros{0}, Micros{5})).sink([&](const auto&) { ++rows; });
-  left.emit({1, {std::nan("")}});
+  interval_join<Outer::left>(by_place(left), by_place(right), between(Micros{0}, Micros{5})).sink([&](const auto&) { ++rows; });
+  left.emit({1, places::nowhere});
   left.emit({2, {1.0}});
   right.emit({20, {2.0}});
   left.emit({20, {2.0}});  // the frontier passes the first two
