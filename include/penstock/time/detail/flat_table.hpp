@@ -178,7 +178,7 @@ class FlatTable {
   }
 
   /// The slot of the first bit.
-  Iterator in(std::size_t group, std::uint32_t bits) const noexcept {
+  [[gnu::always_inline]] Iterator in(std::size_t group, std::uint32_t bits) const noexcept {
     const auto i = static_cast<unsigned>(std::countr_zero(bits));
     return {this, groups_[group].codes + i, slots_ + group * per_group + i};
   }
