@@ -257,7 +257,8 @@ class FlatTable {
     }
   }
   void release() noexcept {
-    if (slots_) ::operator delete(static_cast<void*>(groups_), alignment);
+    // The second follows from the first, but g++ 12 does not see that at -O1, and warns.
+    if (slots_ && groups_ != nobody()) ::operator delete(static_cast<void*>(groups_), alignment);
   }
 
   /// The group of all tables without memory: nothing is found in it, and nothing put.
