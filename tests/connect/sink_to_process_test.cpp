@@ -349,9 +349,9 @@ TEST_CASE("sink_to_process reports each element of a source that comes to a prog
   const auto sink = source | sink_to_process({"true"}, {.out = ProcessStream::discard});
   std::size_t errors = 0;
   sink.on_background_error([&](const std::exception_ptr&, const Info&) { ++errors; });
-  while (sink.pid() != 0 && ::access(("/proc/" + std::to_string(sink.pid()) + "/exe").c_str(), F_OK) == 0) {
-    loop.run_for(1ms);
-  }
+  // Until its end of the pipe is closed: a program that is ending can still hold it.
+  siginfo_t ended{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(sink.pid()), &ended, WEXITED | WNOWAIT) == 0);
   source.start();
   loop.run_for(guard);
   CHECK(sink.info().in.get() == 500);
