@@ -120,6 +120,58 @@ TEST_CASE("a barrier does not overtake, and nodes with several inputs wait for a
   }
 }
 
+TEST_CASE("a stream that is added to a zip behind the Checkpoints is aligned with the others") {
+  Kept all;
+  const auto live = [](Kept& kept, bool added_later) {
+    VirtualLoop loop;
+    std::vector<std::vector<int>> rows;
+    const Source<int> a = numbers(loop, 40).named("a");
+    const Source<int> b = numbers(loop, 40).named("b");
+    const Source<int> c = numbers(loop, 40).named("c");
+    const Stream<int> slow = c.rate_limit(2ms);
+    auto zip = zip_all(std::vector<Stream<int>>{a.buffer(3), b.rate_limit(1ms)});
+    zip.named("rows").sink([&](const std::vector<int>& row) { rows.push_back(row); });
+    zip.accumulate([](int n, const std::vector<int>&) { return n + 1; }, 0).named("given out").sink([](int) {});
+    if (!added_later) zip.add(slow);
+    Checkpoints checkpoints{a, often(), std::make_unique<MemoryStore>(kept)};
+    if (added_later) zip.add(slow);
+    a.start();
+    b.start();
+    c.start();
+    checkpoints.wait_over();
+    return rows;
+  };
+  const std::vector<std::vector<int>> whole = live(all, true);
+  REQUIRE(whole.size() == 40);
+  REQUIRE(whole.back() == std::vector{39, 39, 39});
+  REQUIRE(all.size() >= 10);
+  for (const auto& [epoch, snapshot] : all) {
+    Kept one{{epoch, snapshot}};
+    const std::vector<std::vector<int>> rest = live(one, false);
+    const int given_out = saved<int>(snapshot, "given out");
+    CHECK(rest == std::vector<std::vector<int>>(whole.begin() + given_out, whole.end()));
+  }
+}
+
+TEST_CASE("what is wired behind the Checkpoints and cannot be saved fails the epoch in a sentence") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 20);
+  source.accumulate(plus, 0).named("total").sink([](int) {});
+  Checkpoints checkpoints{source, often(1h), std::make_unique<MemoryStore>(kept)};
+  const auto second = source.accumulate(plus, 0).stream();
+  second.sink([](int) {});
+  CHECK_THROWS_WITH(checkpoints.take(),
+                    "checkpoint: accumulate has no name, by which a snapshot could know it; give it one with named(\"...\")");
+  CHECK(kept.empty());
+  second.named("total");
+  CHECK_THROWS_WITH(checkpoints.take(), "checkpoint: total (accumulate) has the name of another operator that a snapshot holds");
+  second.named("second");
+  checkpoints.take();
+  REQUIRE(kept.size() == 1);
+  CHECK(saved<int>(kept.begin()->second, "second") == 0);
+}
+
 TEST_CASE("a zip of which one side is far ahead does not hold up the barrier") {
   Kept kept;
   VirtualLoop loop;

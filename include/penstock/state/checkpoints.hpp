@@ -22,7 +22,8 @@ namespace penstock {
 ///     loop.run();
 ///
 /// To be made when the graph is complete and before it is started: looks at what the graph can promise and refuses, with a
-/// sentence, what it cannot; locks the directory; and restores what is there. While it lives, snapshots are taken.
+/// sentence, what it cannot; locks the directory; and restores what is there. While it lives, snapshots are taken. What is
+/// wired later is in the snapshots from the next epoch on; it is not restored, and not asked what it can promise.
 ///
 /// An epoch: each source sends a barrier behind what it has emitted; the barrier passes every operator in order with the
 /// elements, and each saves what it remembers when it comes; nodes with several inputs hold those that have the barrier

@@ -57,16 +57,12 @@ class Coordinator final : public Epochs {
       : handle_(of), options_(std::move(options)), store_(std::move(store)) {
     if (graph().epochs()) misuse("checkpoint: this graph has Checkpoints already");
     check_promises(graph(), options_.mode, options_.guarantee);
-    const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
-    for (Node* node : nodes) {
+    for (Node* node : graph().nodes()) {
       // What is on its way would be there twice, or not in the first snapshot.
       if (node->destroyed() || !node->busy()) continue;
       refuse(node->info(), "is at work already; Checkpoints are to be made before the streams are started");
     }
-    for (Node* node : nodes) {
-      if (node->destroyed()) continue;
-      if (Alignment* alignment = replays() ? nullptr : align(*node)) alignments_.emplace_back(alignment);
-    }
+    if (!replays()) align_inputs();
     restore();
     graph().epochs(this);
     if (handle_.loop()) began_ = handle_.loop()->now();
@@ -238,7 +234,6 @@ class Coordinator final : public Epochs {
 
   void begin() {
     alarm_.cancel();
-    state_ = State::passes;
     ++epoch_;
     if (options_.every_elements != 0) count_anew();
     entries_.clear();
@@ -248,14 +243,19 @@ class Coordinator final : public Epochs {
     began_ = loop ? loop->now() : TimePoint{};
     if (loop && options_.timeout > Duration::zero()) loop->set(alarm_, later(began_, options_.timeout));
     PENSTOCK_FAILPOINT("checkpoint.begin");
+    try {
+      if (!replays()) align_inputs();
+    } catch (...) {
+      return give_up(std::current_exception());
+    }
+    state_ = State::passes;  // changes of the graph wait from here on
     if (replays()) return replay_from();
     const Signal barrier{Signal::barrier, static_cast<std::int64_t>(epoch_)};
     try {
       let_through(true);
       Join join{graph().strand()};
-      const std::vector<Node*> nodes = graph().nodes();
-      for (Node* node : nodes) {
-        if (!node->destroyed() && is_entrance(*node)) join.add(node->send_barrier(barrier).release());
+      for (Node* node : entrances()) {
+        if (!node->destroyed()) join.add(node->send_barrier(barrier).release());
       }
       through_.on = Receipt{join.finish()};
     } catch (...) {
@@ -299,6 +299,17 @@ class Coordinator final : public Epochs {
   }
 
   bool was_saved(const Info& info) const { return has_item(saved_, &info); }
+
+  /// At the beginning, and in each epoch what was wired, or has begun again, since the last one.
+  void align_inputs() {
+    check_names(managed_of(graph()));
+    const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
+    for (Node* node : nodes) {
+      if (node->destroyed()) continue;
+      std::unique_ptr<Alignment, Release> alignment{align(*node)};
+      if (alignment && !has_item(alignments_, alignment)) alignments_.push_back(std::move(alignment));
+    }
+  }
 
   /// Nodes with several inputs hear of a barrier from their gates. One that makes sources wait for each other behind a merge
   /// has to know that barriers come, and hears of it when there are to be none; else it sees its own.
@@ -452,12 +463,17 @@ class Coordinator final : public Epochs {
     ends_ = true;
     static_cast<void>(take());
   }
+  std::vector<Node*> entrances() const {
+    std::vector<Node*> found;
+    for (Node* node : graph().nodes()) {
+      if (!node->destroyed() && is_entrance(*node)) found.push_back(node);
+    }
+    return found;
+  }
   /// Nodes that elements may still enter by.
   std::vector<Node*> open_entrances() const {
-    std::vector<Node*> open;
-    for (Node* node : graph().nodes()) {
-      if (!node->destroyed() && is_entrance(*node) && !node->outlets().front()->ended()) open.push_back(node);
-    }
+    std::vector<Node*> open = entrances();
+    std::erase_if(open, [](Node* node) { return node->outlets().front()->ended(); });
     return open;
   }
   /// A stream that is emitted at from outside does not say so.

@@ -56,9 +56,6 @@ inline void check_promise(const Node& node, const Info& info, CheckpointMode mod
       break;
     default: break;
   }
-  if (info.state && info.name.empty()) {
-    refuse(info, "has no name, by which a snapshot could know it; give it one with named(\"...\")");
-  }
   if (asked == Guarantee::at_most_once) return;
   if (is_entrance(node) && info.recovery != Recovery::replays) {
     refuse(info, "cannot be read again from a position after a crash, so the graph can promise at_most_once only");
@@ -80,18 +77,14 @@ inline std::vector<Info*> managed_of(const Graph& graph) {
   return found;
 }
 
-inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee asked) {
-  for (const Node* node : graph.nodes()) {
-    if (node->destroyed()) continue;
-    for (const OutletBase* outlet : node->outlets()) {
-      if (outlet->closes_cycle()) refuse(node->infos().back(), "closes a cycle, and what goes round in it is in no snapshot");
-    }
-    for (const Info& info : node->infos()) check_promise(*node, info, mode, asked);
-  }
-  std::vector<Info*> managed = managed_of(graph);
+/// Throws std::logic_error when a snapshot could not tell one from the other, or who decides.
+inline void check_names(std::vector<Info*> managed) {
   put_in_order(managed, [](const Info* a, const Info* b) { return a->name < b->name; });
-  for (std::size_t i = 1; i < managed.size(); ++i) {
-    if (managed[i]->name == managed[i - 1]->name) refuse(*managed[i], "has the name of another operator that a snapshot holds");
+  for (std::size_t i = 0; i < managed.size(); ++i) {
+    if (managed[i]->name.empty()) {
+      refuse(*managed[i], "has no name, by which a snapshot could know it; give it one with named(\"...\")");
+    }
+    if (i != 0 && managed[i]->name == managed[i - 1]->name) refuse(*managed[i], "has the name of another operator that a snapshot holds");
   }
   const Info* decides = nullptr;
   for (const Info* info : managed) {
@@ -101,22 +94,40 @@ inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee as
   }
 }
 
-/// Puts a gate before every input of `node`, when it has several. Those that are there already are kept.
+inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee asked) {
+  for (const Node* node : graph.nodes()) {
+    if (node->destroyed()) continue;
+    for (const OutletBase* outlet : node->outlets()) {
+      if (outlet->closes_cycle()) refuse(node->infos().back(), "closes a cycle, and what goes round in it is in no snapshot");
+    }
+    for (const Info& info : node->infos()) check_promise(*node, info, mode, asked);
+  }
+  check_names(managed_of(graph));
+}
+
+/// Puts a gate before every input of `node` that has none, when it has several.
 /// @returns  what aligns them, with one holder more; null for nodes with one input.
 inline Alignment* align(Node& node) {
   struct Edge {
     OutletBase* from;
     InletBase* to;
   };
+  Alignment* alignment = nullptr;
   std::vector<Edge> edges;
+  std::size_t inputs = 0;
   for (InletBase* inlet : node.inlets()) {
-    for (OutletBase* from : inlet->upstreams()) edges.push_back({from, inlet});
+    for (OutletBase* from : inlet->upstreams()) {
+      ++inputs;
+      if (auto* gate = dynamic_cast<BarrierGate*>(from->node())) {
+        alignment = &gate->alignment();
+      } else if (!from->ended()) {
+        edges.push_back({from, inlet});
+      }
+    }
   }
-  if (edges.size() < 2) return nullptr;
-  if (auto* gate = dynamic_cast<BarrierGate*>(edges.front().from->node())) return gate->alignment().retain();
-  auto* const alignment = new Alignment(node);
+  if (inputs < 2 || (!alignment && edges.empty())) return nullptr;
+  alignment = alignment ? alignment->retain() : new Alignment(node);
   for (const Edge& edge : edges) {
-    if (edge.from->ended()) continue;
     Box<Node> gate{edge.to->make_gate(*alignment)};
     if (!gate) {
       alignment->release();
