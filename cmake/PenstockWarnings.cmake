@@ -6,8 +6,6 @@ target_compile_options(
   INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
             # g++ keeps sign conversions out of -Wconversion; clang shall say no more than g++.
             $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-sign-conversion>
-            # g++ 12 sees uninitialised memory where a std::optional of a vector is moved.
-            $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
             # No warning, but a tenth less time: it does not look for what it could forget before it holds 1 GB.
             $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=1000000>)
 target_compile_definitions(penstock_warnings INTERFACE BOOST_ASIO_NO_DEPRECATED)

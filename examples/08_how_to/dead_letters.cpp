@@ -17,7 +17,7 @@ std::string message_of(const std::exception_ptr& error) {
 
 double parse(const std::string& text) {
   if (text.empty() || text.find_first_not_of("0123456789.") != std::string::npos) {
-    throw std::invalid_argument("\"" + text + "\" is no number");
+    throw std::invalid_argument('"' + text + "\" is no number");
   }
   return std::stod(text);
 }

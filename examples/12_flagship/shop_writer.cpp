@@ -33,7 +33,7 @@ Writes items.csv, what the shop sells, and events_000001.csv and so on, what hap
 
 /// A file is there when it is complete, and not before.
 void write(const fs::path& file, const std::string& text) {
-  const fs::path unfinished = file.parent_path() / ("." + file.filename().string() + ".part");
+  const fs::path unfinished = file.parent_path() / ('.' + file.filename().string() + ".part");
   std::ofstream out{unfinished, std::ios::binary | std::ios::trunc};
   out << text;
   out.close();

@@ -71,7 +71,7 @@ std::string to_mermaid(const Graph& graph) {
     std::string label = edge.to_port;
     if (!edge.from_port.empty()) label = label.empty() ? edge.from_port : edge.from_port + " to " + label;
     text += "  n" + std::to_string(edge.from) + (edge.feedback ? " -.->" : " -->") +
-            (label.empty() ? "" : "|" + label + "|") + " n" + std::to_string(edge.to) + '\n';
+            (label.empty() ? "" : '|' + label + '|') + " n" + std::to_string(edge.to) + '\n';
   }
   return text;
 }

@@ -56,7 +56,7 @@ class SliceStep : public StateStep<SliceStep> {
       return bound ? std::to_string(*bound) : std::string{};
     };
     return text(bounds.start) + ":" + text(bounds.end) +
-           (bounds.step ? ":" + text(bounds.step) : std::string{});
+           (bounds.step ? ':' + text(bounds.step) : std::string{});
   }
 
  private:

@@ -87,7 +87,7 @@ class CsvRows : public CsvReader {
       if (read) [[likely]] return Found::record;
       const std::string_view field = (*this)[static_cast<std::size_t>(where_[column])];
       bad.column = column_name<T>(column);
-      bad.reason = "\"" + shown(std::string(field)) + "\" " + reason;
+      bad.reason = '"' + shown(std::string(field)) + "\" " + reason;
     } else if (found == Found::damaged) {
       bad.reason = problem();
       if (problem_field() != 0) bad.column = name_of(problem_field() - 1);

@@ -134,7 +134,7 @@ inline Snapshot of_epoch(std::uint64_t epoch, Snapshot found, const std::string&
 inline void check_savepoint(const std::string& name, std::vector<std::string> names, const std::string& whose) {
   check_savepoint_name(name);
   if (has_item(names, name)) return;
-  for (std::string& each : names) each = "'" + each + "'";
+  for (std::string& each : names) each = '\'' + each + '\'';
   throw StateError(whose + " has no savepoint '" + name + "' (savepoints there are: " + listed(names) + ")");
 }
 

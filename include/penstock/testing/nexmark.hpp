@@ -143,9 +143,12 @@ class Generator {
     Person made;
     made.id = first_id + last_person(i);
     made.name = one_of(first_names);
-    made.name += " " + one_of(last_names);
+    made.name += ' ';
+    made.name += one_of(last_names);
     made.email = text(7, random);
-    made.email += "@" + text(5, random) + ".com";
+    made.email += '@';
+    made.email += text(5, random);
+    made.email += ".com";
     for (int part = 0; part < 4; ++part) {
       char digits[16];
       std::snprintf(digits, sizeof digits, "%s%04d", part == 0 ? "" : " ", random.below(10000));

@@ -133,11 +133,11 @@ class ShopEvents {
     std::string text{item_header};
     for (std::size_t i = 0; i < prices_.size(); ++i) {
       const std::string id = std::to_string(product_id(i));
-      if (i % 3 == 0) text += "\n" + id + ",,,";
+      if (i % 3 == 0) text += '\n' + id + ",,,";
       std::string brand = i % 50 == 49 ? "" : brand_name(i / products_of_a_brand);
       if (i % 7 == 1) std::transform(brand.begin(), brand.end(), brand.begin(), upper);
       if (i % 7 == 2) brand += " ";
-      text += "\n" + id + ",15," + category(i) + "," + csv_field(brand);
+      text += '\n' + id + ",15," + category(i) + "," + csv_field(brand);
     }
     return text + "\n";
   }

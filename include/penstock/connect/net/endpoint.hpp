@@ -47,7 +47,7 @@ struct Endpoint {
   /// As it is written: `host:port`.
   std::string text() const {
     const bool six = host.find(':') != std::string::npos;
-    return (six ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    return (six ? '[' + host + ']' : host) + ':' + std::to_string(port);
   }
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
@@ -56,7 +56,7 @@ namespace detail {
 
 inline std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint) {
   const std::string host = endpoint.address().to_string();
-  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
+  return (endpoint.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(endpoint.port());
 }
 
 }  // namespace detail

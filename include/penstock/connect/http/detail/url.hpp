@@ -47,7 +47,7 @@ struct HttpUrl {
     const bool has_port = !bracket && authority.find(':') != std::string_view::npos;
     endpoint = Endpoint(std::string(authority) + (has_port ? "" : secured ? ":443" : ":80"));
     host = authority;
-    target = rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
+    target = rest.starts_with('/') ? std::string(rest) : '/' + std::string(rest);
   }
 };
 

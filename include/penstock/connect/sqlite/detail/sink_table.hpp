@@ -116,7 +116,7 @@ class SqliteSinkTable {
     for (const SqliteColumn& column : columns) {
       add(text, ", ", column.name + " " + sqlite_affinity(column.type) + (column.key ? " KEY" : ""));
     }
-    return "(" + text + ")";
+    return '(' + text + ')';
   }
 
   void make(const std::vector<SqliteColumn>& columns) {
