@@ -198,7 +198,7 @@ class ShopEvents {
            two(static_cast<std::uint64_t>(clock.minutes().count())) + ":" +
            two(static_cast<std::uint64_t>(clock.seconds().count())) + " UTC";
   }
-  static std::string two(std::uint64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); }
+  static std::string two(std::uint64_t n) { return n < 10 ? '0' + std::to_string(n) : std::to_string(n); }
   static std::string cents(std::uint64_t n) { return std::to_string(n / 100) + "." + two(n % 100); }
   static std::uint64_t product_id(std::size_t product) { return 5'700'000 + product * 7; }
 
