@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -151,6 +153,118 @@ TEST_CASE("a stream that is added to a zip behind the Checkpoints is aligned wit
     const int given_out = saved<int>(snapshot, "given out");
     CHECK(rest == std::vector<std::vector<int>>(whole.begin() + given_out, whole.end()));
   }
+}
+
+TEST_CASE("streams go from a graph that has Checkpoints as from any other") {
+  using Wire = std::function<Stream<int>(const Stream<int>&, const Stream<int>&)>;
+  const auto sum = [](const std::vector<int>& row) {
+    int all = 0;
+    for (const int x : row) all += x;
+    return all;
+  };
+  const std::pair<const char*, Wire> joins[] = {
+      {"merge", [](const auto& a, const auto& b) { return merge(a, b); }},
+      {"zip", [](const auto& a, const auto& b) { return zip(a, b).named("zip").starmap(std::plus{}).stream(); }},
+      {"zip_all", [&](const auto& a, const auto& b) { return zip_all(std::vector<Stream<int>>{a, b}).named("zip").map(sum).stream(); }},
+      {"combine_latest", [](const auto& a, const auto& b) { return combine_latest(a, b).named("latest").starmap(std::plus{}).stream(); }},
+      {"combine_latest_all", [&](const auto& a, const auto& b) { return combine_latest_all(std::vector<Stream<int>>{a, b}).named("latest").map(sum).stream(); }},
+      {"collect",
+       [&](const auto& a, const auto& b) {
+         const auto all = a.collect().named("all");
+         all.flush_on(b);
+         return all.map(sum).stream();
+       }},
+  };
+  for (const auto& [name, wire] : joins) {
+    INFO(name);
+    const auto live = [&, &wire = wire](bool safe) {
+      Kept kept;
+      VirtualLoop loop;
+      std::vector<std::string> log;
+      const Source<int> a = numbers(loop, 20).named("a");
+      const Source<int> b = numbers(loop, 60).named("b");
+      const Stream<int> goes = b.rate_limit(3ms).map([](int x) { return x; }).stream();
+      const Stream<int> joined = wire(a.rate_limit(2ms), goes);
+      joined.sink([&](int x) { log.push_back(std::to_string(x)); });
+      std::optional<Checkpoints> checkpoints;
+      if (safe) checkpoints.emplace(a, often(), std::make_unique<MemoryStore>(kept));
+      a.start();
+      b.start();
+      loop.run_for(16ms);
+      goes.destroy();
+      loop.run_for(1s);
+      if (safe) {
+        CHECK(kept.size() >= 2);
+        CHECK(checkpoints->stats().given_up == 0);
+      }
+      log.push_back(joined.outlet().ended() ? "ended" : "not ended");
+      return log;
+    };
+    const std::vector<std::string> plain = live(false);
+    REQUIRE(plain.size() >= 3);
+    CHECK(live(true) == plain);
+  }
+}
+
+TEST_CASE("what a gate holds of a stream that goes comes through before it") {
+  Kept kept;
+  VirtualLoop loop;
+  std::vector<int> out;
+  const Source<int> source = numbers(loop, 20);
+  const Stream<int> by_hand{loop, "by hand"};
+  const auto slow = [&](int x) -> asio::awaitable<int> {
+    co_await loop.sleep(1ms);
+    co_return x;
+  };
+  const Stream<int> joined = merge(source.buffer(100).map_async(slow, {.parallelism = 1}), by_hand);
+  joined.sink([&](int x) -> asio::awaitable<void> {
+    co_await loop.sleep(1ms);
+    out.push_back(x);
+  });
+  CheckpointOptions options = promising(Guarantee::at_most_once);
+  options.every = 1h;
+  Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+  source.start();
+  loop.run_ready();
+  const Receipt taken = checkpoints.start_take();
+  std::vector<Receipt> receipts;
+  for (int i = 0; i < 5; ++i) {
+    receipts.push_back(by_hand.push(100 + i));
+    static_cast<void>(detail::offer(by_hand.outlet(), Signal{Signal::watermark, 100 + i}));
+  }
+  by_hand.destroy();
+  loop.run_for(10ms);
+  REQUIRE(taken.pending());
+  REQUIRE(out.size() < 20);
+  const Receipt next = checkpoints.start_take();
+  loop.run();
+  taken.get();
+  next.get();
+  std::vector<int> all(20);
+  std::iota(all.begin(), all.end(), 0);
+  for (int i = 0; i < 5; ++i) all.push_back(100 + i);
+  CHECK(out == all);
+  for (const Receipt& receipt : receipts) CHECK_NOTHROW(receipt.get());
+  CHECK(joined.outlet().ended());
+}
+
+TEST_CASE("a join that goes from a graph that has Checkpoints takes its gates along") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> a = numbers(loop, 40).named("a");
+  const Source<int> b = numbers(loop, 40).named("b");
+  std::optional<Stream<int>> joined = merge(a.rate_limit(1ms), b.rate_limit(1ms));
+  joined->sink([](int) {});
+  Checkpoints checkpoints{a, often(), std::make_unique<MemoryStore>(kept)};
+  a.start();
+  b.start();
+  loop.run_for(10ms);
+  REQUIRE(a.describe().find("align") != std::string::npos);
+  joined->destroy();
+  joined.reset();
+  checkpoints.wait_over();
+  CHECK(checkpoints.stats().given_up == 0);
+  CHECK(a.describe().find("align") == std::string::npos);
 }
 
 TEST_CASE("what is wired behind the Checkpoints and cannot be saved fails the epoch in a sentence") {

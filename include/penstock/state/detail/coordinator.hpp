@@ -306,6 +306,10 @@ class Coordinator final : public Epochs {
     const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
     for (Node* node : nodes) {
       if (node->destroyed()) continue;
+      if (is_gate(*node) && node->outlets().front()->branches().empty()) {
+        graph().destroy(*node);  // what it stood before is gone
+        continue;
+      }
       std::unique_ptr<Alignment, Release> alignment{align(*node)};
       if (alignment && !has_item(alignments_, alignment)) alignments_.push_back(std::move(alignment));
     }

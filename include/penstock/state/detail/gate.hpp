@@ -48,6 +48,7 @@ class Alignment {
   }
 
   void add(BarrierGate& gate) { gates_.push_back(&gate); }
+  void remove(BarrierGate& gate) noexcept { std::erase(gates_, &gate); }
 
   /// A receipt that settles when the barrier has gone through all that follows.
   Pending* comes(BarrierGate& gate, const Signal& barrier) {
@@ -136,12 +137,31 @@ class GateNode final : public LineNode<GateNode<T>, T>, public Receiver<T, GateN
     return this->strand().descend([&] { return Receipt{pass(item.signal)}; });
   }
   Pending* pass(const Signal& signal) {
-    if (signal.kind == Signal::barrier) return alignment_.comes(*this, signal);
-    ended = signal.kind == Signal::end || (ended && signal.kind != Signal::reopen);
+    if (signal.kind == Signal::end && signal.value == gone.value) {
+      this->graph().destroy(*this);
+      return nullptr;
+    }
+    if (signal.kind == Signal::barrier) return leaves_ ? send(signal) : alignment_.comes(*this, signal);
+    ended = leaves_ || signal.kind == Signal::end || (ended && signal.kind != Signal::reopen);
     Join join{this->strand()};
     join.add(this->outlet.signal(signal));
     if (ended) alignment_.review();
     return join.finish();
+  }
+
+  /// The stream is gone. Behind what is held of it the gate goes too, and its node sees what it would without a gate.
+  void disconnected(InletBase&) override {
+    leaves_ = ended = true;
+    static_cast<void>(Receipt{Line::add(gone)});
+  }
+  bool sends_later(const Signal& barrier, Receipt& receipt) override {
+    if (!Line::busy()) return false;
+    receipt = Receipt{Line::queue(barrier)};
+    return true;
+  }
+  void shut_down() noexcept override {
+    alignment_.remove(*this);
+    Line::shut_down();
   }
 
   Pending* send(const Signal& barrier) override { return this->outlet.signal(barrier); }
@@ -154,7 +174,10 @@ class GateNode final : public LineNode<GateNode<T>, T>, public Receiver<T, GateN
   }
 
  private:
+  static constexpr Signal gone{Signal::end, 1};  // as no end is sent: the last in the line of a gate that leaves
+
   Alignment& alignment_;
+  bool leaves_ = false;
 };
 
 /// The base of the inlets of a node that has several.

@@ -105,6 +105,8 @@ inline void check_promises(const Graph& graph, CheckpointMode mode, Guarantee as
   check_names(managed_of(graph));
 }
 
+inline bool is_gate(const Node& node) noexcept { return dynamic_cast<const BarrierGate*>(&node) != nullptr; }
+
 /// Puts a gate before every input of `node` that has none, when it has several.
 /// @returns  what aligns them, with one holder more; null for nodes with one input.
 inline Alignment* align(Node& node) {
