@@ -478,6 +478,57 @@ TEST_CASE("process: a function with other states does not load") {
   CHECK_THROWS_WITH(script.node().info().state->load(reader), Catch::Contains("it has the states count, and the function has last, all"));
 }
 
+namespace {
+
+/// Counts each key for as long as that lives.
+struct Count {
+  using output = int;
+  ValueState<int> seen;
+  void element(const Event&, auto& ctx) {
+    seen = seen.has_value() ? *seen + 1 : 1;
+    ctx.emit(*seen);
+  }
+};
+Count counting(TimeDomain domain, Duration time_to_live = 1min) {
+  return {ValueState<int>{"seen", {.time_to_live = time_to_live, .domain = domain}}};
+}
+
+/// What a function that counts in `to` says to what one has saved that counts in `from`.
+std::string counted_over(const Count& from, const Count& to) {
+  VirtualLoop loop;
+  const Stream<Event> source{loop};
+  auto first = timed(source).process(from);
+  auto second = timed(source).process(to);
+  first.sink([](int) {});
+  source.emit({1, "a"});
+  StateWriter writer;
+  first.node().info().state->save(writer);
+  const std::string bytes = writer.take();
+  StateReader reader{bytes, "second"};
+  try {
+    second.node().info().state->load(reader);
+  } catch (const StateError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("process: a time to live is not taken from one time into another") {
+  const Count event = counting(TimeDomain::event);
+  const Count processing = counting(TimeDomain::processing);
+  CHECK(counted_over(event, event) == "");
+  CHECK(counted_over(processing, processing) == "");
+  CHECK_THAT(counted_over(event, processing),
+             Catch::Contains("the time to live of 'seen' was counted in event time, and is in processing time now"));
+  CHECK_THAT(counted_over(processing, event),
+             Catch::Contains("the time to live of 'seen' was counted in processing time, and is in event time now"));
+  // What lives for ever is in no time.
+  CHECK(counted_over(counting(TimeDomain::event, 0s), processing) == "");
+  CHECK(counted_over(counting(TimeDomain::processing, 0s), event) == "");
+}
+
 TEST_CASE("process: goes on from a snapshot between event_time and windows, wherever that was taken") {
   struct Run {
     Stream<Event> source;

@@ -126,7 +126,7 @@ class KeyStates {
 
   /// In the order of keys, so that the same contents give the same bytes. Of processing time, what is left from `now` on.
   void save(StateWriter& to, const std::vector<std::string>& names, std::int64_t now) const {
-    to.put(names);
+    to.put(marked(names));
     save_size(to, entries_.size());
     for (const Item* item : in_order(entries_)) {
       to.put(item->first);
@@ -140,12 +140,19 @@ class KeyStates {
   }
   void load(StateReader& from, const std::vector<std::string>& names, std::int64_t now) {
     const auto saved = from.get<std::vector<std::string>>();
-    if (saved != names) from.fail("it has the states " + listed(saved) + ", and the function has " + listed(names));
+    const auto own = marked(names);
+    if (!fit(saved, names)) from.fail("it has the states " + listed(saved) + ", and the function has " + listed(names));
     load_each(from, [&] {
       Item& item = add(from.get<Key>(), {});
+      std::size_t i = 0;
       for_each_cell(item.second.cells, [&](auto& cell, TimeDomain domain) {
         from.get(cell.content);
         cell.ends = shifted(from.get<std::int64_t>(), domain == TimeDomain::event ? 0 : now);
+        if (cell.ends != never && saved[i] != own[i]) {
+          from.fail("the time to live of '" + names[i] + "' was counted in " +
+                    (domain == TimeDomain::event ? "processing time, and is in event time now" : "event time, and is in processing time now"));
+        }
+        ++i;
       });
       item.second.event.latest_first(from.get<std::vector<std::int64_t>>());
       item.second.processing.latest_first(shifted(from.get<std::vector<std::int64_t>>(), now));
@@ -194,6 +201,18 @@ class KeyStates {
     for (std::int64_t& time : times) time = shifted(time, by);
     return times;
   }
+  /// Of states that live by processing time the name in a snapshot says so.
+  std::vector<std::string> marked(std::vector<std::string> names) const {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (domains_[i] == TimeDomain::processing) names[i] += mark;
+    }
+    return names;
+  }
+  static bool fit(const std::vector<std::string>& saved, const std::vector<std::string>& names) {
+    bool all = saved.size() == names.size();
+    for (std::size_t i = 0; all && i < names.size(); ++i) all = saved[i] == names[i] || saved[i] == names[i] + mark;
+    return all;
+  }
   static std::string listed(const std::vector<std::string>& names) {
     std::string text;
     for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -203,6 +222,8 @@ class KeyStates {
     gauges_.timers.add(after - before);
     if (domain == TimeDomain::processing) processing_timers_ += after - before;
   }
+
+  static constexpr const char* mark = " (processing time)";
 
   Domains domains_;
   TimeGauges& gauges_;
