@@ -206,6 +206,40 @@ TEST_CASE("streams go from a graph that has Checkpoints as from any other") {
   }
 }
 
+TEST_CASE("streams come to a zip that has Checkpoints and are taken away at any time") {
+  const auto live = [](const auto& join, int at, bool safe) {
+    Kept kept;
+    VirtualLoop loop;
+    std::vector<std::vector<int>> rows;
+    const Source<int> a = numbers(loop, 20).named("a");
+    const Source<int> b = numbers(loop, 60).named("b");
+    const Stream<int> comes = b.rate_limit(3ms).map([](int x) { return x; }).stream();
+    const auto joined = join(std::vector<Stream<int>>{a.rate_limit(2ms), comes});
+    joined.named("joined").sink([&](const std::vector<int>& row) { rows.push_back(row); });
+    std::optional<Checkpoints> checkpoints;
+    if (safe) checkpoints.emplace(a, often(3ms), std::make_unique<MemoryStore>(kept));
+    a.start();
+    b.start();
+    loop.run_for(std::chrono::milliseconds{at});
+    joined.remove(comes);
+    loop.run_for(5ms);
+    joined.add(comes);
+    loop.run_for(6ms);
+    joined.remove(comes);
+    loop.run_for(1s);
+    CHECK(joined.outlet().ended());
+    if (safe) CHECK(checkpoints->stats().given_up == 0);
+    return rows;
+  };
+  for (int at = 1; at < 20; ++at) {
+    INFO(at << " ms");
+    const auto zipped = [](auto streams) { return zip_all(std::move(streams)); };
+    CHECK(live(zipped, at, true) == live(zipped, at, false));
+    const auto newest = [](auto streams) { return combine_latest_all(std::move(streams)); };
+    CHECK(live(newest, at, true) == live(newest, at, false));
+  }
+}
+
 TEST_CASE("what a gate holds of a stream that goes comes through before it") {
   Kept kept;
   VirtualLoop loop;
