@@ -320,6 +320,22 @@ TEST_CASE("what is wired behind the Checkpoints and cannot be saved fails the ep
   CHECK(saved<int>(kept.begin()->second, "second") == 0);
 }
 
+TEST_CASE("a source that is wired behind the Checkpoints needs a name of its own in replay mode too") {
+  Kept kept;
+  VirtualLoop loop;
+  const Source<int> source = numbers(loop, 20);
+  source.sink([](int) {});
+  CheckpointOptions options = often(1h);
+  options.mode = CheckpointMode::replay;
+  Checkpoints checkpoints{source, options, std::make_unique<MemoryStore>(kept)};
+  const Source<int> other = numbers(loop, 20);
+  merge(source, other).sink([](int) {});
+  CHECK_THROWS_WITH(checkpoints.take(), "checkpoint: numbers (numbers) has the name of another operator that a snapshot holds");
+  other.named("others");
+  checkpoints.take();
+  CHECK(kept.size() == 1);
+}
+
 TEST_CASE("a zip of which one side is far ahead does not hold up the barrier") {
   Kept kept;
   VirtualLoop loop;

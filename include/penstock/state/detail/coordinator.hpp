@@ -244,6 +244,7 @@ class Coordinator final : public Epochs {
     if (loop && options_.timeout > Duration::zero()) loop->set(alarm_, later(began_, options_.timeout));
     PENSTOCK_FAILPOINT("checkpoint.begin");
     try {
+      check_names(managed_of(graph()));
       if (!replays()) align_inputs();
     } catch (...) {
       return give_up(std::current_exception());
@@ -302,7 +303,6 @@ class Coordinator final : public Epochs {
 
   /// At the beginning, and in each epoch what was wired, or has begun again, since the last one.
   void align_inputs() {
-    check_names(managed_of(graph()));
     const std::vector<Node*> nodes = graph().nodes();  // gates are added to them
     for (Node* node : nodes) {
       if (node->destroyed()) continue;
